@@ -1,0 +1,322 @@
+/**
+ * Every failure Patchbay can report, once. HTTP status, blame, retry advice and breaker behaviour follow from the row.
+ * A code names the condition, never the operation. Codes are public and stable: never rename, never reuse.
+ */
+
+/** Who has to act: the caller, the plugin's author, the operators of Patchbay, or a service a plugin called. */
+export type Blame = "caller" | "plugin" | "platform" | "upstream";
+
+export interface ErrorSpec {
+  /** HTTP status of the problem response (RFC 9457). */
+  readonly status: number;
+  readonly blame: Blame;
+  /** True where the same request may succeed later without being changed. */
+  readonly retryable: boolean;
+  /** True where the failure counts against the plugin's circuit breaker. */
+  readonly trips: boolean;
+  /** One sentence for people: the problem's `title` and the row of the error reference. */
+  readonly title: string;
+}
+
+export const ERRORS = {
+  // Request and routing
+  REQUEST_INVALID: { status: 400, blame: "caller", retryable: false, trips: false, title: "The request is not valid." },
+  BODY_UNREADABLE: { status: 400, blame: "caller", retryable: false, trips: false, title: "The body cannot be read." },
+  ROUTE_NOT_FOUND: { status: 404, blame: "caller", retryable: false, trips: false, title: "No such route." },
+  METHOD_NOT_ALLOWED: {
+    status: 405,
+    blame: "caller",
+    retryable: false,
+    trips: false,
+    title: "The route does not answer this method.",
+  },
+  MEDIA_TYPE_UNSUPPORTED: {
+    status: 415,
+    blame: "caller",
+    retryable: false,
+    trips: false,
+    title: "The content type is not accepted here.",
+  },
+
+  // Identity and permission
+  AUTHENTICATION_REQUIRED: {
+    status: 401,
+    blame: "caller",
+    retryable: false,
+    trips: false,
+    title: "A bearer token or API key is required.",
+  },
+  TOKEN_INVALID: {
+    status: 401,
+    blame: "caller",
+    retryable: false,
+    trips: false,
+    title: "The token or key is not valid.",
+  },
+  TENANT_UNKNOWN: {
+    status: 401,
+    blame: "caller",
+    retryable: false,
+    trips: false,
+    title: "The token's tenant does not exist or is suspended.",
+  },
+  PERMISSION_DENIED: {
+    status: 403,
+    blame: "caller",
+    retryable: false,
+    trips: false,
+    title: "The role does not permit this operation.",
+  },
+
+  // Resources and state
+  PLUGIN_NOT_FOUND: { status: 404, blame: "caller", retryable: false, trips: false, title: "No such plugin." },
+  VERSION_NOT_FOUND: {
+    status: 404,
+    blame: "caller",
+    retryable: false,
+    trips: false,
+    title: "No such version of the plugin.",
+  },
+  INSTALL_NOT_FOUND: {
+    status: 404,
+    blame: "caller",
+    retryable: false,
+    trips: false,
+    title: "The plugin is not installed.",
+  },
+  FUNCTION_NOT_FOUND: {
+    status: 404,
+    blame: "caller",
+    retryable: false,
+    trips: false,
+    title: "The plugin exports no such function.",
+  },
+  EXECUTION_NOT_FOUND: { status: 404, blame: "caller", retryable: false, trips: false, title: "No such execution." },
+  TENANT_NOT_FOUND: { status: 404, blame: "caller", retryable: false, trips: false, title: "No such tenant." },
+  KEY_NOT_FOUND: { status: 404, blame: "caller", retryable: false, trips: false, title: "No such API key." },
+  MEMBER_NOT_FOUND: { status: 404, blame: "caller", retryable: false, trips: false, title: "No such member." },
+  ALREADY_EXISTS: { status: 409, blame: "caller", retryable: false, trips: false, title: "It exists already." },
+  VERSION_CONFLICT: {
+    status: 409,
+    blame: "caller",
+    retryable: false,
+    trips: false,
+    title: "This version exists with other bytes.",
+  },
+  STATE_CONFLICT: {
+    status: 409,
+    blame: "caller",
+    retryable: false,
+    trips: false,
+    title: "The current state does not allow this move.",
+  },
+  PLUGIN_INACTIVE: {
+    status: 409,
+    blame: "caller",
+    retryable: false,
+    trips: false,
+    title: "The plugin is installed but not active.",
+  },
+  QUOTA_EXCEEDED: {
+    status: 403,
+    blame: "caller",
+    retryable: false,
+    trips: false,
+    title: "The tenant's plan does not allow more.",
+  },
+
+  // Packages and modules
+  PACKAGE_TOO_LARGE: {
+    status: 413,
+    blame: "caller",
+    retryable: false,
+    trips: false,
+    title: "The package is larger than the limit.",
+  },
+  ARCHIVE_INVALID: {
+    status: 422,
+    blame: "caller",
+    retryable: false,
+    trips: false,
+    title: "The archive is damaged or unsafe.",
+  },
+  MANIFEST_INVALID: {
+    status: 422,
+    blame: "caller",
+    retryable: false,
+    trips: false,
+    title: "The manifest does not match its schema.",
+  },
+  MODULE_INVALID: {
+    status: 422,
+    blame: "caller",
+    retryable: false,
+    trips: false,
+    title: "The WebAssembly module is not valid.",
+  },
+  MODULE_UNSUPPORTED: {
+    status: 422,
+    blame: "caller",
+    retryable: false,
+    trips: false,
+    title: "The module uses something this platform does not run.",
+  },
+  SCAN_REFUSED: {
+    status: 422,
+    blame: "caller",
+    retryable: false,
+    trips: false,
+    title: "The security scan found a critical problem.",
+  },
+  INTEGRITY_FAILED: {
+    status: 500,
+    blame: "platform",
+    retryable: false,
+    trips: false,
+    title: "Stored bytes do not match their digest.",
+  },
+
+  // Limits of a call. The guest is stopped; its instance is discarded; the next call is not affected.
+  FUEL_EXHAUSTED: { status: 504, blame: "plugin", retryable: false, trips: true, title: "The call used up its fuel." },
+  WALL_CLOCK_EXCEEDED: {
+    status: 504,
+    blame: "plugin",
+    retryable: true,
+    trips: true,
+    title: "The call took longer than its deadline.",
+  },
+  MEMORY_EXCEEDED: {
+    status: 502,
+    blame: "plugin",
+    retryable: false,
+    trips: true,
+    title: "The plugin needs more memory than its limit.",
+  },
+  KERNEL_MEMORY_EXCEEDED: {
+    status: 502,
+    blame: "plugin",
+    retryable: false,
+    trips: true,
+    title: "The plugin's exchange memory is full.",
+  },
+  CALL_DEPTH_EXCEEDED: {
+    status: 502,
+    blame: "plugin",
+    retryable: false,
+    trips: true,
+    title: "The plugin's calls are nested too deeply.",
+  },
+  INPUT_TOO_LARGE: {
+    status: 413,
+    blame: "caller",
+    retryable: false,
+    trips: false,
+    title: "The input is larger than the limit.",
+  },
+  OUTPUT_TOO_LARGE: {
+    status: 502,
+    blame: "plugin",
+    retryable: false,
+    trips: true,
+    title: "The output is larger than the limit.",
+  },
+  HOST_CALLS_EXCEEDED: {
+    status: 502,
+    blame: "plugin",
+    retryable: false,
+    trips: true,
+    title: "The plugin made more host calls than its limit.",
+  },
+
+  // Outcomes of a call
+  GRANT_MISSING: {
+    status: 403,
+    blame: "caller",
+    retryable: false,
+    trips: false,
+    title: "The plugin used a capability it was not granted.",
+  },
+  PLUGIN_ERROR: {
+    status: 422,
+    blame: "plugin",
+    retryable: false,
+    trips: false,
+    title: "The plugin reported an error.",
+  },
+  PLUGIN_TRAPPED: { status: 502, blame: "plugin", retryable: false, trips: true, title: "The plugin trapped." },
+  PLUGIN_LOAD_FAILED: {
+    status: 502,
+    blame: "plugin",
+    retryable: false,
+    trips: true,
+    title: "The plugin cannot be instantiated.",
+  },
+  OUTPUT_NOT_JSON: {
+    status: 502,
+    blame: "plugin",
+    retryable: false,
+    trips: false,
+    title: "The output is not in the encoding asked for.",
+  },
+
+  // Platform
+  ISOLATE_UNAVAILABLE: {
+    status: 503,
+    blame: "platform",
+    retryable: true,
+    trips: false,
+    title: "No isolate could be opened for the plugin.",
+  },
+  SNAPSHOT_UNAVAILABLE: {
+    status: 503,
+    blame: "platform",
+    retryable: true,
+    trips: false,
+    title: "The tenant's snapshot cannot be read.",
+  },
+  NOT_READY: { status: 503, blame: "platform", retryable: true, trips: false, title: "The platform is not ready." },
+  INTERNAL: { status: 500, blame: "platform", retryable: true, trips: false, title: "An internal error." },
+} as const satisfies Record<string, ErrorSpec>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+export function isErrorCode(text: string): text is ErrorCode {
+  return Object.hasOwn(ERRORS, text);
+}
+
+/** One thing wrong with an input: where (JSON pointer or field name) and what. */
+export interface Issue {
+  readonly path: string;
+  readonly message: string;
+}
+
+export interface PlatformErrorDetails {
+  /** Every problem found, for validation failures. */
+  readonly issues?: readonly Issue[];
+  /** The limit that was hit, what was used and what is allowed, in the limit's unit. */
+  readonly limit?: { readonly name: string; readonly used: number; readonly allowed: number };
+  /** Further members of the problem document. Never secrets, never user content. */
+  readonly members?: Readonly<Record<string, unknown>>;
+  readonly cause?: unknown;
+}
+
+/** The one error class that crosses layers. `http/problem.ts` alone turns it into a response. */
+export class PlatformError extends Error {
+  override readonly name = "PlatformError";
+  readonly code: ErrorCode;
+  readonly issues: readonly Issue[] | undefined;
+  readonly limit: PlatformErrorDetails["limit"];
+  readonly members: Readonly<Record<string, unknown>> | undefined;
+
+  /**
+   * @param code    row of {@link ERRORS}
+   * @param detail  one sentence that names the field, the limit and what was found
+   */
+  constructor(code: ErrorCode, detail: string, details: PlatformErrorDetails = {}) {
+    super(detail, details.cause === undefined ? undefined : { cause: details.cause });
+    this.code = code;
+    this.issues = details.issues;
+    this.limit = details.limit;
+    this.members = details.members;
+  }
+}

@@ -1,0 +1,54 @@
+import type { ErrorCode } from "./errors.ts";
+import type { Limits } from "./limits.ts";
+
+/** What crosses between the worker and the program inside a plugin's isolate. Structured-clonable data only. */
+
+export interface SandboxCall {
+  readonly executionId: string;
+  /** Exported function of the plugin, `() -> ()` or `() -> i32`. */
+  readonly functionName: string;
+  readonly input: Uint8Array;
+  /** Values for `config_get`; the host does not charge them to the author. */
+  readonly config: Readonly<Record<string, string>>;
+  readonly limits: Limits;
+  /** Least severe level kept: 0 trace, 1 debug, 2 info, 3 warn, 4 error. */
+  readonly logLevel: number;
+  /** Milliseconds since the epoch; the guest's clock and the seed of its randomness are inputs, so a call can be replayed. */
+  readonly now: number;
+  readonly randomSeed: Uint8Array;
+}
+
+export interface LogLine {
+  readonly level: "trace" | "debug" | "info" | "warn" | "error" | "stdout" | "stderr";
+  readonly text: string;
+}
+
+/** What a call cost, known for failures too. */
+export interface Usage {
+  /** Weighted units; the whole budget where a trap hides the true figure. */
+  readonly fuel: number;
+  /** Largest linear memory plus kernel memory, in bytes. */
+  readonly memoryBytes: number;
+  readonly hostCalls: number;
+}
+
+export interface SandboxFailure {
+  readonly code: ErrorCode;
+  /** One sentence; guest text is bounded to 4 KiB. */
+  readonly detail: string;
+  readonly limit?: { readonly name: string; readonly used: number; readonly allowed: number };
+  /** The guest's own exit code where it gave one. */
+  readonly exitCode?: number;
+}
+
+export interface SandboxOutcome {
+  readonly output: Uint8Array | undefined;
+  readonly failure: SandboxFailure | undefined;
+  readonly usage: Usage;
+  readonly logs: readonly LogLine[];
+  readonly logsTruncated: boolean;
+}
+
+/** Names inside a plugin's isolate. The worker's loader call and the sandbox program must agree on them. */
+export const SANDBOX_MODULES = { main: "sandbox.js", kernel: "kernel.wasm", plugin: "plugin.wasm" } as const;
+export const SANDBOX_ENTRYPOINT = "Sandbox";

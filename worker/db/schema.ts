@@ -1,0 +1,176 @@
+import { index, integer, primaryKey, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
+import type { Manifest } from "../../sdk/contract/manifest.ts";
+import type { Limits } from "../../sdk/contract/limits.ts";
+import type { Role } from "../../sdk/contract/roles.ts";
+import type { ModuleSummary, ScanVerdict } from "../../sdk/contract/package-report.ts";
+
+/**
+ * Every D1 table, in reading order. ULID ids, integer milliseconds, JSON as text; `tenant_id` on everything a tenant
+ * owns. No ON DELETE CASCADE: a rebuilt parent table would silently empty its children.
+ */
+
+// Who may do what
+
+export const tenants = sqliteTable("tenants", {
+  id: text().primaryKey(),
+  name: text().notNull(),
+  plan: text({ enum: ["free", "pro"] }).notNull(),
+  status: text({ enum: ["active", "suspended"] }).notNull(),
+  /** Grows with every change that execution must see; the snapshot carries the revision it was compiled from. */
+  snapshotRevision: integer("snapshot_revision").notNull().default(0),
+  createdAt: integer("created_at").notNull(),
+});
+
+export const members = sqliteTable(
+  "members",
+  {
+    tenantId: text("tenant_id")
+      .notNull()
+      .references(() => tenants.id),
+    /** The token's `sub`. */
+    subject: text().notNull(),
+    roles: text({ mode: "json" }).$type<Role[]>().notNull(),
+    createdAt: integer("created_at").notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.tenantId, table.subject] })],
+);
+
+export const apiKeys = sqliteTable(
+  "api_keys",
+  {
+    id: text().primaryKey(),
+    tenantId: text("tenant_id")
+      .notNull()
+      .references(() => tenants.id),
+    name: text().notNull(),
+    /** SHA-256 of the secret part, hexadecimal; the secret itself is shown once and never stored. */
+    secretHash: text("secret_hash").notNull(),
+    roles: text({ mode: "json" }).$type<Role[]>().notNull(),
+    createdAt: integer("created_at").notNull(),
+    expiresAt: integer("expires_at"),
+    revokedAt: integer("revoked_at"),
+  },
+  (table) => [index("api_keys_by_tenant").on(table.tenantId, table.createdAt)],
+);
+
+// What there is
+
+export const plugins = sqliteTable(
+  "plugins",
+  {
+    tenantId: text("tenant_id")
+      .notNull()
+      .references(() => tenants.id),
+    id: text().notNull(),
+    name: text().notNull(),
+    description: text().notNull(),
+    type: text().notNull(),
+    category: text().notNull(),
+    createdAt: integer("created_at").notNull(),
+    updatedAt: integer("updated_at").notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.tenantId, table.id] })],
+);
+
+export const pluginVersions = sqliteTable(
+  "plugin_versions",
+  {
+    /** ULID; what installs and executions point to. */
+    id: text().primaryKey(),
+    tenantId: text("tenant_id").notNull(),
+    pluginId: text("plugin_id").notNull(),
+    version: text().notNull(),
+    manifest: text({ mode: "json" }).$type<Manifest>().notNull(),
+    /** SHA-256 of the bytes as uploaded (archive, or manifest and module). */
+    packageDigest: text("package_digest").notNull(),
+    packageBytes: integer("package_bytes").notNull(),
+    /** SHA-256 of the author's module and of what the rewriter made of it. */
+    moduleDigest: text("module_digest").notNull(),
+    rewrittenDigest: text("rewritten_digest").notNull(),
+    rewriterVersion: text("rewriter_version").notNull(),
+    module: text({ mode: "json" }).$type<ModuleSummary>().notNull(),
+    scan: text({ mode: "json" }).$type<ScanVerdict>().notNull(),
+    /** `pending` while being checked is never stored: a version is written once it is `validated`, or refused. */
+    state: text({ enum: ["validated", "quarantined"] }).notNull(),
+    uploadedBy: text("uploaded_by").notNull(),
+    createdAt: integer("created_at").notNull(),
+  },
+  (table) => [
+    uniqueIndex("plugin_versions_by_version").on(table.tenantId, table.pluginId, table.version),
+    index("plugin_versions_by_package").on(table.tenantId, table.packageDigest),
+  ],
+);
+
+/** An install: one plugin of one tenant. A removed install keeps its row in state `uninstalled`. */
+export const pluginInstances = sqliteTable(
+  "plugin_instances",
+  {
+    id: text().primaryKey(),
+    tenantId: text("tenant_id")
+      .notNull()
+      .references(() => tenants.id),
+    pluginId: text("plugin_id").notNull(),
+    /** Owner of the package: the tenant itself, or the platform tenant for built-ins. */
+    ownerTenantId: text("owner_tenant_id").notNull(),
+    versionId: text("version_id")
+      .notNull()
+      .references(() => pluginVersions.id),
+    state: text({ enum: ["installed", "active", "inactive", "error", "quarantined", "uninstalled"] }).notNull(),
+    config: text({ mode: "json" }).$type<Record<string, string>>().notNull(),
+    /** Narrower than the manifest's and the plan's, where the operator chose so. */
+    limits: text({ mode: "json" }).$type<Partial<Limits>>().notNull(),
+    installedBy: text("installed_by").notNull(),
+    createdAt: integer("created_at").notNull(),
+    updatedAt: integer("updated_at").notNull(),
+  },
+  (table) => [
+    uniqueIndex("plugin_instances_by_plugin").on(table.tenantId, table.pluginId),
+    index("plugin_instances_by_state").on(table.tenantId, table.state),
+  ],
+);
+
+// What happened
+
+export const pluginExecutions = sqliteTable(
+  "plugin_executions",
+  {
+    id: text().primaryKey(),
+    tenantId: text("tenant_id").notNull(),
+    installId: text("install_id").notNull(),
+    pluginId: text("plugin_id").notNull(),
+    version: text().notNull(),
+    functionName: text("function_name").notNull(),
+    status: text({ enum: ["succeeded", "failed"] }).notNull(),
+    errorCode: text("error_code"),
+    errorDetail: text("error_detail"),
+    durationMs: integer("duration_ms").notNull(),
+    fuel: integer().notNull(),
+    memoryBytes: integer("memory_bytes").notNull(),
+    hostCalls: integer("host_calls").notNull(),
+    inputBytes: integer("input_bytes").notNull(),
+    outputBytes: integer("output_bytes").notNull(),
+    logLines: integer("log_lines").notNull(),
+    traceId: text("trace_id").notNull(),
+    subject: text().notNull(),
+    startedAt: integer("started_at").notNull(),
+  },
+  (table) => [
+    index("plugin_executions_by_plugin").on(table.tenantId, table.pluginId, table.id),
+    index("plugin_executions_by_age").on(table.startedAt),
+  ],
+);
+
+/** Typed event log of a tenant; catalogue in sdk/contract/events.ts. */
+export const pluginEvents = sqliteTable(
+  "plugin_events",
+  {
+    id: text().primaryKey(),
+    tenantId: text("tenant_id").notNull(),
+    pluginId: text("plugin_id").notNull(),
+    type: text().notNull(),
+    data: text({ mode: "json" }).$type<Record<string, string | number | null>>().notNull(),
+    subject: text().notNull(),
+    createdAt: integer("created_at").notNull(),
+  },
+  (table) => [index("plugin_events_by_plugin").on(table.tenantId, table.pluginId, table.id)],
+);

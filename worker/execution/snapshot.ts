@@ -1,0 +1,49 @@
+import type { Limits } from "../../sdk/contract/limits.ts";
+import type { Role } from "../../sdk/contract/roles.ts";
+
+/**
+ * What execution knows of a tenant: compiled by the control plane, immutable, read from R2 or memory. Everything a call
+ * needs is here, so that no call touches D1.
+ */
+export interface Snapshot {
+  readonly format: typeof SNAPSHOT_FORMAT;
+  readonly tenantId: string;
+  readonly status: "active" | "suspended";
+  /** Grows with each change; a writer never replaces a newer one. */
+  readonly revision: number;
+  readonly compiledAt: number;
+  /** By plugin id. Installs that may not run are listed too, so that the refusal can say why. */
+  readonly installs: Readonly<Record<string, SnapshotInstall>>;
+  /** API keys by id; expired and revoked ones are left out by the compiler, expiry is checked again on use. */
+  readonly keys: Readonly<Record<string, SnapshotKey>>;
+  /** Roles of members whose tokens carry none, by subject. */
+  readonly members: Readonly<Record<string, readonly Role[]>>;
+}
+
+export interface SnapshotInstall {
+  readonly installId: string;
+  readonly pluginId: string;
+  readonly version: string;
+  readonly state: "installed" | "active" | "inactive" | "error" | "quarantined";
+  readonly rewrittenDigest: string;
+  readonly rewriterVersion: string;
+  readonly moduleBytes: number;
+  /** Functions a caller may run, and the one that runs when none is named. */
+  readonly functions: readonly string[];
+  readonly defaultFunction: string | undefined;
+  readonly suspends: boolean;
+  readonly limits: Limits;
+  readonly config: Readonly<Record<string, string>>;
+}
+
+export interface SnapshotKey {
+  readonly secretHash: string;
+  readonly roles: readonly Role[];
+  readonly expiresAt: number | null;
+}
+
+export const SNAPSHOT_FORMAT = 1;
+
+export function snapshotKey(tenantId: string): string {
+  return `snapshots/${tenantId}.json`;
+}

@@ -1,0 +1,11 @@
+/** Lower-case hexadecimal text of bytes. */
+export function toHex(bytes: ArrayBuffer | Uint8Array): string {
+  const view = bytes instanceof Uint8Array ? bytes : new Uint8Array(bytes);
+  return Array.from(view, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** SHA-256 (FIPS 180-4) as lower-case hexadecimal. */
+export async function sha256Hex(bytes: Uint8Array | string): Promise<string> {
+  const data = typeof bytes === "string" ? new TextEncoder().encode(bytes) : bytes;
+  return toHex(await crypto.subtle.digest("SHA-256", data as Uint8Array<ArrayBuffer>)); // the library type excludes shared buffers, which never get here
+}
