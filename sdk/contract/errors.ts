@@ -251,7 +251,7 @@ export const ERRORS = {
     trips: true,
     title: "The plugin cannot be instantiated.",
   },
-  OUTPUT_NOT_JSON: {
+  OUTPUT_ENCODING_INVALID: {
     status: 502,
     blame: "plugin",
     retryable: false,

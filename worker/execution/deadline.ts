@@ -1,0 +1,37 @@
+import type { Limits } from "../../sdk/contract/limits.ts";
+import type { SandboxOutcome } from "../../sdk/contract/sandbox.ts";
+import { failedOutcome } from "./settle.ts";
+
+/** The sandbox stops a late guest itself and can say what it used; this is the fence behind it. */
+const GRACE_MS = 250;
+
+/**
+ * Waits for a call, but not past its deadline: then the call is abandoned together with its instance. A timer cannot
+ * interrupt a guest that computes; that is what fuel is for.
+ */
+export async function raceDeadline(call: Promise<SandboxOutcome>, limits: Limits): Promise<SandboxOutcome> {
+  const timer = new AbortController();
+  const deadline = scheduler.wait(limits.wallClock + GRACE_MS, { signal: timer.signal }).then(
+    () => lateOutcome(limits),
+    () => undefined, // aborted: the call was in time
+  );
+  try {
+    const first = await Promise.race([call, deadline]);
+    return first ?? (await call);
+  } finally {
+    timer.abort();
+    // A call that fails after it was abandoned has nobody left to tell.
+    call.catch(() => undefined);
+  }
+}
+
+function lateOutcome(limits: Limits): SandboxOutcome {
+  return failedOutcome(
+    {
+      code: "WALL_CLOCK_EXCEEDED",
+      detail: `The call took longer than ${limits.wallClock} ms.`,
+      limit: { name: "wallClock", used: limits.wallClock + GRACE_MS, allowed: limits.wallClock },
+    },
+    limits.fuel,
+  );
+}

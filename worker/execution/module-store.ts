@@ -1,0 +1,25 @@
+import { PlatformError } from "../../sdk/contract/errors.ts";
+import { sha256Hex } from "../lib/hex.ts";
+
+export function moduleKey(digest: string): string {
+  return `modules/${digest}.wasm`;
+}
+
+/**
+ * Reads a rewritten module and proves that it is the one asked for: a flipped byte in the store never runs.
+ *
+ * @param digest  SHA-256 of the rewritten module, hexadecimal
+ * @throws {PlatformError} ISOLATE_UNAVAILABLE where the store does not answer; INTEGRITY_FAILED where bytes differ
+ */
+export async function readModule(bucket: R2Bucket, digest: string): Promise<Uint8Array<ArrayBuffer>> {
+  const object = await bucket.get(moduleKey(digest)).catch((cause: unknown) => {
+    throw new PlatformError("ISOLATE_UNAVAILABLE", "The plugin's module could not be read.", { cause });
+  });
+  if (!object) throw new PlatformError("INTEGRITY_FAILED", `The module ${digest} is missing from the store.`);
+  const bytes = new Uint8Array(await object.arrayBuffer());
+  const found = await sha256Hex(bytes);
+  if (found !== digest) {
+    throw new PlatformError("INTEGRITY_FAILED", `The stored module ${digest} has digest ${found}.`);
+  }
+  return bytes;
+}

@@ -1,0 +1,123 @@
+import { PlatformError } from "../../sdk/contract/errors.ts";
+import type { Clock } from "../lib/clock.ts";
+import { logError } from "../lib/json-log.ts";
+import { SNAPSHOT_FORMAT, snapshotKey, type Snapshot } from "./snapshot.ts";
+
+/** A snapshot younger than this is used as it is. */
+export const FRESH_MS = 2_000;
+/** Up to this age it is used while a check runs behind the answer; beyond, the call waits for the check. */
+export const STALE_MS = 30_000;
+/** Tenants kept in memory; the one unused for longest goes first. */
+const CAPACITY = 500;
+
+interface Entry {
+  readonly snapshot: Snapshot | undefined;
+  readonly etag: string | undefined;
+  checkedAt: number;
+  /** Set while a background check runs, so that one request does it for all. */
+  checkStartedAt: number;
+}
+
+/** Snapshots this isolate holds in memory. One per isolate, shared by all requests; holds plain data only. */
+export class SnapshotCache {
+  readonly #entries = new Map<string, Entry>();
+
+  get(tenantId: string): Entry | undefined {
+    const entry = this.#entries.get(tenantId);
+    if (entry) {
+      this.#entries.delete(tenantId);
+      this.#entries.set(tenantId, entry);
+    }
+    return entry;
+  }
+
+  set(tenantId: string, entry: Entry): void {
+    this.#entries.delete(tenantId);
+    this.#entries.set(tenantId, entry);
+    if (this.#entries.size > CAPACITY) {
+      const oldest = this.#entries.keys().next();
+      if (!oldest.done) this.#entries.delete(oldest.value);
+    }
+  }
+}
+
+/**
+ * Reads tenants' snapshots: from memory when fresh, else from R2 (strongly consistent). A change made elsewhere is seen
+ * by this isolate's first call more than FRESH_MS later at the earliest, and by every call STALE_MS later.
+ */
+export class SnapshotStore {
+  readonly #bucket: R2Bucket;
+  readonly #cache: SnapshotCache;
+  readonly #clock: Clock;
+  readonly #defer: (work: Promise<unknown>) => void;
+
+  constructor(bucket: R2Bucket, cache: SnapshotCache, clock: Clock, defer: (work: Promise<unknown>) => void) {
+    this.#bucket = bucket;
+    this.#cache = cache;
+    this.#clock = clock;
+    this.#defer = defer;
+  }
+
+  /**
+   * @returns the tenant's snapshot, or undefined where the tenant does not exist
+   * @throws {PlatformError} SNAPSHOT_UNAVAILABLE where R2 does not answer and nothing young enough is in memory
+   */
+  async read(tenantId: string): Promise<Snapshot | undefined> {
+    const entry = this.#cache.get(tenantId);
+    const now = this.#clock.now();
+    const age = entry ? now - entry.checkedAt : Infinity;
+    if (entry && age < FRESH_MS) return entry.snapshot;
+    if (entry?.snapshot && age < STALE_MS) {
+      if (now - entry.checkStartedAt >= FRESH_MS) {
+        entry.checkStartedAt = now;
+        this.#defer(
+          this.#check(tenantId, entry).catch((error: unknown) =>
+            logError("snapshot.check-failed", { tenantId, error: String(error) }),
+          ),
+        );
+      }
+      return entry.snapshot;
+    }
+    return this.#check(tenantId, entry);
+  }
+
+  /** Takes a snapshot just written by this isolate, so that its next call sees the change. Older ones are ignored. */
+  remember(snapshot: Snapshot, etag: string): void {
+    const known = this.#cache.get(snapshot.tenantId)?.snapshot;
+    if (known && known.revision > snapshot.revision) return;
+    this.#keep(snapshot.tenantId, snapshot, etag);
+  }
+
+  async #check(tenantId: string, known: Entry | undefined): Promise<Snapshot | undefined> {
+    const options = known?.etag === undefined ? undefined : { onlyIf: { etagDoesNotMatch: known.etag } };
+    const object = await this.#get(snapshotKey(tenantId), options);
+    if (object === null) return this.#keep(tenantId, undefined, undefined);
+    if (!("body" in object)) return this.#keep(tenantId, known?.snapshot, object.etag);
+    return this.#keep(tenantId, parseSnapshot(await object.json(), tenantId), object.etag);
+  }
+
+  async #get(key: string, options: R2GetOptions | undefined): Promise<R2ObjectBody | R2Object | null> {
+    try {
+      return await this.#bucket.get(key, options);
+    } catch (cause) {
+      throw new PlatformError("SNAPSHOT_UNAVAILABLE", "The tenant's snapshot could not be read.", { cause });
+    }
+  }
+
+  #keep(tenantId: string, snapshot: Snapshot | undefined, etag: string | undefined): Snapshot | undefined {
+    this.#cache.set(tenantId, { snapshot, etag, checkedAt: this.#clock.now(), checkStartedAt: 0 });
+    return snapshot;
+  }
+}
+
+/** The compiler is the only writer, so form and owner are checked, not every field. */
+function parseSnapshot(value: unknown, tenantId: string): Snapshot {
+  const snapshot = value as Snapshot; // checked below
+  if (snapshot.format !== SNAPSHOT_FORMAT || snapshot.tenantId !== tenantId) {
+    throw new PlatformError(
+      "SNAPSHOT_UNAVAILABLE",
+      `The snapshot has format ${String(snapshot.format)}; this worker reads format ${SNAPSHOT_FORMAT}.`,
+    );
+  }
+  return snapshot;
+}
