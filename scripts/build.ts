@@ -1,0 +1,25 @@
+import { cp, mkdir } from "node:fs/promises";
+import path from "node:path";
+import { buildPlugins } from "./build-plugins.ts";
+import { buildSandbox } from "./build-sandbox.ts";
+import { logProgress, type Log } from "./progress.ts";
+
+const SWAGGER_FILES = ["swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png", "LICENSE"];
+
+/** Everything the worker needs that is not its own source. Steps whose inputs are unchanged are skipped. */
+export async function build(options: { readonly root: string; readonly log: Log }): Promise<void> {
+  await buildSandbox(options);
+  await buildPlugins(options);
+  await copyApiReference(options.root);
+}
+
+/** The API reference page runs from our own origin; no content network is involved. */
+async function copyApiReference(root: string): Promise<void> {
+  const target = path.join(root, "dist/assets/swagger");
+  await mkdir(target, { recursive: true });
+  for (const file of SWAGGER_FILES) {
+    await cp(path.join(root, "node_modules/swagger-ui-dist", file), path.join(target, file));
+  }
+}
+
+if (import.meta.main) await build({ root: path.resolve(import.meta.dirname, ".."), log: logProgress });

@@ -1,0 +1,46 @@
+import { existsSync } from "node:fs";
+import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { exportJWK, generateKeyPair, importJWK, SignJWT, type JWK } from "jose";
+
+/** The folder of a local worker: its data, its signing key, its variables. Never committed. */
+
+export const LOCAL_ISSUER = "https://patchbay.local";
+export const LOCAL_AUDIENCE = "patchbay";
+const ALGORITHM = "EdDSA";
+const TOKEN_LIFETIME = "12h";
+
+export function stateFolder(root: string): string {
+  return path.resolve(root, process.env["PATCHBAY_STATE"] ?? ".patchbay");
+}
+
+/** Reads the local signing key, making it where there is none. The private half stays in this file. */
+export async function signingKey(state: string): Promise<JWK> {
+  const file = path.join(state, "signing-key.json");
+  if (!existsSync(file)) {
+    const { privateKey } = await generateKeyPair(ALGORITHM, { extractable: true, crv: "Ed25519" });
+    const key = { ...(await exportJWK(privateKey)), kid: crypto.randomUUID(), alg: ALGORITHM, use: "sig" };
+    await mkdir(state, { recursive: true });
+    await writeFile(`${file}.new`, JSON.stringify(key), { mode: 0o600 });
+    await rename(`${file}.new`, file);
+  }
+  return JSON.parse(await readFile(file, "utf8")) as JWK; // written above, by this program only
+}
+
+/** The public half, as the worker's AUTH_ISSUERS expects it. */
+export function localIssuers(key: JWK): string {
+  const { d: _private, ...publicKey } = key;
+  return JSON.stringify([{ issuer: LOCAL_ISSUER, audience: LOCAL_AUDIENCE, jwks: { keys: [publicKey] } }]);
+}
+
+/** A bearer token for the local worker. */
+export async function mintToken(key: JWK, claims: { tenant: string; roles: readonly string[] }): Promise<string> {
+  return new SignJWT({ tenant: claims.tenant, roles: claims.roles })
+    .setProtectedHeader({ alg: ALGORITHM, ...(key.kid === undefined ? {} : { kid: key.kid }), typ: "JWT" })
+    .setIssuer(LOCAL_ISSUER)
+    .setAudience(LOCAL_AUDIENCE)
+    .setSubject(`local:${claims.roles.join("+")}`)
+    .setIssuedAt()
+    .setExpirationTime(TOKEN_LIFETIME)
+    .sign(await importJWK(key, ALGORITHM));
+}

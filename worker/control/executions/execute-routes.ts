@@ -1,0 +1,155 @@
+import type { Context } from "hono";
+import * as v from "valibot";
+import { PlatformError, type ErrorCode } from "../../../sdk/contract/errors.ts";
+import { LIMITS } from "../../../sdk/contract/limits.ts";
+import { invoke, type Invocation } from "../../execution/invoke.ts";
+import type { Snapshot } from "../../execution/snapshot.ts";
+import { readLimitedBody } from "../../http/limited-body.ts";
+import { parseJsonBody } from "../../http/json-body.ts";
+import { defineRoute, type AppEnv, type Route } from "../../http/route.ts";
+import { decodeOutput, encodeInput } from "./encoding.ts";
+import { ExecuteAnswer, ExecuteBody, ExecuteParams, ExecuteQuery, LOG_LEVELS } from "./execute-schema.ts";
+
+/** Base64 adds a third; the rest of the JSON envelope is small. */
+const JSON_BODY_LIMIT = Math.ceil((LIMITS.input.maximum * 4) / 3) + 64 * 1024;
+const DEFAULT_LOG_LEVEL = LOG_LEVELS.indexOf("info");
+
+const FAILURES: readonly ErrorCode[] = [
+  "INSTALL_NOT_FOUND",
+  "PLUGIN_INACTIVE",
+  "FUNCTION_NOT_FOUND",
+  "INPUT_TOO_LARGE",
+  "FUEL_EXHAUSTED",
+  "WALL_CLOCK_EXCEEDED",
+  "MEMORY_EXCEEDED",
+  "KERNEL_MEMORY_EXCEEDED",
+  "CALL_DEPTH_EXCEEDED",
+  "OUTPUT_TOO_LARGE",
+  "HOST_CALLS_EXCEEDED",
+  "GRANT_MISSING",
+  "PLUGIN_ERROR",
+  "PLUGIN_TRAPPED",
+  "PLUGIN_LOAD_FAILED",
+  "OUTPUT_ENCODING_INVALID",
+  "ISOLATE_UNAVAILABLE",
+  "INTEGRITY_FAILED",
+];
+
+export const executeRoutes: readonly Route[] = [
+  executeRoute("/execute/:id", "executePluginByPath"),
+  executeRoute("/:id/execute", "executePlugin"),
+];
+
+function executeRoute(path: string, operationId: string): Route {
+  return defineRoute({
+    method: "post",
+    mount: "plugins",
+    path,
+    operationId,
+    summary: "Run a function of an installed plugin",
+    description:
+      "A JSON body names function, input and options, and the answer is JSON. With any other content type the body is the " +
+      "input and the answer's body is the output; execution id and fuel are in `x-execution-id` and `x-fuel-used`.",
+    tag: "Executions",
+    permission: "plugins:execute",
+    params: ExecuteParams,
+    query: ExecuteQuery,
+    rawBody: {
+      "application/json": ExecuteBody,
+      "application/octet-stream": { type: "string", format: "binary" },
+    },
+    answers: { 200: { description: "The function returned", schema: ExecuteAnswer } },
+    errors: FAILURES,
+    handler: (context, { params, query }) =>
+      isJson(context)
+        ? executeJson(context, params.id, query.function)
+        : executeRaw(context, params.id, query.function),
+  });
+}
+
+function isJson(context: Context<AppEnv>): boolean {
+  return /^application\/json\s*(;|$)/i.test(context.req.header("content-type") ?? "");
+}
+
+async function executeJson(context: Context<AppEnv>, pluginId: string, queryFunction?: string): Promise<Response> {
+  const bytes = await readLimitedBody(context.req.raw, JSON_BODY_LIMIT, "INPUT_TOO_LARGE", "input");
+  const body = parseJsonBody(ExecuteBody, bytes);
+  const { logs, logLevel, ...limits } = body.options ?? {};
+  const invocation = await call(context, {
+    pluginId,
+    functionName: body.function ?? queryFunction,
+    input: encodeInput(body),
+    options: { ...limits, logLevel: logLevel === undefined ? DEFAULT_LOG_LEVEL : LOG_LEVELS.indexOf(logLevel) },
+  });
+  const { outcome, record } = invocation;
+  setExecutionHeaders(context, invocation);
+  const output = decodeOutput(succeeded(invocation, logs), body);
+  const answer: v.InferInput<typeof ExecuteAnswer> = {
+    executionId: record.id,
+    status: "succeeded",
+    ...output,
+    durationMs: record.durationMs,
+    fuel: record.fuel,
+    memoryBytes: record.memoryBytes,
+    version: record.version,
+    ...(logs ? { logs: [...outcome.logs], logsTruncated: outcome.logsTruncated } : {}),
+  };
+  return context.json(answer);
+}
+
+async function executeRaw(context: Context<AppEnv>, pluginId: string, functionName?: string): Promise<Response> {
+  const input = await readLimitedBody(context.req.raw, LIMITS.input.maximum, "INPUT_TOO_LARGE", "input");
+  const invocation = await call(context, { pluginId, functionName, input, options: { logLevel: DEFAULT_LOG_LEVEL } });
+  setExecutionHeaders(context, invocation);
+  const output = succeeded(invocation);
+  return context.body(output as Uint8Array<ArrayBuffer>, 200, { "content-type": rawContentType(context) }); // output never is shared memory
+}
+
+function call(
+  context: Context<AppEnv>,
+  event: Pick<Parameters<typeof invoke>[2], "pluginId" | "functionName" | "input" | "options">,
+): Promise<Invocation> {
+  const deps = context.get("deps");
+  return readSnapshot(context).then((snapshot) =>
+    invoke(deps, snapshot, { ...event, subject: context.get("actor").subject, traceId: context.get("traceId") }),
+  );
+}
+
+async function readSnapshot(context: Context<AppEnv>): Promise<Snapshot> {
+  const { tenantId } = context.get("actor");
+  const snapshot = await context.get("deps").snapshots.read(tenantId);
+  if (!snapshot) throw new PlatformError("TENANT_UNKNOWN", `The tenant "${tenantId}" does not exist.`);
+  return snapshot;
+}
+
+/** @throws {PlatformError} the guest's failure, with what the call cost */
+function succeeded({ outcome, record }: Invocation, withLogs = false): Uint8Array {
+  if (!outcome.failure) return outcome.output ?? new Uint8Array();
+  const { code, detail, limit, exitCode } = outcome.failure;
+  throw new PlatformError(code, detail, {
+    ...(limit ? { limit } : {}),
+    members: {
+      executionId: record.id,
+      fuel: record.fuel,
+      memoryBytes: record.memoryBytes,
+      durationMs: record.durationMs,
+      version: record.version,
+      ...(exitCode === undefined ? {} : { exitCode }),
+      ...(withLogs ? { logs: outcome.logs, logsTruncated: outcome.logsTruncated } : {}),
+    },
+  });
+}
+
+/** Set on the context, so that a problem answer carries them too. */
+function setExecutionHeaders(context: Context<AppEnv>, { record }: Invocation): void {
+  context.header("x-execution-id", record.id);
+  context.header("x-fuel-used", String(record.fuel));
+}
+
+/** The output's type is the plugin's business; a caller who knows it may name one that a browser cannot run. */
+function rawContentType(context: Context<AppEnv>): string {
+  const wanted = context.req.header("accept") ?? "";
+  return wanted === "application/json" || wanted === "text/plain"
+    ? `${wanted}; charset=utf-8`
+    : "application/octet-stream";
+}

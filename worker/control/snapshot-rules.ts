@@ -1,0 +1,118 @@
+import { LIMITS, type LimitName, type Limits } from "../../sdk/contract/limits.ts";
+import { PLANS, type Plan } from "../../sdk/contract/plans.ts";
+import type { Role } from "../../sdk/contract/roles.ts";
+import { SNAPSHOT_FORMAT, type Snapshot, type SnapshotInstall, type SnapshotKey } from "../execution/snapshot.ts";
+
+/** What D1 holds of a tenant that execution needs, read in one transaction. */
+export interface TenantRecord {
+  readonly id: string;
+  readonly plan: Plan;
+  readonly status: Snapshot["status"];
+  readonly revision: number;
+  readonly installs: readonly InstallRecord[];
+  readonly keys: readonly KeyRecord[];
+  readonly members: readonly MemberRecord[];
+}
+
+/** An install that was not removed, with what its version says. */
+export interface InstallRecord {
+  readonly installId: string;
+  readonly pluginId: string;
+  readonly state: SnapshotInstall["state"];
+  readonly config: Readonly<Record<string, string>>;
+  /** What the operator narrowed. */
+  readonly limits: Partial<Limits>;
+  readonly version: string;
+  readonly versionState: "validated" | "quarantined";
+  readonly rewrittenDigest: string;
+  readonly rewriterVersion: string;
+  /** Bytes of the rewritten module. */
+  readonly moduleBytes: number;
+  readonly functions: readonly string[];
+  readonly suspends: boolean;
+  readonly manifestFunction: string | undefined;
+  readonly manifestLimits: Partial<Limits>;
+}
+
+export interface KeyRecord {
+  readonly keyId: string;
+  readonly secretHash: string;
+  readonly roles: readonly Role[];
+  readonly expiresAt: number | null;
+  readonly revokedAt: number | null;
+}
+
+export interface MemberRecord {
+  readonly subject: string;
+  readonly roles: readonly Role[];
+}
+
+/**
+ * The limits in force for an install: of each, the smallest that manifest, install and plan give. What the manifest
+ * leaves out starts from the default; neither install nor plan can raise it.
+ *
+ * @param manifest  what the author asks for
+ * @param install   what the operator narrowed
+ * @param ceilings  what the tenant's plan allows
+ */
+export function effectiveLimits(manifest: Partial<Limits>, install: Partial<Limits>, ceilings: Limits): Limits {
+  const names = Object.keys(LIMITS) as LimitName[]; // Object.keys loses the key type
+  const entries = names.map((name) => {
+    const asked = manifest[name] ?? LIMITS[name].default;
+    return [name, Math.min(asked, install[name] ?? asked, ceilings[name])] as const;
+  });
+  return Object.fromEntries(entries) as Limits; // every name is mapped above
+}
+
+/** The function that runs when a call names none: the manifest's choice, else the only one there is. */
+export function chooseDefaultFunction(
+  manifestFunction: string | undefined,
+  functions: readonly string[],
+): string | undefined {
+  return manifestFunction ?? (functions.length === 1 ? functions[0] : undefined);
+}
+
+/**
+ * Builds the tenant's snapshot.
+ *
+ * @param now  milliseconds since the epoch; keys that expired by then are left out
+ */
+export function buildSnapshot(tenant: TenantRecord, now: number): Snapshot {
+  const ceilings = PLANS[tenant.plan].ceilings;
+  const keys = tenant.keys.filter((key) => key.revokedAt === null && (key.expiresAt === null || key.expiresAt > now));
+  return {
+    format: SNAPSHOT_FORMAT,
+    tenantId: tenant.id,
+    status: tenant.status,
+    revision: tenant.revision,
+    compiledAt: now,
+    // Object.fromEntries makes own properties of any name, `__proto__` included.
+    installs: Object.fromEntries(
+      tenant.installs.map((install) => [install.pluginId, snapshotInstall(install, ceilings)]),
+    ),
+    keys: Object.fromEntries(keys.map((key) => [key.keyId, snapshotKeyEntry(key)])),
+    members: Object.fromEntries(tenant.members.map((member) => [member.subject, member.roles])),
+  };
+}
+
+function snapshotInstall(install: InstallRecord, ceilings: Limits): SnapshotInstall {
+  return {
+    installId: install.installId,
+    pluginId: install.pluginId,
+    version: install.version,
+    // A version that was quarantined must not run, whatever state its installs were left in.
+    state: install.versionState === "quarantined" ? "quarantined" : install.state,
+    rewrittenDigest: install.rewrittenDigest,
+    rewriterVersion: install.rewriterVersion,
+    moduleBytes: install.moduleBytes,
+    functions: install.functions,
+    defaultFunction: chooseDefaultFunction(install.manifestFunction, install.functions),
+    suspends: install.suspends,
+    limits: effectiveLimits(install.manifestLimits, install.limits, ceilings),
+    config: install.config,
+  };
+}
+
+function snapshotKeyEntry(key: KeyRecord): SnapshotKey {
+  return { secretHash: key.secretHash, roles: key.roles, expiresAt: key.expiresAt };
+}

@@ -1,0 +1,89 @@
+import { and, eq, isNull, ne, sql, type SQL } from "drizzle-orm";
+import type { Limits } from "../../sdk/contract/limits.ts";
+import type { Database, Statement } from "../db/client.ts";
+import { apiKeys, members, pluginInstances, pluginVersions, tenants } from "../db/schema.ts";
+import type { InstallRecord, TenantRecord } from "./snapshot-rules.ts";
+
+/** D1 side of the snapshot compiler: what it reads of a tenant, and the revision that every change must raise. */
+
+/**
+ * Marks the tenant's snapshot as outdated. Belongs in the batch of each change that execution must see; compileSnapshot
+ * follows once the batch is committed.
+ *
+ * @param when  raise it only if this holds, for batches whose change is conditional
+ */
+export function bumpRevision(db: Database, tenantId: string, when?: SQL): Statement {
+  return db
+    .update(tenants)
+    .set({ snapshotRevision: sql`${tenants.snapshotRevision} + 1` })
+    .where(and(eq(tenants.id, tenantId), when));
+}
+
+/** @returns the tenant in one consistent read (one batch is one transaction), or undefined where there is none */
+export async function readTenantRecord(db: Database, tenantId: string): Promise<TenantRecord | undefined> {
+  const [tenantRows, installRows, keyRows, memberRows] = await db.batch([
+    db.select().from(tenants).where(eq(tenants.id, tenantId)),
+    selectInstalls(db, tenantId),
+    db
+      .select()
+      .from(apiKeys)
+      .where(and(eq(apiKeys.tenantId, tenantId), isNull(apiKeys.revokedAt))),
+    db.select({ subject: members.subject, roles: members.roles }).from(members).where(eq(members.tenantId, tenantId)),
+  ]);
+  const tenant = tenantRows[0];
+  if (!tenant) return undefined;
+  return {
+    id: tenant.id,
+    plan: tenant.plan,
+    status: tenant.status,
+    revision: tenant.snapshotRevision,
+    installs: installRows.map(installRecord),
+    keys: keyRows.map((key) => ({ ...key, keyId: key.id })),
+    members: memberRows,
+  };
+}
+
+/**
+ * Manifests and module reports can be large, so only the few values needed leave the database. Column names must differ
+ * from one another: a batch answers rows by name.
+ */
+function selectInstalls(db: Database, tenantId: string) {
+  return db
+    .select({
+      installId: pluginInstances.id,
+      pluginId: pluginInstances.pluginId,
+      state: sql<InstallRecord["state"]>`${pluginInstances.state}`.as("install_state"),
+      config: pluginInstances.config,
+      limits: pluginInstances.limits,
+      version: pluginVersions.version,
+      versionState: sql<InstallRecord["versionState"]>`${pluginVersions.state}`.as("version_state"),
+      rewrittenDigest: pluginVersions.rewrittenDigest,
+      rewriterVersion: pluginVersions.rewriterVersion,
+      moduleBytes: sql<number>`json_extract(${pluginVersions.module}, '$.rewriting.bytes')`.as("module_bytes"),
+      functions: sql<string>`json_extract(${pluginVersions.module}, '$.functions')`.as("functions"),
+      suspends: sql<number>`json_extract(${pluginVersions.module}, '$.suspends')`.as("suspends"),
+      manifestFunction: sql<string | null>`json_extract(${pluginVersions.manifest}, '$.defaultFunction')`.as(
+        "manifest_function",
+      ),
+      manifestLimits: sql<string | null>`json_extract(${pluginVersions.manifest}, '$.limits')`.as("manifest_limits"),
+    })
+    .from(pluginInstances)
+    .innerJoin(pluginVersions, eq(pluginVersions.id, pluginInstances.versionId))
+    .where(and(eq(pluginInstances.tenantId, tenantId), ne(pluginInstances.state, "uninstalled")));
+}
+
+function installRecord(row: Awaited<ReturnType<typeof selectInstalls>>[number]): InstallRecord {
+  return {
+    ...row,
+    functions: JSON.parse(row.functions) as string[], // written by the package inspector
+    suspends: row.suspends === 1,
+    manifestFunction: row.manifestFunction ?? undefined,
+    manifestLimits: row.manifestLimits === null ? {} : (JSON.parse(row.manifestLimits) as Partial<Limits>), // validated on upload
+  };
+}
+
+/** Revision of every tenant's state in D1, by tenant id. */
+export async function readRevisions(db: Database): Promise<ReadonlyMap<string, number>> {
+  const rows = await db.select({ id: tenants.id, revision: tenants.snapshotRevision }).from(tenants);
+  return new Map(rows.map((row) => [row.id, row.revision]));
+}

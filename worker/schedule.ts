@@ -1,0 +1,39 @@
+import { compileStaleSnapshots } from "./control/compile.ts";
+import { deleteExecutionsBefore } from "./control/executions/store.ts";
+import { sweepIncoming } from "./control/packages/store.ts";
+import type { Deps } from "./deps.ts";
+import { logError } from "./lib/json-log.ts";
+
+/** How long execution records are kept. */
+export const EXECUTION_RETENTION_MS = 30 * 24 * 3_600_000;
+/** Rows deleted in one run, so that a run ends well within a query's time. */
+const DELETIONS_PER_RUN = 10_000;
+
+export interface Job {
+  readonly name: string;
+  run(deps: Deps): Promise<unknown>;
+}
+
+/** What each cron expression of wrangler.toml runs, in order. */
+export const SCHEDULE: Readonly<Record<string, readonly Job[]>> = {
+  "*/15 * * * *": [
+    { name: "compile-stale-snapshots", run: (deps) => compileStaleSnapshots(deps) },
+    { name: "sweep-incoming-uploads", run: (deps) => sweepIncoming(deps) },
+    {
+      name: "delete-old-executions",
+      run: (deps) => deleteExecutionsBefore(deps.db, deps.clock.now() - EXECUTION_RETENTION_MS, DELETIONS_PER_RUN),
+    },
+  ],
+};
+
+/** Runs the jobs of one trigger. A job that fails stops no other; the run as a whole is then reported as failed. */
+export async function runSchedule(deps: Deps, cron: string): Promise<void> {
+  const failed: string[] = [];
+  for (const job of SCHEDULE[cron] ?? []) {
+    await job.run(deps).catch((error: unknown) => {
+      failed.push(job.name);
+      logError("job.failed", { job: job.name, error: String(error) });
+    });
+  }
+  if (failed.length > 0) throw new Error(`Scheduled jobs failed: ${failed.join(", ")}`);
+}
