@@ -25,7 +25,13 @@ export async function readTenantRecord(db: Database, tenantId: string): Promise<
     db.select().from(tenants).where(eq(tenants.id, tenantId)),
     selectInstalls(db, tenantId),
     db
-      .select()
+      .select({
+        keyId: apiKeys.id,
+        secretHash: apiKeys.secretHash,
+        roles: apiKeys.roles,
+        expiresAt: apiKeys.expiresAt,
+        revokedAt: apiKeys.revokedAt,
+      })
       .from(apiKeys)
       .where(and(eq(apiKeys.tenantId, tenantId), isNull(apiKeys.revokedAt))),
     db.select({ subject: members.subject, roles: members.roles }).from(members).where(eq(members.tenantId, tenantId)),
@@ -38,7 +44,7 @@ export async function readTenantRecord(db: Database, tenantId: string): Promise<
     status: tenant.status,
     revision: tenant.snapshotRevision,
     installs: installRows.map(installRecord),
-    keys: keyRows.map((key) => ({ ...key, keyId: key.id })),
+    keys: keyRows,
     members: memberRows,
   };
 }
