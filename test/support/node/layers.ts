@@ -1,0 +1,42 @@
+/**
+ * Roles of files, from the highest layer to the lowest: a file may import its own layer and those below. First match wins,
+ * so that the exact names come before the patterns.
+ */
+export const LAYERS = ["composition", "edge", "action", "adapter", "pure", "kernel"] as const;
+export type Layer = (typeof LAYERS)[number];
+
+const ROLES: readonly (readonly [RegExp, Layer])[] = [
+  [/^worker\/(index|app|deps|schedule|queues|routes)\.ts$/, "composition"],
+  [/^worker\/execution\/sandbox\//, "pure"],
+  [/^worker\/execution\/(metering\/|(resolve|admit|settle|snapshot|isolate-book)\.ts$)/, "pure"],
+  [/^worker\/execution\/invoke\.ts$/, "action"],
+  [/^worker\/execution\/[a-z-]+(\.generated)?\.(ts|wasm)$/, "adapter"],
+  [/^worker\/execution\/capabilities\/[a-z-]+\/grant\.ts$/, "pure"],
+  [/^worker\/control\/packages\/(archive|scan)\//, "pure"],
+  [/^worker\/control\/compile\.ts$/, "action"],
+  [
+    /^worker\/control\/([a-z-]+\/)?(([a-z-]+-)?(rules|schema|record|report|codes|form)|encoding|scan[a-z-]*)\.ts$/,
+    "pure",
+  ],
+  [/^worker\/control\/[a-z-]+\/([a-z-]+-)?routes\.ts$/, "edge"],
+  [/^worker\/control\/[a-z-]+\/(actions\.ts|actions\/)/, "action"],
+  [/^worker\/control\/[a-z-]+\/([a-z-]+-)?store\.ts$/, "adapter"],
+  [/^worker\/(http|dashboard)\//, "edge"],
+  [/^worker\/jobs\//, "action"],
+  [/^worker\/db\//, "adapter"],
+  [/^worker\/lib\//, "kernel"],
+  [/^worker\/[a-z-]+\.d\.ts$/, "kernel"],
+  [/^durable-objects\/[a-z-]+\/(object|client)\.ts$/, "adapter"],
+  [/^durable-objects\/[a-z-]+\/rules\.ts$/, "pure"],
+  [/^sdk\/contract\//, "kernel"],
+];
+
+/** @returns the layer of a file of worker, durable-objects or sdk/contract; undefined where the name has no role */
+export function layerOf(file: string): Layer | undefined {
+  return ROLES.find(([pattern]) => pattern.test(file))?.[1];
+}
+
+/** True where a file of layer `from` may import one of layer `to`. */
+export function mayImport(from: Layer, to: Layer): boolean {
+  return LAYERS.indexOf(from) <= LAYERS.indexOf(to);
+}
