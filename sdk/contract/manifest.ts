@@ -1,0 +1,286 @@
+import * as v from "valibot";
+import { CAPABILITY_NAMES, capabilityNamed } from "./capabilities.ts";
+import { PlatformError, type Issue } from "./errors.ts";
+import { FUNCTION_NAME_PATTERN, PLUGIN_ID_PATTERN, RESERVED_PLUGIN_IDS } from "./identifiers.ts";
+import { JSON_MAX_DEPTH, jsonPointer, readJson } from "./json-text.ts";
+import { LIMITS, PACKAGE_LIMITS, type LimitName } from "./limits.ts";
+import { closedObject, distinct, list, pattern, record, text } from "./manifest-fields.ts";
+import { PERMISSIONS, type Permission } from "./roles.ts";
+import { parseRange, parseVersion } from "./version.ts";
+
+/**
+ * The manifest of a package, `manifest.json`: what a plugin is, offers, needs and asks for. The schema is published as
+ * `manifest.schema.json`. What depends on the module or on who uploads is checked by the upload, not here.
+ */
+
+export const MANIFEST_FILE = "manifest.json";
+export const DEFAULT_MODULE_FILE = "plugin.wasm";
+
+const CONFIG_SCHEMA_MAX_BYTES = 64 * 1024;
+const CONFIG_SCHEMA_MAX_DEPTH = 16;
+const HIGHEST_PRIORITY = 1_000;
+const DEFAULT_PRIORITY = 100;
+
+export const PLUGIN_TYPES = ["processor", "connector", "analyzer", "utility"] as const;
+const HTTP_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"] as const;
+/** Capabilities whose requests can be narrowed to hosts. */
+const HOST_CAPABILITIES: ReadonlySet<string> = new Set(["http", "webhooks"]);
+
+const SLUG = /^[a-z0-9]+(-[a-z0-9]+)*$/;
+const HOOK = /^[a-z][a-z0-9-]*(:[a-z][a-z0-9-]*)+$/;
+const TOPIC = /^[a-z0-9_-]+(\.[a-z0-9_-]+)*(\.\*)?$/;
+const SERVICE = /^[a-z][a-z0-9-]*(\.[a-z][a-z0-9-]*)*$/;
+const HOST = /^(\*\.)?([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?(:[0-9]{1,5})?$/;
+const MODULE_PATH = /^(?!.*(^|\/)\.{1,2}(\/|$))[A-Za-z0-9_.-]+(\/[A-Za-z0-9_.-]+)*\.wasm$/;
+const ENDPOINT_PATH = /^\/(:?[A-Za-z0-9_.~-]+(\/:?[A-Za-z0-9_.~-]+)*)?$/;
+
+const pluginId = pattern(PLUGIN_ID_PATTERN, "must be `name` or `publisher.name` in lower-case letters, digits and `-`");
+const functionName = pattern(FUNCTION_NAME_PATTERN, "must be the name of an exported function");
+const range = v.pipe(
+  text(256),
+  v.check((value) => parseRange(value) !== undefined, "must be a semantic version range such as `^1.2.0`"),
+);
+const topic = pattern(TOPIC, "must be a topic such as `orders.created`, or end in `.*`", 128);
+const service = pattern(SERVICE, "must be a service name such as `mail.send`", 128);
+const url = v.pipe(
+  text(2_048),
+  v.check((value) => /^https?:\/\//.test(value) && URL.canParse(value), "must be an http or https URL"),
+);
+
+const capability = v.pipe(
+  text(64),
+  v.check(
+    (name) => capabilityNamed(name) !== undefined,
+    (issue) => `is not a capability: ${JSON.stringify(issue.input)}; there are ${CAPABILITY_NAMES.join(", ")}`,
+  ),
+);
+const permission = v.pipe(
+  v.union(
+    [
+      capability,
+      v.pipe(
+        closedObject({
+          capability,
+          reason: v.exactOptional(text(500)),
+          hosts: v.exactOptional(
+            list(
+              pattern(HOST, "must be a lower-case host name such as `api.example.com` or `*.example.com`", 260),
+              100,
+            ),
+          ),
+        }),
+        v.check(
+          (asked) => asked.hosts === undefined || HOST_CAPABILITIES.has(capabilityNamed(asked.capability) ?? ""),
+          `may have hosts only for ${[...HOST_CAPABILITIES].join(" and ")}`,
+        ),
+      ),
+    ],
+    "must be a capability name, or an object with `capability`, `reason` and `hosts`",
+  ),
+  v.transform((asked) => {
+    const request = typeof asked === "string" ? { capability: asked } : asked;
+    // The check above has refused names without a capability.
+    return { ...request, capability: capabilityNamed(request.capability) ?? CAPABILITY_NAMES[0] ?? "http" };
+  }),
+);
+
+function limit(name: LimitName) {
+  const { maximum, unit } = LIMITS[name];
+  const bounds = `must be a whole number of ${unit} from 0 to ${maximum}`;
+  const found = (issue: v.BaseIssue<unknown>): string => `${bounds}, found ${String(issue.input)}`;
+  return v.exactOptional(v.pipe(v.number(bounds), v.integer(found), v.minValue(0, found), v.maxValue(maximum, found)));
+}
+
+const limits = closedObject(
+  Object.fromEntries(Object.keys(LIMITS).map((name) => [name, limit(name as LimitName)])) as {
+    [Name in LimitName]: ReturnType<typeof limit>;
+  }, // Object.keys and Object.fromEntries lose the key type
+);
+
+const hook = closedObject({
+  name: pattern(HOOK, "must be a hook such as `file:process`", 64),
+  function: functionName,
+  priority: v.exactOptional(
+    v.pipe(
+      v.number("must be a number"),
+      v.integer("must be a whole number"),
+      v.minValue(0, "must be 0 or more"),
+      v.maxValue(HIGHEST_PRIORITY, `must be ${HIGHEST_PRIORITY} or less`),
+    ),
+    DEFAULT_PRIORITY,
+  ),
+  mode: v.exactOptional(v.picklist(["waterfall", "broadcast"], "must be waterfall or broadcast")),
+});
+
+const endpoint = closedObject({
+  method: v.picklist(HTTP_METHODS, `must be one of ${HTTP_METHODS.join(", ")}`),
+  path: pattern(ENDPOINT_PATH, "must start with `/` and have segments of letters, digits, `_.~-` or `:name`", 200),
+  function: functionName,
+  permission: v.exactOptional(
+    v.picklist(
+      ["public", ...(Object.keys(PERMISSIONS) as Permission[])], // Object.keys loses the key type
+      `must be public or one of ${Object.keys(PERMISSIONS).join(", ")}`,
+    ),
+  ),
+});
+
+const configSchema = v.pipe(
+  v.record(v.string(), v.unknown(), "must be a JSON Schema object"),
+  v.check((schema) => !Array.isArray(schema), "must be a JSON Schema object"),
+  v.check(
+    (schema) => schema["type"] === undefined || schema["type"] === "object",
+    "must describe an object: `type` must be `object`",
+  ),
+  v.check(
+    (schema) => depthOf(schema) <= CONFIG_SCHEMA_MAX_DEPTH,
+    `must not be nested deeper than ${CONFIG_SCHEMA_MAX_DEPTH} levels`,
+  ),
+  v.check(
+    (schema) => new TextEncoder().encode(JSON.stringify(schema)).length <= CONFIG_SCHEMA_MAX_BYTES,
+    `must not be larger than ${CONFIG_SCHEMA_MAX_BYTES} bytes`,
+  ),
+);
+
+export const ManifestSchema = closedObject({
+  $schema: v.exactOptional(text(2_048)),
+  id: v.pipe(
+    pluginId,
+    v.check((id) => !RESERVED_PLUGIN_IDS.has(id), "is reserved: it is a word of the API's paths"),
+  ),
+  name: text(100),
+  version: v.pipe(
+    text(128),
+    v.check((version) => parseVersion(version) !== undefined, "must be a semantic version 2.0.0 such as `1.4.0`"),
+  ),
+  description: text(2_000),
+  author: closedObject({
+    name: text(100),
+    email: v.exactOptional(v.pipe(text(254), v.email("must be an e-mail address"))),
+    url: v.exactOptional(url),
+  }),
+  license: v.exactOptional(text(100)),
+  homepage: v.exactOptional(url),
+  type: v.picklist(PLUGIN_TYPES, `must be one of ${PLUGIN_TYPES.join(", ")}`),
+  category: pattern(SLUG, "must be lower-case words joined by `-`", 50),
+  tags: v.exactOptional(distinct(list(pattern(SLUG, "must be lower-case words joined by `-`", 50), 20), String), []),
+  wasm: v.exactOptional(
+    pattern(MODULE_PATH, "must be a relative path in the package that ends in `.wasm`", PACKAGE_LIMITS.pathBytes),
+    DEFAULT_MODULE_FILE,
+  ),
+  defaultFunction: v.exactOptional(functionName),
+  permissions: v.exactOptional(
+    distinct(list(permission, 50), (asked) => asked.capability),
+    [],
+  ),
+  hooks: v.exactOptional(
+    distinct(list(hook, 50), (entry) => `${entry.name} ${entry.function}`),
+    [],
+  ),
+  dependencies: v.exactOptional(record(pluginId, range, 50), {}),
+  limits: v.exactOptional(limits, {}),
+  api: v.exactOptional(
+    closedObject({ endpoints: distinct(list(endpoint, 100), (entry) => `${entry.method} ${entry.path}`) }),
+  ),
+  config: v.exactOptional(configSchema),
+  events: v.exactOptional(
+    closedObject({
+      publishes: v.exactOptional(distinct(list(topic, 100), String), []),
+      subscribes: v.exactOptional(
+        distinct(
+          list(closedObject({ topic, function: functionName }), 100),
+          (entry) => `${entry.topic} ${entry.function}`,
+        ),
+        [],
+      ),
+    }),
+    { publishes: [], subscribes: [] },
+  ),
+  services: v.exactOptional(
+    closedObject({
+      provides: v.exactOptional(
+        distinct(list(closedObject({ name: service, function: functionName }), 50), (entry) => entry.name),
+        [],
+      ),
+      requires: v.exactOptional(
+        distinct(
+          list(
+            closedObject({ name: service, optional: v.exactOptional(v.boolean("must be true or false"), false) }),
+            50,
+          ),
+          (entry) => entry.name,
+        ),
+        [],
+      ),
+    }),
+    { provides: [], requires: [] },
+  ),
+  engines: v.exactOptional(closedObject({ patchbay: v.exactOptional(range) }), {}),
+});
+
+/** A manifest as written, with defaults filled in and permissions under their canonical names. */
+export type Manifest = v.InferOutput<typeof ManifestSchema>;
+
+/**
+ * Checks a parsed manifest.
+ *
+ * @throws PlatformError MANIFEST_INVALID with every problem and its JSON pointer
+ */
+export function parseManifest(value: unknown): Manifest {
+  const result = v.safeParse(ManifestSchema, value);
+  if (result.success) return result.output;
+  throw manifestInvalid(result.issues.flatMap(readIssue));
+}
+
+/**
+ * Reads and checks the bytes of a `manifest.json`.
+ *
+ * @throws PlatformError MANIFEST_INVALID with every problem and its JSON pointer
+ */
+export function parseManifestText(bytes: Uint8Array): Manifest {
+  if (bytes.length > PACKAGE_LIMITS.manifestBytes) {
+    throw new PlatformError(
+      "MANIFEST_INVALID",
+      `The manifest has ${bytes.length} bytes; the limit is ${PACKAGE_LIMITS.manifestBytes}.`,
+      { limit: { name: "manifestBytes", used: bytes.length, allowed: PACKAGE_LIMITS.manifestBytes } },
+    );
+  }
+  const reading = readJson(bytes);
+  if ("issues" in reading) throw manifestInvalid(reading.issues);
+  return parseManifest(reading.value);
+}
+
+/** The error that lists the problems of a manifest. */
+export function manifestInvalid(issues: readonly Issue[]): PlatformError {
+  const [first] = issues;
+  const where = first?.path ? `at ${first.path}: ` : "";
+  const more = issues.length > 1 ? ` (and ${issues.length - 1} more)` : "";
+  return new PlatformError("MANIFEST_INVALID", `The manifest is not valid: ${where}${first?.message ?? ""}${more}.`, {
+    issues,
+  });
+}
+
+/** A union's own issue says nothing of what is wrong inside the branch that fits; that branch's issues do. */
+function readIssue(issue: v.BaseIssue<unknown>): Issue[] {
+  const path = issue.path?.map((item) => item.key) ?? [];
+  if (issue.type === "union" && issue.issues && typeof issue.input === "object") {
+    const fitting = issue.issues.filter((inner) => inner.expected !== "string" || inner.path !== undefined);
+    return fitting.map((inner) => ({
+      path: jsonPointer([...path, ...(inner.path?.map((item) => item.key) ?? [])]),
+      message: messageOf(inner),
+    }));
+  }
+  return [{ path: jsonPointer(path), message: messageOf(issue) }];
+}
+
+function messageOf(issue: v.BaseIssue<unknown>): string {
+  const missing = issue.kind === "schema" && issue.received === "undefined";
+  return missing ? "is required" : issue.message;
+}
+
+function depthOf(value: unknown): number {
+  let depth = 0;
+  for (let level: unknown[] = [value]; level.length > 0 && depth <= JSON_MAX_DEPTH; depth++) {
+    level = level.flatMap((item) => (typeof item === "object" && item !== null ? Object.values(item) : []));
+  }
+  return depth - 1;
+}
