@@ -1,0 +1,56 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { access, readFile } from "node:fs/promises";
+import path from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { environment, RunningPatchbay, temporaryFolder } from "../support/node/running-patchbay.ts";
+import { ROOT } from "../support/node/source-files.ts";
+
+/** The README's first plugin, run as a stranger would: the blocks marked `run: first-plugin`, in one shell, in order. */
+
+const BLOCK = /<!-- run: first-plugin -->\s*```sh\n([\s\S]*?)```/g;
+
+const canCompileC = await access("/usr/bin/clang").then(
+  () => true,
+  () => false,
+);
+
+async function runInShell(script: string, folder: string, settings: Readonly<Record<string, string>>): Promise<string> {
+  // npm run works from the project; files go to a folder of the test's own.
+  const child = spawn("bash", ["-euo", "pipefail", "-c", script.replaceAll("npm run", `npm --prefix ${ROOT} run`)], {
+    cwd: folder,
+    env: environment(settings),
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  let output = "";
+  child.stdout.on("data", (chunk) => (output += String(chunk)));
+  const [code] = (await once(child, "exit")) as [number];
+  if (code !== 0) throw new Error(`the README's commands ended with ${code}:\n${output}`);
+  return output;
+}
+
+describe.runIf(canCompileC)("README", () => {
+  let work: Awaited<ReturnType<typeof temporaryFolder>>;
+  let patchbay: RunningPatchbay;
+
+  beforeAll(async () => {
+    work = await temporaryFolder();
+    patchbay = await RunningPatchbay.start(path.join(work.path, "state"));
+  }, 180_000);
+
+  afterAll(async () => {
+    await patchbay.stop();
+    await work.remove();
+  });
+
+  test("the first plugin compiles, uploads, runs, is stopped and runs again", async () => {
+    const readme = await readFile(path.join(ROOT, "README.md"), "utf8");
+    const blocks = [...readme.matchAll(BLOCK)].map(([, block]) => block ?? "");
+    expect(blocks).toHaveLength(4);
+    const output = await runInShell(blocks.join("\n"), work.path, patchbay.settings);
+    expect(output).toContain('"version":"1.0.0"');
+    expect(output).toContain('"output":"Hello, world"');
+    expect(output).toContain('"code":"FUEL_EXHAUSTED"');
+    expect(output).toContain("Hello, again");
+  }, 60_000);
+});
