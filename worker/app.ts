@@ -1,0 +1,27 @@
+import { Hono } from "hono";
+import { PlatformError } from "../sdk/contract/errors.ts";
+import { createDeps } from "./deps.ts";
+import { answerProblem } from "./http/problem.ts";
+import { register } from "./http/register.ts";
+import type { AppEnv, Route } from "./http/route.ts";
+import { finishHeaders } from "./http/security-headers.ts";
+import { traceIdOf } from "./http/trace.ts";
+
+/** The HTTP application of a table of routes: context before, headers after, every failure a problem document. */
+export function createApp(routes: readonly Route[]): Hono<AppEnv> {
+  const app = new Hono<AppEnv>({ strict: false });
+  app.use(async (context, next) => {
+    const deps = createDeps(context.env, context.executionCtx);
+    const traceId = traceIdOf(context.req.header("traceparent"), deps.randomBytes);
+    context.set("deps", deps);
+    context.set("traceId", traceId);
+    await next();
+    finishHeaders(context.res, traceId);
+  });
+  register(app, routes);
+  app.notFound((context) =>
+    answerProblem(context, new PlatformError("ROUTE_NOT_FOUND", `Nothing is served at ${context.req.path}.`)),
+  );
+  app.onError((error, context) => answerProblem(context, error));
+  return app;
+}

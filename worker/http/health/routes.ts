@@ -1,0 +1,52 @@
+import * as v from "valibot";
+import { PlatformError } from "../../../sdk/contract/errors.ts";
+import { localKeys, parseIssuers } from "../authentication/issuers.ts";
+import { defineRoute, type Route } from "../route.ts";
+import { missingForReadiness } from "./readiness.ts";
+
+const JWKS_MAX_AGE_SECONDS = 300;
+const publicly = { method: "get", mount: "root", permission: "public", tag: "Health" } as const;
+
+export const healthRoutes: readonly Route[] = [
+  defineRoute({
+    ...publicly,
+    path: "/healthz",
+    operationId: "getLiveness",
+    summary: "Tell whether the worker runs",
+    answers: { 200: { description: "It runs", schema: v.object({ status: v.literal("ok") }) } },
+    errors: [],
+    handler: (context) => context.json({ status: "ok" }),
+  }),
+  defineRoute({
+    ...publicly,
+    path: "/readyz",
+    operationId: "getReadiness",
+    summary: "Tell whether the worker can serve",
+    description: "Ready: database reachable and migrated, store reachable, every install of READY_INSTALLS active.",
+    answers: { 200: { description: "It is ready", schema: v.object({ status: v.literal("ready") }) } },
+    errors: ["NOT_READY"],
+    handler: async (context) => {
+      const missing = await missingForReadiness(context.get("deps"));
+      if (missing.length === 0) return context.json({ status: "ready" });
+      throw new PlatformError("NOT_READY", `Missing: ${missing.join("; ")}.`, { members: { missing } });
+    },
+  }),
+  defineRoute({
+    ...publicly,
+    path: "/.well-known/jwks.json",
+    operationId: "getKeySet",
+    summary: "Read the public keys that verify tokens",
+    description: "Keys of the issuers whose key sets this deployment holds itself (RFC 7517 §5).",
+    answers: {
+      200: {
+        description: "JSON Web Key Set",
+        schema: v.object({ keys: v.array(v.looseObject({ kty: v.string(), kid: v.optional(v.string()) })) }),
+      },
+    },
+    errors: [],
+    handler: (context) =>
+      context.json({ keys: localKeys(parseIssuers(context.env.AUTH_ISSUERS)) }, 200, {
+        "cache-control": `public, max-age=${JWKS_MAX_AGE_SECONDS}`,
+      }),
+  }),
+];

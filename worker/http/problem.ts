@@ -1,0 +1,87 @@
+import type { Context } from "hono";
+import { ERRORS, PlatformError, type ErrorCode } from "../../sdk/contract/errors.ts";
+import { logError } from "../lib/json-log.ts";
+import type { AppEnv } from "./route.ts";
+
+/** Seconds after which a 503 may be tried again. */
+export const RETRY_AFTER_SECONDS = 2;
+const FRAMES_LOGGED = 6;
+
+/** Page of a code in the error reference: the problem's `type`, a full path as RFC 9457 §3.1.1 asks of relative ones. */
+export function errorPage(code: ErrorCode): string {
+  return `/docs/errors#${code}`;
+}
+
+/**
+ * The only place that turns a failure into an answer (RFC 9457). What is not a PlatformError is ours: it is logged
+ * without content and answered as INTERNAL, which says nothing of its cause.
+ */
+export function answerProblem(context: Context<AppEnv>, error: unknown): Response {
+  const traceId = context.get("traceId");
+  const known = error instanceof PlatformError ? error : new PlatformError("INTERNAL", "The request failed.");
+  if (ERRORS[known.code].status >= 500 && ERRORS[known.code].blame === "platform") logFailure(context, known, error);
+  return context.body(JSON.stringify(problemOf(known, context.req.path, traceId)), ERRORS[known.code].status, {
+    "content-type": "application/problem+json",
+    ...extraHeaders(known),
+  });
+}
+
+/**
+ * Problem document of an error. Members of the error never replace the standard ones.
+ *
+ * @param instance  path of the request
+ */
+export function problemOf(error: PlatformError, instance: string, traceId: string): Record<string, unknown> {
+  const { status, title, retryable } = ERRORS[error.code];
+  return {
+    ...error.members,
+    type: errorPage(error.code),
+    title,
+    status,
+    detail: error.message,
+    instance,
+    code: error.code,
+    traceId,
+    retryable,
+    ...(error.issues ? { issues: error.issues } : {}),
+    ...(error.limit ? { limit: error.limit } : {}),
+  };
+}
+
+function extraHeaders({ code, members }: PlatformError): Record<string, string> {
+  const { status } = ERRORS[code];
+  if (status === 503) return { "retry-after": String(RETRY_AFTER_SECONDS) };
+  if (code === "AUTHENTICATION_REQUIRED") return { "www-authenticate": 'Bearer realm="patchbay"' };
+  if (status === 401) return { "www-authenticate": 'Bearer realm="patchbay", error="invalid_token"' };
+  if (code === "METHOD_NOT_ALLOWED") return { allow: String(members?.["allow"] ?? "") };
+  return {};
+}
+
+/** Messages of foreign errors may quote what a user sent, so only names, places and the database's own text are kept. */
+function logFailure(context: Context<AppEnv>, known: PlatformError, error: unknown): void {
+  const source = known === error ? known.cause : error;
+  logError("request.failed", {
+    code: known.code,
+    traceId: context.get("traceId"),
+    method: context.req.method,
+    path: context.req.routePath,
+    name: source instanceof Error ? source.name : typeof source,
+    database: databaseMessage(source),
+    at: source instanceof Error ? framesOf(source) : undefined,
+  });
+}
+
+function databaseMessage(error: unknown): string | undefined {
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    if (cause.message.startsWith("D1_")) return cause.message;
+  }
+  return undefined;
+}
+
+function framesOf(error: Error): string {
+  const frames = (error.stack ?? "").split("\n").filter((line) => /^\s+at /.test(line));
+  return frames
+    .slice(0, FRAMES_LOGGED)
+    .map((line) => line.trim())
+    .join(" | ");
+}
