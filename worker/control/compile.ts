@@ -3,7 +3,7 @@ import type { Deps } from "../deps.ts";
 import { SNAPSHOT_FORMAT, snapshotKey, type Snapshot } from "../execution/snapshot.ts";
 import { logError } from "../lib/json-log.ts";
 import { buildSnapshot } from "./snapshot-rules.ts";
-import { readRevisions, readTenantRecord } from "./tenant-record.ts";
+import { readRevisions, readTenantRecord } from "./snapshots/store.ts";
 
 /**
  * Control state → execution snapshot: the only thing that passes between the two planes. D1 is the truth; the object in
@@ -14,7 +14,7 @@ export interface CompileDeps extends Pick<Deps, "db" | "clock"> {
   readonly snapshots: Pick<Deps["snapshots"], "remember">;
 }
 
-export { bumpRevision } from "./tenant-record.ts";
+export { bumpRevision } from "./snapshots/store.ts";
 
 /** Tries before giving up. Each lost race means that another compiler wrote, so two or three are the usual most. */
 const TRIES = 6;

@@ -54,7 +54,14 @@ export async function listEvents(
   page: { readonly limit: number; readonly before?: string | undefined },
 ): Promise<PluginEvent[]> {
   const rows = await db
-    .select()
+    .select({
+      id: pluginEvents.id,
+      pluginId: pluginEvents.pluginId,
+      type: pluginEvents.type,
+      data: pluginEvents.data,
+      subject: pluginEvents.subject,
+      createdAt: pluginEvents.createdAt,
+    })
     .from(pluginEvents)
     .where(
       and(
@@ -66,7 +73,7 @@ export async function listEvents(
     )
     .orderBy(desc(pluginEvents.id))
     .limit(page.limit);
-  return rows.map((row) => ({ ...row, type: row.type as EventType })); // only events of the catalogue are written
+  return rows as PluginEvent[]; // the column holds only types of the catalogue
 }
 
 /** How many events of the plugin the tenant has, and when the last one was. */

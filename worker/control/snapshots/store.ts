@@ -1,8 +1,8 @@
 import { and, eq, isNull, ne, sql, type SQL } from "drizzle-orm";
-import type { Limits } from "../../sdk/contract/limits.ts";
-import type { Database, Statement } from "../db/client.ts";
-import { apiKeys, members, pluginInstances, pluginVersions, tenants } from "../db/schema.ts";
-import type { InstallRecord, TenantRecord } from "./snapshot-rules.ts";
+import type { Limits } from "../../../sdk/contract/limits.ts";
+import type { Database, Statement } from "../../db/client.ts";
+import { apiKeys, members, pluginInstances, pluginVersions, tenants } from "../../db/schema.ts";
+import type { InstallRecord, TenantRecord } from "../snapshot-rules.ts";
 
 /** D1 side of the snapshot compiler: what it reads of a tenant, and the revision that every change must raise. */
 

@@ -1,0 +1,41 @@
+import type { Actor } from "../../../lib/actor.ts";
+import type { EventData } from "../../events/store.ts";
+import { chooseVersion } from "../../plugins/rules.ts";
+import { listVersionHeads } from "../../plugins/store.ts";
+import { isAlreadyDone, nextState, type InstallState, type PluginMove } from "../rules.ts";
+import type { Install } from "../schema.ts";
+import { changeInstall } from "../store.ts";
+import { change, eventsOf, requireInstall, type InstallDeps } from "./change.ts";
+
+/** Moves between the states of an install that need nothing but the install. */
+export type SimpleMove = Exclude<PluginMove, "validate" | "install" | "reinstall" | "update">;
+
+/**
+ * Moves an install to another state. A move whose result holds already changes nothing and writes no event.
+ *
+ * @param data  further facts for the event, such as the reason of a quarantine
+ * @throws {PlatformError} INSTALL_NOT_FOUND; STATE_CONFLICT where the state does not allow the move, or the version may
+ *   not run any more
+ */
+export async function moveInstall(
+  deps: InstallDeps,
+  actor: Actor,
+  pluginId: string,
+  move: SimpleMove,
+  data: EventData = {},
+): Promise<Install> {
+  return change(deps, actor, pluginId, async () => {
+    const known = await requireInstall(deps, actor, pluginId);
+    if (isAlreadyDone(known.state, move)) return true;
+    const state = nextState(known.state, move) as InstallState; // only `validate` leads to a state that no row can hold
+    if (state === "active") await requireRunnable(deps, known);
+    const events = eventsOf(deps, actor, known, [move], { from: known.state, to: state, ...data });
+    return changeInstall(deps.db, known, { set: { state }, events, now: deps.clock.now() });
+  });
+}
+
+async function requireRunnable(deps: InstallDeps, install: Install): Promise<void> {
+  const versions = await listVersionHeads(deps.db, install.tenantId, [install.pluginId]);
+  const offered = versions.filter((version) => version.tenantId === install.ownerTenantId);
+  chooseVersion(offered, install.pluginId, install.version);
+}

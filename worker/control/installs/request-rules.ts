@@ -1,0 +1,72 @@
+import { PlatformError, type Issue } from "../../../sdk/contract/errors.ts";
+import type { LimitName, Limits } from "../../../sdk/contract/limits.ts";
+import type { PlanSpec } from "../../../sdk/contract/plans.ts";
+import type { VersionHead } from "../plugins/rules.ts";
+import { effectiveLimits } from "../snapshot-rules.ts";
+import type { Install, InstallChange, InstallInput, UpdateInput } from "./schema.ts";
+
+/** What a request asks for, held against what is installed and what version and plan give. */
+
+/** @throws {PlatformError} STATE_CONFLICT where the request asks for something else than what is installed */
+export function requireSame(known: Install, asked: Pick<InstallInput, "version" | "config" | "limits">): void {
+  const differences = [
+    ...(asked.version === undefined || asked.version === known.version ? [] : ["version"]),
+    ...(asked.config === undefined || isSame(asked.config, known.config) ? [] : ["config"]),
+    ...(asked.limits === undefined || isSame(asked.limits, known.limits) ? [] : ["limits"]),
+  ];
+  if (differences.length === 0) return;
+  throw new PlatformError(
+    "STATE_CONFLICT",
+    `Plugin "${known.pluginId}" is installed in version ${known.version}, and the request differs in ${differences.join(", ")}; change an install with PUT /${known.pluginId}.`,
+    { members: { state: known.state, version: known.version, differences } },
+  );
+}
+
+/** What an update would set; nothing where the install is like that already. */
+export function changesOf(known: Install, asked: UpdateInput, version: Pick<VersionHead, "id">): InstallChange {
+  return {
+    ...(version.id === known.versionId ? {} : { versionId: version.id }),
+    ...(asked.config === undefined || isSame(asked.config, known.config) ? {} : { config: asked.config }),
+    ...(asked.limits === undefined || isSame(asked.limits, known.limits) ? {} : { limits: asked.limits }),
+  };
+}
+
+/** @throws {PlatformError} REQUEST_INVALID naming each limit that is wider than version and plan give */
+export function requireNarrower(
+  version: Pick<VersionHead, "limits">,
+  asked: Partial<Limits> | undefined,
+  plan: PlanSpec,
+): void {
+  const given = effectiveLimits(version.limits, {}, plan.ceilings);
+  const issues = Object.entries(asked ?? {}).flatMap(([name, value]): Issue[] => {
+    const allowed = given[name as LimitName]; // the body's schema knows no other names
+    if (value <= allowed) return [];
+    return [
+      { path: `/limits/${name}`, message: `must be at most ${allowed}, what version and plan give; found ${value}` },
+    ];
+  });
+  if (issues.length === 0) return;
+  throw new PlatformError("REQUEST_INVALID", "Limits of an install can only be narrower than the version's.", {
+    issues,
+  });
+}
+
+/** @throws {PlatformError} QUOTA_EXCEEDED where the plan allows no further install */
+export function requireRoom(plan: PlanSpec, installs: number): void {
+  if (installs < plan.installs) return;
+  throw new PlatformError(
+    "QUOTA_EXCEEDED",
+    `The plan ${plan.title} allows ${plan.installs} installs, and the tenant has ${installs}; uninstall one first.`,
+    { limit: { name: "installs", used: installs, allowed: plan.installs } },
+  );
+}
+
+export function installNotFound(pluginId: string): PlatformError {
+  return new PlatformError("INSTALL_NOT_FOUND", `Plugin "${pluginId}" is not installed.`);
+}
+
+/** Equal content, whatever the order of the names. */
+function isSame(a: Readonly<Record<string, unknown>>, b: Readonly<Record<string, unknown>>): boolean {
+  const names = Object.keys(a);
+  return names.length === Object.keys(b).length && names.every((name) => Object.hasOwn(b, name) && a[name] === b[name]);
+}

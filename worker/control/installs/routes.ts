@@ -1,0 +1,98 @@
+import type { ErrorCode } from "../../../sdk/contract/errors.ts";
+import { defineRoute, type Route } from "../../http/route.ts";
+import { installPlugin } from "./actions/install.ts";
+import { moveInstall } from "./actions/move.ts";
+import { updateInstall } from "./actions/update.ts";
+import { describeInstall, InstallAnswer, InstallBody, InstallOptions, PluginParams, UpdateBody } from "./schema.ts";
+
+const MOVE_ERRORS: readonly ErrorCode[] = ["INSTALL_NOT_FOUND", "STATE_CONFLICT", "SNAPSHOT_UNAVAILABLE"];
+const INSTALL_ERRORS: readonly ErrorCode[] = [
+  "PLUGIN_NOT_FOUND",
+  "VERSION_NOT_FOUND",
+  "SCAN_REFUSED",
+  "STATE_CONFLICT",
+  "QUOTA_EXCEEDED",
+  "SNAPSHOT_UNAVAILABLE",
+];
+const INSTALL_ANSWERS = {
+  200: { description: "The plugin was installed like this already", schema: InstallAnswer },
+  201: { description: "The plugin was installed", schema: InstallAnswer },
+};
+const operated = { mount: "plugins", tag: "Installs", permission: "plugins:operate" } as const;
+
+/** Routes that move an install; each has two paths for one action. */
+function moveRoute(
+  method: "post" | "delete",
+  path: string,
+  operationId: string,
+  move: "activate" | "deactivate" | "uninstall",
+  summary: string,
+): Route {
+  return defineRoute({
+    ...operated,
+    method,
+    path,
+    operationId,
+    summary,
+    params: PluginParams,
+    answers: { 200: { description: "The install after the move", schema: InstallAnswer } },
+    errors: move === "activate" ? [...MOVE_ERRORS, "VERSION_NOT_FOUND", "SCAN_REFUSED"] : MOVE_ERRORS,
+    handler: async (context, { params }) =>
+      context.json(describeInstall(await moveInstall(context.get("deps"), context.get("actor"), params.id, move))),
+  });
+}
+
+export const installRoutes: readonly Route[] = [
+  defineRoute({
+    ...operated,
+    method: "post",
+    path: "/install",
+    operationId: "installPlugin",
+    summary: "Install a plugin",
+    description:
+      "Installs one of the tenant's own plugins or a built-in, and activates it. Installing what is installed already in " +
+      "the same version changes nothing; use PUT to change version, configuration or limits.",
+    body: InstallBody,
+    answers: INSTALL_ANSWERS,
+    errors: INSTALL_ERRORS,
+    handler: async (context, { body }) => {
+      const { install, created } = await installPlugin(context.get("deps"), context.get("actor"), body);
+      return context.json(describeInstall(install), created ? 201 : 200);
+    },
+  }),
+  defineRoute({
+    ...operated,
+    method: "post",
+    path: "/install/:id",
+    operationId: "installPluginById",
+    summary: "Install the plugin of the path",
+    params: PluginParams,
+    body: InstallOptions,
+    answers: INSTALL_ANSWERS,
+    errors: INSTALL_ERRORS,
+    handler: async (context, { params, body }) => {
+      const input = { ...body, pluginId: params.id };
+      const { install, created } = await installPlugin(context.get("deps"), context.get("actor"), input);
+      return context.json(describeInstall(install), created ? 201 : 200);
+    },
+  }),
+  moveRoute("delete", "/uninstall/:id", "uninstallPluginByPath", "uninstall", "Remove an install"),
+  moveRoute("delete", "/:id", "uninstallPlugin", "uninstall", "Remove an install"),
+  moveRoute("post", "/:id/activate", "activatePlugin", "activate", "Begin to take calls"),
+  moveRoute("post", "/:id/load", "loadPlugin", "activate", "Begin to take calls (the same as activate)"),
+  moveRoute("post", "/:id/deactivate", "deactivatePlugin", "deactivate", "Stop taking calls"),
+  moveRoute("post", "/:id/unload", "unloadPlugin", "deactivate", "Stop taking calls (the same as deactivate)"),
+  defineRoute({
+    ...operated,
+    method: "put",
+    path: "/:id",
+    operationId: "updatePlugin",
+    summary: "Change version, configuration or limits of an install",
+    params: PluginParams,
+    body: UpdateBody,
+    answers: { 200: { description: "The install after the change", schema: InstallAnswer } },
+    errors: [...MOVE_ERRORS, "PLUGIN_NOT_FOUND", "VERSION_NOT_FOUND", "SCAN_REFUSED"],
+    handler: async (context, { params, body }) =>
+      context.json(describeInstall(await updateInstall(context.get("deps"), context.get("actor"), params.id, body))),
+  }),
+];

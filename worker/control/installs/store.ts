@@ -1,0 +1,116 @@
+import { and, eq, ne, sql, type SQL } from "drizzle-orm";
+import type { Plan } from "../../../sdk/contract/plans.ts";
+import type { Database, Statement } from "../../db/client.ts";
+import { pluginInstances, pluginVersions, tenants } from "../../db/schema.ts";
+import { eventRecorded, recordEventWhere, type NewEvent } from "../events/store.ts";
+import { bumpRevision } from "../snapshots/store.ts";
+import type { Install, InstallChange } from "./schema.ts";
+
+/** @returns the install, removed ones included, or undefined where the tenant never installed the plugin */
+export async function getInstall(db: Database, tenantId: string, pluginId: string): Promise<Install | undefined> {
+  const rows = await db
+    .select({
+      id: pluginInstances.id,
+      tenantId: pluginInstances.tenantId,
+      pluginId: pluginInstances.pluginId,
+      ownerTenantId: pluginInstances.ownerTenantId,
+      versionId: pluginInstances.versionId,
+      version: pluginVersions.version,
+      state: pluginInstances.state,
+      config: pluginInstances.config,
+      limits: pluginInstances.limits,
+      installedBy: pluginInstances.installedBy,
+      createdAt: pluginInstances.createdAt,
+      updatedAt: pluginInstances.updatedAt,
+    })
+    .from(pluginInstances)
+    .innerJoin(pluginVersions, eq(pluginVersions.id, pluginInstances.versionId))
+    .where(and(eq(pluginInstances.tenantId, tenantId), eq(pluginInstances.pluginId, pluginId)));
+  return rows[0];
+}
+
+/** What the tenant's plan says, and how many installs it has; undefined where there is no such tenant. */
+export async function getAllowance(
+  db: Database,
+  tenantId: string,
+): Promise<{ readonly plan: Plan; readonly installs: number } | undefined> {
+  const rows = await db
+    .select({ plan: tenants.plan, installs: countInstalls(tenantId) })
+    .from(tenants)
+    .where(eq(tenants.id, tenantId));
+  return rows[0];
+}
+
+/** Events of one change, oldest first; the first is the proof that the change happened. */
+export type Events = readonly [NewEvent, ...NewEvent[]];
+
+/**
+ * Writes a new install with its events, unless the tenant has the plugin already or its plan allows no more.
+ *
+ * @param quota  installs that the plan allows
+ * @returns false where nothing was written, because somebody else was faster
+ */
+export async function insertInstall(db: Database, install: Install, events: Events, quota: number): Promise<boolean> {
+  const values = sql.join(
+    [
+      install.id,
+      install.tenantId,
+      install.pluginId,
+      install.ownerTenantId,
+      install.versionId,
+      install.state,
+      JSON.stringify(install.config),
+      JSON.stringify(install.limits),
+      install.installedBy,
+      install.createdAt,
+      install.updatedAt,
+    ].map((value) => sql`${value}`),
+    sql`, `,
+  );
+  const insert = db
+    .insert(pluginInstances)
+    .select(sql`SELECT ${values} WHERE ${countInstalls(install.tenantId)} < ${quota}`)
+    .onConflictDoNothing();
+  const written = sql`EXISTS (SELECT 1 FROM ${pluginInstances} WHERE ${pluginInstances.id} = ${install.id})`;
+  const [claim, ...later] = recordAll(db, events, written);
+  const bump = bumpRevision(db, install.tenantId, eventRecorded(events[0].id));
+  const results = await db.batch([insert, claim, ...later, bump]);
+  return results[1].length === 1;
+}
+
+/**
+ * Changes an install with its events, unless it changed since it was read.
+ *
+ * @param known   the install as read
+ * @param now     milliseconds since the epoch
+ * @param quota   given where the change adds to the tenant's installs: how many the plan allows
+ * @returns false where nothing was written, because somebody else was faster
+ */
+export async function changeInstall(
+  db: Database,
+  known: Install,
+  change: { readonly set: InstallChange; readonly events: Events; readonly now: number; readonly quota?: number },
+): Promise<boolean> {
+  const { set, events, now, quota } = change;
+  const unchanged = sql`EXISTS (SELECT 1 FROM ${pluginInstances} WHERE ${pluginInstances.id} = ${known.id} AND ${pluginInstances.state} = ${known.state} AND ${pluginInstances.updatedAt} = ${known.updatedAt})`;
+  const guard = quota === undefined ? unchanged : sql`${unchanged} AND ${countInstalls(known.tenantId)} < ${quota}`;
+  const proof = eventRecorded(events[0].id);
+  const [claim, ...later] = recordAll(db, events, guard);
+  const update = db
+    .update(pluginInstances)
+    .set({ ...set, updatedAt: Math.max(now, known.updatedAt + 1) })
+    .where(and(eq(pluginInstances.id, known.id), proof));
+  const results = await db.batch([claim, ...later, update, bumpRevision(db, known.tenantId, proof)]);
+  return results[0].length === 1;
+}
+
+/** The first event is written where the guard holds, each further one where the first was. */
+function recordAll(db: Database, events: Events, guard: SQL): [ReturnType<typeof recordEventWhere>, ...Statement[]] {
+  const [first, ...rest] = events;
+  const proof = eventRecorded(first.id);
+  return [recordEventWhere(db, first, guard), ...rest.map((event) => recordEventWhere(db, event, proof))];
+}
+
+function countInstalls(tenantId: string): SQL<number> {
+  return sql<number>`(SELECT count(*) FROM ${pluginInstances} WHERE ${and(eq(pluginInstances.tenantId, tenantId), ne(pluginInstances.state, "uninstalled"))})`;
+}
