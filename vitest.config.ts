@@ -1,5 +1,6 @@
 import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
+import { testIssuerBindings } from "./test/support/workers/test-issuers.ts";
 
 /** `unit` runs pure code in Node; `workers` runs the real worker and its bindings inside workerd. */
 export default defineConfig({
@@ -18,7 +19,7 @@ export default defineConfig({
           cloudflareTest(async () => ({
             wrangler: { configPath: "./wrangler.toml" },
             miniflare: {
-              bindings: { TEST_MIGRATIONS: await readD1Migrations("migrations") },
+              bindings: { TEST_MIGRATIONS: await readD1Migrations("migrations"), ...(await testIssuerBindings()) },
             },
           })),
         ],

@@ -4,21 +4,25 @@ import { PlatformError } from "../../sdk/contract/errors.ts";
 export const PAGE_LIMIT = { default: 20, maximum: 100 } as const;
 const CURSOR_LENGTH = 512;
 
-/** Entries that every list takes: spread them into the route's query schema. `limit` is parsed to a number. */
+const LIMIT_RULE = `must be a whole number from 1 to ${PAGE_LIMIT.maximum}`;
+
+/** Entries that every list takes: spread them into the query schema of its route. `limit` is parsed to a number. */
 export const pageQuery = {
-  limit: v.optional(
-    v.pipe(
-      v.string(),
-      v.regex(/^\d{1,3}$/, `must be a whole number from 1 to ${PAGE_LIMIT.maximum}`),
-      v.transform(Number),
-      v.minValue(1, `must be a whole number from 1 to ${PAGE_LIMIT.maximum}`),
-      v.maxValue(PAGE_LIMIT.maximum, `must be a whole number from 1 to ${PAGE_LIMIT.maximum}`),
-      v.description("Items in a page"),
-      v.metadata({
-        jsonSchema: { type: "integer", minimum: 1, maximum: PAGE_LIMIT.maximum, default: PAGE_LIMIT.default },
-      }),
-    ),
-    String(PAGE_LIMIT.default),
+  limit: v.pipe(
+    v.optional(v.string(), String(PAGE_LIMIT.default)),
+    v.regex(/^\d{1,3}$/, LIMIT_RULE),
+    v.transform(Number),
+    v.minValue(1, LIMIT_RULE),
+    v.maxValue(PAGE_LIMIT.maximum, LIMIT_RULE),
+    v.metadata({
+      jsonSchema: {
+        type: "integer",
+        minimum: 1,
+        maximum: PAGE_LIMIT.maximum,
+        default: PAGE_LIMIT.default,
+        description: "Items in a page",
+      },
+    }),
   ),
   cursor: v.optional(
     v.pipe(

@@ -53,8 +53,8 @@ function extraHeaders({ code, members }: PlatformError): Record<string, string> 
   if (status === 503) return { "retry-after": String(RETRY_AFTER_SECONDS) };
   if (code === "AUTHENTICATION_REQUIRED") return { "www-authenticate": 'Bearer realm="patchbay"' };
   if (status === 401) return { "www-authenticate": 'Bearer realm="patchbay", error="invalid_token"' };
-  if (code === "METHOD_NOT_ALLOWED") return { allow: String(members?.["allow"] ?? "") };
-  return {};
+  const allow = members?.["allow"];
+  return code === "METHOD_NOT_ALLOWED" && typeof allow === "string" ? { allow } : {};
 }
 
 /** Messages of foreign errors may quote what a user sent, so only names, places and the database's own text are kept. */

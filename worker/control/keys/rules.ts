@@ -1,4 +1,5 @@
 import { PlatformError } from "../../../sdk/contract/errors.ts";
+import type { ApiKey, KeyAnswer } from "./schema.ts";
 
 /**
  * API keys: `pbk_<tenant>_<key id>_<secret>`. The prefix lets secret scanners find a leaked key, the tenant says whose
@@ -53,4 +54,20 @@ export interface KeyTimes {
 export function keyStatus(key: KeyTimes, now: number): "active" | "expired" | "revoked" {
   if (key.revokedAt !== null) return "revoked";
   return key.expiresAt !== null && key.expiresAt <= now ? "expired" : "active";
+}
+
+/** The tenant's snapshot lists every active key, and is read whole into memory. */
+export const KEYS_PER_TENANT = 100;
+
+export function keysExceeded(): PlatformError {
+  return new PlatformError(
+    "QUOTA_EXCEEDED",
+    `The tenant has ${KEYS_PER_TENANT} active keys; revoke one before making another.`,
+    { limit: { name: "keys", used: KEYS_PER_TENANT, allowed: KEYS_PER_TENANT } },
+  );
+}
+
+/** @param now  milliseconds since the epoch */
+export function describeKey(key: ApiKey, now: number): KeyAnswer {
+  return { ...key, status: keyStatus(key, now) };
 }

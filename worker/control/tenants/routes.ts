@@ -1,0 +1,62 @@
+import * as v from "valibot";
+import { decodeCursor, pageOf, pageQuery, toPage } from "../../http/page.ts";
+import { defineRoute, type Route } from "../../http/route.ts";
+import { createTenant, readTenant, updateTenantFields } from "./actions.ts";
+import { TenantAnswer, TenantBody, TenantChange, TenantParams } from "./schema.ts";
+import { listTenants } from "./store.ts";
+
+const administered = { mount: "admin", tag: "Tenants", permission: "platform:admin" } as const;
+const Position = v.tuple([v.string()]);
+
+export const tenantRoutes: readonly Route[] = [
+  defineRoute({
+    ...administered,
+    method: "get",
+    path: "/tenants",
+    operationId: "listTenants",
+    summary: "List tenants",
+    query: v.object(pageQuery),
+    answers: { 200: { description: "A page of tenants, by id", schema: pageOf(TenantAnswer) } },
+    errors: [],
+    handler: async (context, { query }) => {
+      const [after] = decodeCursor(query.cursor, Position) ?? [];
+      const rows = await listTenants(context.get("deps").db, query.limit + 1, after);
+      return context.json(toPage(rows, query.limit, (tenant) => [tenant.id]));
+    },
+  }),
+  defineRoute({
+    ...administered,
+    method: "post",
+    path: "/tenants",
+    operationId: "createTenant",
+    summary: "Create a tenant",
+    body: TenantBody,
+    answers: { 201: { description: "The tenant was created", schema: TenantAnswer } },
+    errors: ["ALREADY_EXISTS", "SNAPSHOT_UNAVAILABLE"],
+    handler: async (context, { body }) => context.json(await createTenant(context.get("deps"), body), 201),
+  }),
+  defineRoute({
+    ...administered,
+    method: "get",
+    path: "/tenants/:tenantId",
+    operationId: "getTenant",
+    summary: "Read a tenant",
+    params: TenantParams,
+    answers: { 200: { description: "The tenant", schema: TenantAnswer } },
+    errors: ["TENANT_NOT_FOUND"],
+    handler: async (context, { params }) => context.json(await readTenant(context.get("deps"), params.tenantId)),
+  }),
+  defineRoute({
+    ...administered,
+    method: "patch",
+    path: "/tenants/:tenantId",
+    operationId: "updateTenant",
+    summary: "Rename, suspend or resume a tenant, or change its plan",
+    params: TenantParams,
+    body: TenantChange,
+    answers: { 200: { description: "The tenant after the change", schema: TenantAnswer } },
+    errors: ["TENANT_NOT_FOUND", "STATE_CONFLICT", "SNAPSHOT_UNAVAILABLE"],
+    handler: async (context, { params, body }) =>
+      context.json(await updateTenantFields(context.get("deps"), params.tenantId, body)),
+  }),
+];

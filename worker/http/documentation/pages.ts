@@ -1,0 +1,74 @@
+import { ERRORS } from "../../../sdk/contract/errors.ts";
+
+/** HTML of the documentation that the worker serves itself. No inline script; nothing from another origin. */
+
+export const SCRIPT_PATH = "/docs/start.js";
+export const STYLE_PATH = "/docs/pages.css";
+
+export const REFERENCE_PAGE = page(
+  "Patchbay API",
+  `<link rel="stylesheet" href="/swagger/swagger-ui.css">
+<script src="/swagger/swagger-ui-bundle.js" defer></script>
+<script src="${SCRIPT_PATH}" defer></script>`,
+  `<div id="reference"></div>
+<noscript>The API reference needs JavaScript; the description itself is at <a href="/openapi.json">/openapi.json</a>.</noscript>`,
+);
+
+export const START_SCRIPT = `SwaggerUIBundle({
+  url: "/openapi.json",
+  dom_id: "#reference",
+  deepLinking: true,
+  validatorUrl: null,
+  presets: [SwaggerUIBundle.presets.apis],
+  layout: "BaseLayout",
+});
+`;
+
+export const PAGE_STYLE = `body { font: 1rem/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 70rem; padding: 0 1rem; }
+table { border-collapse: collapse; width: 100%; }
+th, td { border-bottom: 1px solid #8884; padding: 0.4rem 0.8rem; text-align: left; vertical-align: top; }
+tr:target { background: #fd08; }
+`;
+
+export const ERROR_PAGE = page(
+  "Patchbay error codes",
+  `<link rel="stylesheet" href="${STYLE_PATH}">`,
+  `<h1>Error codes</h1>
+<p>Every failure is a problem document (RFC 9457). Its <code>code</code> is one of these and never changes its meaning.</p>
+<table>
+<thead><tr><th>Code</th><th>Status</th><th>Meaning</th><th>Who has to act</th><th>May a retry help?</th></tr></thead>
+<tbody>
+${errorRows()}
+</tbody>
+</table>`,
+);
+
+function errorRows(): string {
+  return Object.entries(ERRORS)
+    .map(
+      ([code, { status, title, blame, retryable }]) =>
+        `<tr id="${code}"><td><code>${code}</code></td><td>${status}</td><td>${escapeHtml(title)}</td><td>${blame}</td><td>${retryable ? "yes" : "no"}</td></tr>`,
+    )
+    .join("\n");
+}
+
+function page(title: string, head: string, body: string): string {
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light">
+<title>${escapeHtml(title)}</title>
+${head}
+</head>
+<body>
+${body}
+</body>
+</html>
+`;
+}
+
+function escapeHtml(text: string): string {
+  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
+}

@@ -1,0 +1,70 @@
+import * as v from "valibot";
+import { describeApi } from "../openapi.ts";
+import { defineRoute, type Route } from "../route.ts";
+import { ERROR_PAGE, PAGE_STYLE, REFERENCE_PAGE, SCRIPT_PATH, START_SCRIPT, STYLE_PATH } from "./pages.ts";
+
+const MAX_AGE_SECONDS = 300;
+const HTML = "text/html; charset=utf-8";
+/** Swagger UI sets styles on elements and draws its icons as data URLs; scripts come from our own files only. */
+const REFERENCE_POLICY =
+  "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; " +
+  "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+const PAGE_POLICY = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/** @param operations  the routes to describe: all but these */
+export function documentationRoutes(operations: readonly Route[]): readonly Route[] {
+  let text: string | undefined;
+  const pages = [
+    textRoute("/docs", "getReference", "Browse this API", HTML, REFERENCE_PAGE, REFERENCE_POLICY),
+    textRoute(SCRIPT_PATH, "getReferenceScript", "Read the reference page's script", "text/javascript", START_SCRIPT),
+    textRoute("/docs/errors", "getErrorReference", "Browse the error codes", HTML, ERROR_PAGE, PAGE_POLICY),
+    textRoute(STYLE_PATH, "getPageStyle", "Read the style of the pages", "text/css", PAGE_STYLE),
+  ];
+  const description: Route = defineRoute({
+    method: "get",
+    mount: "root",
+    path: "/openapi.json",
+    operationId: "getDescription",
+    summary: "Read the description of this API",
+    tag: "Documentation",
+    permission: "public",
+    answers: { 200: { description: "OpenAPI 3.1 document", schema: v.looseObject({ openapi: v.string() }) } },
+    errors: [],
+    handler: (context) => {
+      text ??= JSON.stringify(describeApi([...operations, description]));
+      return context.body(text, 200, { "content-type": "application/json", ...cached() });
+    },
+  });
+  return [description, ...pages];
+}
+
+function textRoute(
+  path: string,
+  operationId: string,
+  summary: string,
+  contentType: string,
+  text: string,
+  policy?: string,
+): Route {
+  return defineRoute({
+    method: "get",
+    mount: "root",
+    path,
+    operationId,
+    summary,
+    tag: "Documentation",
+    permission: "public",
+    answers: { 200: { description: "The text", contentType } },
+    errors: [],
+    handler: (context) =>
+      context.body(text, 200, {
+        "content-type": contentType,
+        ...cached(),
+        ...(policy === undefined ? {} : { "content-security-policy": policy }),
+      }),
+  });
+}
+
+function cached(): Record<string, string> {
+  return { "cache-control": `public, max-age=${MAX_AGE_SECONDS}` };
+}

@@ -1,0 +1,28 @@
+import { toJsonSchema } from "@valibot/to-json-schema";
+import * as v from "valibot";
+
+export type JsonObject = Readonly<Record<string, unknown>>;
+
+/**
+ * JSON Schema (draft 2020-12, as OpenAPI 3.1 uses it) of what a valibot schema takes. Checks that JSON Schema cannot say
+ * are left out; a schema whose form on the wire differs from its type names that form in its metadata `jsonSchema`.
+ */
+export function jsonSchemaOf(schema: v.GenericSchema): JsonObject {
+  const { $schema: _dialect, ...rest } = toJsonSchema(schema, {
+    target: "draft-2020-12",
+    errorMode: "ignore",
+    overrideSchema: ({ valibotSchema }) => {
+      const { jsonSchema } = v.getMetadata(valibotSchema);
+      return isObject(jsonSchema) ? { ...jsonSchema } : undefined;
+    },
+  });
+  return rest;
+}
+
+export function isValibotSchema(value: object): value is v.GenericSchema {
+  return "kind" in value && value.kind === "schema" && "~run" in value;
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null;
+}
