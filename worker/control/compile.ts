@@ -32,13 +32,13 @@ const BACKOFF_MS = 50;
 export async function compileSnapshot(deps: CompileDeps, tenantId: string): Promise<Snapshot> {
   let cause: unknown;
   for (let attempt = 0; attempt < TRIES; attempt++) {
+    if (cause !== undefined) await scheduler.wait(BACKOFF_MS * 2 ** (attempt - 1));
     try {
       const snapshot = await tryCompile(deps, tenantId);
       if (snapshot) return snapshot;
     } catch (error) {
       if (error instanceof PlatformError) throw error;
       cause = error;
-      await scheduler.wait(BACKOFF_MS * 2 ** attempt);
     }
   }
   throw new PlatformError(

@@ -14,8 +14,7 @@ function moment(description: string) {
       v.regex(MOMENT, message),
       v.transform((text) => (/^\d+$/.test(text) ? Number(text) : Date.parse(text))),
       v.check((time) => Number.isFinite(time), message),
-      v.description(description),
-      v.metadata({ jsonSchema: { type: "string" } }),
+      v.metadata({ jsonSchema: { type: "string", pattern: MOMENT.source, description } }),
     ),
   );
 }

@@ -29,8 +29,9 @@ export const PluginFilter = v.object({
     v.pipe(
       v.picklist(["true", "false"], "must be true or false"),
       v.transform((text) => text === "true"),
-      v.description("True: only what is installed now. False: only what is not"),
-      v.metadata({ jsonSchema: { type: "boolean" } }),
+      v.metadata({
+        jsonSchema: { type: "boolean", description: "True: only what is installed now. False: only what is not" },
+      }),
     ),
   ),
 });
