@@ -1,0 +1,179 @@
+/** Puts the rewritten module together: original sections, appended entries, patched indices. */
+import { METERING_EXPORTS } from "../../../sdk/contract/metering-abi.ts";
+import type { Additions } from "./additions.ts";
+import type { MeterGlobals } from "./carrier.ts";
+import { EXTERNAL_KINDS, type FunctionReference, type ModuleShape } from "./module.ts";
+import { Op } from "./opcodes.ts";
+import { ByteReader } from "./reader.ts";
+import { SECTION_ORDER, SectionId } from "./sections.ts";
+import { I32, I64 } from "./value-types.ts";
+import { ByteWriter, CodeWriter } from "./writer.ts";
+
+/** How a backend changes what stands outside of function bodies. */
+export interface BackendIndices {
+  /** Type of a function with a body. */
+  typeOf(functionIndex: number): number;
+  /** Function that the host and references get to see instead. */
+  visible(functionIndex: number): number;
+  /** Function that element segments put into tables. */
+  tableEntry(functionIndex: number): number;
+}
+
+export interface AssemblyInput {
+  readonly shape: ModuleShape;
+  readonly additions: Additions;
+  readonly globals: MeterGlobals;
+  readonly indices: BackendIndices;
+  readonly callDepth: number;
+  /** One for each memory and table, imported ones included. */
+  readonly memoryMaxima: readonly number[];
+  readonly tableMaxima: readonly number[];
+}
+
+const HAS_MAXIMUM = 1;
+const MUTABLE = 1;
+const TABLE_WITH_INITIALISER = [0x40, 0x00] as const;
+
+/**
+ * Contents of every section but the code section, in the order of the output. Sections without an entry are left out.
+ * All functions that other sections need are appended on the way, so the code section has to be asked for afterwards.
+ */
+export function assembleSections(input: AssemblyInput): Map<number, Uint8Array> {
+  const { shape } = input;
+  const contents = new Map<number, Uint8Array>();
+  for (const { id, start, end } of shape.sections.known) contents.set(id, shape.bytes.subarray(start, end));
+  // The start function is called by the host with fuel, through an export.
+  contents.delete(SectionId.start);
+  contents.delete(SectionId.code);
+  if (contents.has(SectionId.element)) contents.set(SectionId.element, elements(input));
+  if (contents.has(SectionId.table)) contents.set(SectionId.table, tables(input));
+  if (contents.has(SectionId.memory)) contents.set(SectionId.memory, memories(input));
+  contents.set(SectionId.global, globals(input));
+  contents.set(SectionId.export, exports(input));
+  contents.set(SectionId.function, functions(input));
+  contents.set(SectionId.type, types(input));
+  return new Map(SECTION_ORDER.flatMap((id) => (contents.has(id) ? [[id, contents.get(id) ?? new Uint8Array()]] : [])));
+}
+
+/** Reader at the first entry of a section, behind their number, or null where the original has no such section. */
+function entries(shape: ModuleShape, id: number): { reader: ByteReader; count: number } | null {
+  const section = shape.sections.known.find((candidate) => candidate.id === id);
+  if (section === undefined) return null;
+  const reader = new ByteReader(shape.bytes, section.start, section.end);
+  return { count: reader.u32(), reader };
+}
+
+/** Copies `[from, to)` with function indices replaced. */
+function copyPatched(
+  writer: ByteWriter,
+  bytes: Uint8Array,
+  [from, to]: readonly [number, number],
+  references: readonly FunctionReference[],
+  replacement: (functionIndex: number) => number,
+): void {
+  let position = from;
+  for (const reference of references) {
+    writer.copy(bytes, position, reference.start);
+    writer.u32(replacement(reference.functionIndex));
+    position = reference.end;
+  }
+  writer.copy(bytes, position, to);
+}
+
+function elements({ shape, indices }: AssemblyInput): Uint8Array {
+  const writer = new ByteWriter();
+  const original = entries(shape, SectionId.element);
+  if (original === null) return writer.bytes();
+  writer.u32(original.count);
+  const span = [original.reader.position, original.reader.limit] as const;
+  copyPatched(writer, shape.bytes, span, shape.elementReferences, (index) => indices.tableEntry(index));
+  return writer.bytes();
+}
+
+function tables({ shape, indices, tableMaxima }: AssemblyInput): Uint8Array {
+  const writer = new ByteWriter();
+  const defined = shape.tables.flatMap((table, index) => (table.imported ? [] : [{ table, index }]));
+  writer.u32(defined.length);
+  for (const { table, index } of defined) {
+    const [start, end] = table.initialiser;
+    if (end > start) writer.copy(Uint8Array.from(TABLE_WITH_INITIALISER));
+    writer.copy(table.element);
+    writeLimits(writer, table.minimum, tableMaxima[index] ?? table.minimum);
+    const references = shape.tableReferences.filter((reference) => reference.start >= start && reference.end <= end);
+    copyPatched(writer, shape.bytes, table.initialiser, references, (target) => indices.visible(target));
+  }
+  return writer.bytes();
+}
+
+function memories({ shape, memoryMaxima }: AssemblyInput): Uint8Array {
+  const writer = new ByteWriter();
+  const defined = shape.memories.flatMap((memory, index) => (memory.imported ? [] : [{ memory, index }]));
+  writer.u32(defined.length);
+  for (const { memory, index } of defined) {
+    writeLimits(writer, memory.minimum, memoryMaxima[index] ?? memory.minimum);
+  }
+  return writer.bytes();
+}
+
+function writeLimits(writer: ByteWriter, minimum: number, maximum: number): void {
+  writer.byte(HAS_MAXIMUM);
+  writer.u32(minimum);
+  writer.u32(maximum);
+}
+
+/** The original globals, then the fuel, which is zero until the host sets it, then the depth. */
+function globals({ shape, indices, callDepth }: AssemblyInput): Uint8Array {
+  const writer = new CodeWriter();
+  const original = entries(shape, SectionId.global);
+  writer.u32((original?.count ?? 0) + 2);
+  if (original !== null) {
+    const span = [original.reader.position, original.reader.limit] as const;
+    copyPatched(writer, shape.bytes, span, shape.globalReferences, (index) => indices.visible(index));
+  }
+  writer.copy(Uint8Array.of(I64, MUTABLE));
+  writer.i64Const(0);
+  writer.byte(Op.end);
+  writer.copy(Uint8Array.of(I32, MUTABLE));
+  writer.i32Const(callDepth);
+  writer.byte(Op.end);
+  return writer.bytes();
+}
+
+function exports({ shape, indices, globals: added }: AssemblyInput): Uint8Array {
+  const writer = new ByteWriter();
+  const original = entries(shape, SectionId.export);
+  writer.u32((original?.count ?? 0) + (shape.start >= 0 ? 3 : 2));
+  if (original !== null) {
+    const span = [original.reader.position, original.reader.limit] as const;
+    copyPatched(writer, shape.bytes, span, shape.exportReferences, (index) => indices.visible(index));
+  }
+  writeExport(writer, METERING_EXPORTS.fuel, "global", added.fuel);
+  writeExport(writer, METERING_EXPORTS.depth, "global", added.depth);
+  if (shape.start >= 0) writeExport(writer, METERING_EXPORTS.start, "function", indices.visible(shape.start));
+  return writer.bytes();
+}
+
+function writeExport(writer: ByteWriter, name: string, kind: (typeof EXTERNAL_KINDS)[number], index: number): void {
+  writer.text(name);
+  writer.byte(EXTERNAL_KINDS.indexOf(kind));
+  writer.u32(index);
+}
+
+function functions({ shape, indices, additions }: AssemblyInput): Uint8Array {
+  const writer = new ByteWriter();
+  writer.u32(shape.functionTypes.length - shape.importedFunctions + additions.functions.length);
+  for (let index = shape.importedFunctions; index < shape.functionTypes.length; index++) {
+    writer.u32(indices.typeOf(index));
+  }
+  for (const { type } of additions.functions) writer.u32(type);
+  return writer.bytes();
+}
+
+function types({ shape, additions }: AssemblyInput): Uint8Array {
+  const writer = new ByteWriter();
+  writer.u32(shape.typeEntries + additions.typeCount);
+  const original = entries(shape, SectionId.type);
+  if (original !== null) writer.copy(shape.bytes, original.reader.position, original.reader.limit);
+  writer.copy(additions.typeBytes());
+  return writer.bytes();
+}

@@ -1,0 +1,134 @@
+import type { Additions } from "./additions.ts";
+import type { MeterGlobals } from "./carrier.ts";
+import type { FunctionType, ModuleShape } from "./module.ts";
+import { Op } from "./opcodes.ts";
+import { resume } from "./stops.ts";
+import { I32, I64 } from "./value-types.ts";
+import { CodeWriter } from "./writer.ts";
+
+const FUEL_AND_DEPTH = Uint8Array.of(I64, I32);
+const FUEL = Uint8Array.of(I64);
+const NOTHING = new Uint8Array(0);
+const NO_TYPE: FunctionType = { parameterCount: 0, parameters: NOTHING, resultCount: 0, results: NOTHING };
+
+/**
+ * The register form's types and the functions at its border. A metered function `(P) → (R)` has the type
+ * `(P, i64 fuel, i32 depth) → (R, i64 fuel)`. Whoever cannot know that gets a wrapper of the original type.
+ */
+export class RegisterTypes {
+  readonly #shape: ModuleShape;
+  readonly #leafCosts: Int32Array;
+  readonly #additions: Additions;
+  readonly #globals: MeterGlobals;
+  readonly #metered = new Map<number, number>();
+  readonly #blocks = new Map<number, number>();
+  readonly #wrappers = new Map<number, number>();
+  readonly #adaptors = new Map<number, number>();
+
+  constructor(shape: ModuleShape, leafCosts: Int32Array, additions: Additions, globals: MeterGlobals) {
+    this.#shape = shape;
+    this.#leafCosts = leafCosts;
+    this.#additions = additions;
+    this.#globals = globals;
+  }
+
+  get wrapperCount(): number {
+    return this.#wrappers.size + this.#adaptors.size;
+  }
+
+  get importedFunctions(): number {
+    return this.#shape.importedFunctions;
+  }
+
+  #type(index: number): FunctionType {
+    return this.#shape.types[index] ?? NO_TYPE;
+  }
+
+  /** True for functions that keep their type: imported ones and those that are charged to their callers. */
+  keepsType(functionIndex: number): boolean {
+    return functionIndex < this.#shape.importedFunctions || (this.#leafCosts[functionIndex] ?? -1) >= 0;
+  }
+
+  /** Type of the metered form of a function type. */
+  metered(typeIndex: number): number {
+    let metered = this.#metered.get(typeIndex);
+    if (metered === undefined) {
+      const { parameters, parameterCount, results, resultCount } = this.#type(typeIndex);
+      const counts = [parameterCount + 2, resultCount + 1] as const;
+      metered = this.#additions.addType([parameters, FUEL_AND_DEPTH], [results, FUEL], counts);
+      this.#metered.set(typeIndex, metered);
+    }
+    return metered;
+  }
+
+  /** Type of a block that takes nothing and gives the results of a function type. */
+  block(typeIndex: number): number {
+    let block = this.#blocks.get(typeIndex);
+    if (block === undefined) {
+      const { results, resultCount } = this.#type(typeIndex);
+      block = this.#additions.addType([], [results], [0, resultCount]);
+      this.#blocks.set(typeIndex, block);
+    }
+    return block;
+  }
+
+  /** A function of the original type that behaves as the given one: for the host, and for references it may see. */
+  wrapper(functionIndex: number): number {
+    if (this.keepsType(functionIndex)) return functionIndex;
+    let wrapper = this.#wrappers.get(functionIndex);
+    if (wrapper === undefined) {
+      const type = this.#shape.functionTypes[functionIndex] ?? 0;
+      wrapper = this.#additions.addFunction(type, this.#wrapperBody(functionIndex, this.#type(type)));
+      this.#wrappers.set(functionIndex, wrapper);
+    }
+    return wrapper;
+  }
+
+  /** Takes fuel and depth out of the globals, leaves the poison there while the guest runs, puts both back. */
+  #wrapperBody(functionIndex: number, { parameterCount }: FunctionType): Uint8Array {
+    const depth = parameterCount;
+    const code = new CodeWriter();
+    code.copy(Uint8Array.of(1, 1, I32));
+    for (let parameter = 0; parameter < parameterCount; parameter++) code.localGet(parameter);
+    code.globalGet(this.#globals.fuel);
+    code.globalGet(this.#globals.depth);
+    code.localTee(depth);
+    code.poisonConst();
+    code.globalSet(this.#globals.fuel);
+    code.call(functionIndex);
+    code.globalSet(this.#globals.fuel);
+    code.localGet(depth);
+    code.globalSet(this.#globals.depth);
+    code.byte(Op.end);
+    return code.bytes();
+  }
+
+  /** What stands in a private table for a function: its metered form, or an adaptor where it has none. */
+  tableEntry(functionIndex: number): number {
+    if (functionIndex >= this.#shape.importedFunctions) return functionIndex;
+    let adaptor = this.#adaptors.get(functionIndex);
+    if (adaptor === undefined) {
+      const type = this.#shape.functionTypes[functionIndex] ?? 0;
+      adaptor = this.#additions.addFunction(this.metered(type), this.#adaptorBody(functionIndex, this.#type(type)));
+      this.#adaptors.set(functionIndex, adaptor);
+    }
+    return adaptor;
+  }
+
+  /** The opposite of a wrapper: a metered function around an imported one. */
+  #adaptorBody(functionIndex: number, { parameterCount }: FunctionType): Uint8Array {
+    const fuel = parameterCount;
+    const code = new CodeWriter();
+    code.u32(0);
+    for (let parameter = 0; parameter < parameterCount; parameter++) code.localGet(parameter);
+    code.localGet(fuel);
+    code.globalSet(this.#globals.fuel);
+    code.localGet(fuel + 1);
+    code.globalSet(this.#globals.depth);
+    code.call(functionIndex);
+    resume(code, this.#globals, fuel);
+    code.localGet(fuel);
+    code.byte(Op.end);
+    return code.bytes();
+  }
+}

@@ -1,0 +1,145 @@
+import { RESERVED_EXPORT_PREFIX } from "../../../sdk/contract/metering-abi.ts";
+import { assembleSections } from "./assemble.ts";
+import { maximaWithin } from "./capacity.ts";
+import { CodeBodies } from "./code-section.ts";
+import { COST_TABLE_VERSION } from "./costs.ts";
+import { FeatureLog, type Feature } from "./features.ts";
+import { globalForm, registerForm, type Form, type ModuleFacts } from "./forms.ts";
+import { leafCosts } from "./leaves.ts";
+import { LengthCharges } from "./length-charges.ts";
+import type { ModuleShape } from "./module.ts";
+import { moduleSize, moduleChunks, type ModuleParts } from "./output.ts";
+import { parseModule } from "./parse.ts";
+import { WasmRefusal } from "./refusal.ts";
+import { FunctionScanner, tablesArePrivate } from "./scan.ts";
+
+export { COST_TABLE_VERSION } from "./costs.ts";
+export { WasmRefusal } from "./refusal.ts";
+
+/** Changes whenever the same input gives another output. */
+export const REWRITER_VERSION = "1";
+
+export interface MeteringPolicy {
+  /** Pages of all memories together, 64 KiB each. */
+  readonly memoryPages: number;
+  /** Elements of all tables together. */
+  readonly tableElements: number;
+  /** Nested calls, in frames of up to 15 locals; larger frames count several times. */
+  readonly callDepth: number;
+  /** Keep the names of functions, for readable stack traces. Other custom sections are always dropped. */
+  readonly keepNames?: boolean;
+}
+
+export interface RewriteReport {
+  readonly rewriterVersion: string;
+  readonly costTableVersion: string;
+  /** Where the fuel is held while the guest runs. */
+  readonly backend: "register" | "global";
+  /** Functions with a body in the original. */
+  readonly functions: number;
+  /** Places where fuel is taken, and how many of them check that some was left. */
+  readonly regions: number;
+  readonly checks: number;
+  /** Functions appended between the guest and those who do not know about fuel. */
+  readonly wrappers: number;
+  readonly inputBytes: number;
+  readonly outputBytes: number;
+  /** Output over input. */
+  readonly codeGrowth: number;
+  /** Pages that the module's own memories can reach together. */
+  readonly memoryPages: number;
+  readonly callDepth: number;
+  readonly features: readonly Feature[];
+}
+
+export interface RewrittenModule {
+  readonly report: RewriteReport;
+  /** Bytes of all chunks together. */
+  readonly size: number;
+  /** The module in pieces of about a mebibyte at most; may be iterated again. */
+  readonly chunks: Iterable<Uint8Array>;
+}
+
+/** Not deterministic, not linear memory, or not offered by the runtime. */
+const REFUSED: ReadonlySet<Feature> = new Set([
+  "custom-page-sizes",
+  "gc",
+  "memory64",
+  "relaxed-simd",
+  "threads",
+  "wide-arithmetic",
+]);
+
+/**
+ * Rewrites a module so that it counts its own work and stops by itself; see sdk/contract/metering-abi.ts for what the
+ * host does with it. The input should have been validated by the runtime, the output should be: what is not valid is
+ * refused or gives an output that is not valid either. Throws {@link WasmRefusal} only.
+ */
+export function rewriteModule(bytes: Uint8Array, policy: MeteringPolicy): RewrittenModule {
+  const { shape, reader } = parseModule(bytes, new FeatureLog(REFUSED));
+  refuseReservedExports(shape);
+  const facts: ModuleFacts = {
+    shape,
+    reader,
+    leafCosts: leafCosts(reader, shape),
+    globals: { fuel: shape.spaces.globals, depth: shape.spaces.globals + 1 },
+    memoryMaxima: maximaWithin(shape.memories, policy.memoryPages, "memory pages"),
+    tableMaxima: maximaWithin(shape.tables, policy.tableElements, "table elements"),
+  };
+  const { form, code } = firstThatCarries(facts);
+  const sections = assembleSections({ ...facts, ...form, callDepth: policy.callDepth });
+  const parts: ModuleParts = { shape, sections, code, additions: form.additions, keepNames: policy.keepNames ?? false };
+  const size = moduleSize(parts);
+  const report: RewriteReport = {
+    rewriterVersion: REWRITER_VERSION,
+    costTableVersion: COST_TABLE_VERSION,
+    backend: form.backend,
+    functions: shape.functionTypes.length - shape.importedFunctions,
+    ...code.counts,
+    wrappers: form.wrapperCount(),
+    inputBytes: bytes.length,
+    outputBytes: size,
+    codeGrowth: size / bytes.length,
+    memoryPages: ownPages(shape, facts.memoryMaxima),
+    callDepth: policy.callDepth,
+    features: shape.features.names(),
+  };
+  return { report, size, chunks: { [Symbol.iterator]: () => moduleChunks(parts) } };
+}
+
+function refuseReservedExports(shape: ModuleShape): void {
+  const reserved = shape.exports.find(({ name }) => name.startsWith(RESERVED_EXPORT_PREFIX));
+  if (reserved === undefined) return;
+  const section = shape.exportReferences[0]?.start ?? 0;
+  const detail = `the export "${reserved.name}" has a name that starts with the reserved "${RESERVED_EXPORT_PREFIX}"`;
+  throw new WasmRefusal("WASM_UNSUPPORTED", detail, section);
+}
+
+/** Tries the forms from the cheapest to the one that carries everything. */
+function firstThatCarries(facts: ModuleFacts): { form: Form; code: CodeBodies } {
+  const cheaper = tablesArePrivate(facts.shape) ? [true, false] : [false];
+  for (const privateTables of cheaper) {
+    const form = registerForm(facts, privateTables);
+    const code = measure(facts, form);
+    if (code !== null) return { form, code };
+  }
+  const form = globalForm(facts);
+  const code = measure(facts, form);
+  if (code === null) throw new TypeError("the global form carries every module");
+  return { form, code };
+}
+
+/** First pass over all functions; null where it turns out that the form does not carry them. */
+function measure(facts: ModuleFacts, form: Form): CodeBodies | null {
+  const { shape, reader, leafCosts: costs } = facts;
+  const maxima = { memories: facts.memoryMaxima, tables: facts.tableMaxima };
+  const lengths = new LengthCharges(form.additions, facts.globals.fuel, maxima);
+  const scanner = new FunctionScanner(reader, shape, costs, lengths, form.movedLocals);
+  const code = new CodeBodies(shape, costs, scanner, (plan, writer) => form.carrierFor(plan, writer));
+  code.measure(() => !form.carries(scanner.findings));
+  return form.carries(scanner.findings) ? code : null;
+}
+
+function ownPages(shape: ModuleShape, maxima: readonly number[]): number {
+  return shape.memories.reduce((sum, memory, index) => sum + (memory.imported ? 0 : (maxima[index] ?? 0)), 0);
+}
