@@ -1,0 +1,21 @@
+import { WorkerEntrypoint } from "cloudflare:workers";
+import kernel from "isolate/kernel.wasm";
+import plugin from "isolate/plugin.wasm";
+import type { SandboxCall, SandboxOutcome } from "../../../sdk/contract/sandbox.ts";
+import { runCall } from "./run-call.ts";
+
+/**
+ * The program inside a plugin's isolate. The modules under `isolate/` exist there only: the build maps them to the names of
+ * SANDBOX_MODULES. Nothing in this program outlives a call but the two compiled modules.
+ */
+export class Sandbox extends WorkerEntrypoint {
+  async call(call: SandboxCall): Promise<SandboxOutcome> {
+    return await runCall({ kernel, plugin, clock: () => Date.now(), sleep }, call);
+  }
+}
+
+function sleep(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, milliseconds);
+  });
+}

@@ -1,0 +1,156 @@
+import type { SandboxCall, SandboxFailure, SandboxOutcome } from "../../../sdk/contract/sandbox.ts";
+import { classifyEnding, type Ending } from "./classify-ending.ts";
+import { type EntryPoint, entryPoints } from "./entry-points.ts";
+import { FuelMeter } from "./fuel-meter.ts";
+import { GuestControl } from "./guest-control.ts";
+import { hostFunctions } from "./host-functions.ts";
+import { promiseIntegration } from "./jspi.ts";
+import { Kernel } from "./kernel.ts";
+import { canSuspend, linkImports } from "./link-imports.ts";
+import { CallLog } from "./logs.ts";
+import { Variables } from "./variables.ts";
+import { createWasi, type Wasi } from "./wasi/preview1.ts";
+
+/** What the isolate has and a call needs. Compiled modules are shared by calls; instances never are. */
+export interface SandboxParts {
+  readonly kernel: WebAssembly.Module;
+  /** The plugin as the rewriter left it. */
+  readonly plugin: WebAssembly.Module;
+  /** Milliseconds; used for the deadline only, the guest's clock is the call's. */
+  readonly clock: () => number;
+  readonly sleep: (milliseconds: number) => Promise<void>;
+}
+
+/** All state of one call. */
+interface Session {
+  readonly call: SandboxCall;
+  readonly kernel: Kernel;
+  readonly meter: FuelMeter;
+  readonly control: GuestControl;
+  readonly log: CallLog;
+  readonly wasi: Wasi;
+  readonly suspends: boolean;
+}
+
+/**
+ * Runs one call in new instances of kernel and plugin.
+ *
+ * @returns what happened; a guest's failure is an outcome
+ * @throws whatever failed in the host itself or in the engine, where the isolate should be replaced
+ */
+export async function runCall(parts: SandboxParts, call: SandboxCall): Promise<SandboxOutcome> {
+  const meter = new FuelMeter(call.limits);
+  const control = new GuestControl(meter, call.limits, parts.clock);
+  const log = new CallLog(call.limits.logs);
+  const kernel = new Kernel(parts.kernel, call.limits.kernelMemory);
+  const wasi = createWasi({ control, log, now: call.now, randomSeed: call.randomSeed, sleep: parts.sleep });
+  const host = hostFunctions({ call, kernel, control, log, variables: new Variables() });
+  const session = { call, kernel, meter, control, log, wasi, suspends: canSuspend(parts.plugin, wasi.functions) };
+
+  const tooLarge = inputFailure(session);
+  if (tooLarge !== undefined) return outcome(session, tooLarge);
+  const linked = linkImports(parts.plugin, { kernel, host, wasi: wasi.functions, control });
+  if ("failure" in linked) return outcome(session, linked.failure);
+  const loaded = instantiate(parts.plugin, linked.imports);
+  if ("failure" in loaded) return outcome(session, loaded.failure);
+  wasi.memory.attach(loaded.exports);
+  if (!meter.attach(loaded.exports)) {
+    return outcome(session, { code: "PLUGIN_LOAD_FAILED", detail: "The plugin's module has no fuel counter." });
+  }
+  const found = entryPoints(loaded.exports, call.functionName);
+  if ("failure" in found) return outcome(session, found.failure);
+
+  const ending = await enterAll(session, found.entries);
+  return outcome(session, classifyEnding(ending, call.limits));
+}
+
+function inputFailure({ call, kernel }: Session): SandboxFailure | undefined {
+  const { input, limits } = call;
+  const used = input.byteLength;
+  if (used > limits.input) {
+    const detail = `The input has ${used} bytes; the limit is ${limits.input}.`;
+    return { code: "INPUT_TOO_LARGE", detail, limit: { name: "input", used, allowed: limits.input } };
+  }
+  if (kernel.setInput(input)) return undefined;
+  const allowed = limits.kernelMemory;
+  const detail = `The input of ${used} bytes does not fit the limit of ${allowed} bytes for input, output and variables.`;
+  return { code: "KERNEL_MEMORY_EXCEEDED", detail, limit: { name: "kernelMemory", used, allowed } };
+}
+
+function instantiate(
+  plugin: WebAssembly.Module,
+  imports: WebAssembly.Imports,
+): { readonly exports: WebAssembly.Exports } | { readonly failure: SandboxFailure } {
+  try {
+    return { exports: new WebAssembly.Instance(plugin, imports).exports };
+  } catch (error) {
+    // A type that does not link, or a segment outside its memory or table. Anything else is the isolate's trouble.
+    if (!(error instanceof WebAssembly.RuntimeError || isLinkError(error))) throw error;
+    return { failure: { code: "PLUGIN_LOAD_FAILED", detail: `The plugin cannot be instantiated: ${error.message}.` } };
+  }
+}
+
+/** The runtime's types do not list the class. */
+function isLinkError(error: unknown): error is Error {
+  return error instanceof Error && error.name === "LinkError";
+}
+
+/** Runs the entries in order until one does not simply return. */
+async function enterAll(session: Session, entries: readonly EntryPoint[]): Promise<Ending> {
+  const last = entries.at(-1);
+  for (const entry of entries) {
+    const result = await enter(session, entry);
+    const { control, meter } = session;
+    if (control.crash !== undefined) throw control.crash.error;
+    if (entry === last || result.thrown !== undefined || meter.state() !== "ok" || control.ended) {
+      return { ...result, ...observe(session), entry: entry.name, reachedFunction: entry === last };
+    }
+  }
+  throw new Error("A call has at least one entry.");
+}
+
+/** The function itself is the last entry; what an initialiser returns is not a code. */
+async function enter({ meter, suspends }: Session, entry: EntryPoint): Promise<Pick<Ending, "thrown" | "returned">> {
+  meter.restoreDepth();
+  try {
+    const returned = suspends
+      ? await promiseIntegration().promising(entry.run)(...entry.parameters)
+      : entry.run(...entry.parameters);
+    return { thrown: undefined, returned };
+  } catch (error) {
+    return { thrown: { error }, returned: undefined };
+  }
+}
+
+function observe({
+  kernel,
+  meter,
+  control,
+  wasi,
+}: Session): Omit<Ending, "entry" | "reachedFunction" | "thrown" | "returned"> {
+  return {
+    stopped: control.failure,
+    exitCode: control.exitCode,
+    fuel: meter.state(),
+    guestError: kernel.readError(),
+    memory: { bytes: wasi.memory.byteLength, initialBytes: wasi.memory.initialByteLength },
+    kernel: { usedBytes: kernel.heapBytes(), refusedBytes: kernel.refusedBytes() },
+    output: kernel.outputLength(),
+  };
+}
+
+function outcome(session: Session, failure: SandboxFailure | undefined): SandboxOutcome {
+  const { kernel, meter, control, log, wasi } = session;
+  wasi.flush();
+  return {
+    output: failure === undefined ? kernel.readOutput() : undefined,
+    failure,
+    usage: {
+      fuel: meter.used(),
+      memoryBytes: wasi.memory.byteLength + kernel.heapBytes(),
+      hostCalls: control.hostCalls,
+    },
+    logs: log.lines,
+    logsTruncated: log.truncated,
+  };
+}

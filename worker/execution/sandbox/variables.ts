@@ -1,0 +1,45 @@
+/** What an entry costs beside its key and value: the host's own objects. */
+const ENTRY_BYTES = 256;
+
+/** The variables of one call. They share the kernel memory limit with what is allocated there. */
+export class Variables {
+  readonly #values = new Map<string, Uint8Array>();
+  #bytes = 0;
+
+  /** Bytes held now, the cost of entries included. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  get(key: string): Uint8Array | undefined {
+    return this.#values.get(key);
+  }
+
+  delete(key: string): void {
+    const value = this.#values.get(key);
+    if (value === undefined) return;
+    this.#values.delete(key);
+    this.#bytes -= sizeOf(key, value.byteLength);
+  }
+
+  /**
+   * Sets a variable to a value of its own.
+   *
+   * @param room  bytes all variables together may hold
+   * @returns false, with nothing changed, where the value does not fit
+   */
+  set(key: string, length: number, read: () => Uint8Array, room: number): boolean {
+    const current = this.#values.get(key);
+    const rest = this.#bytes - (current === undefined ? 0 : sizeOf(key, current.byteLength));
+    const bytes = rest + sizeOf(key, length);
+    if (bytes > room) return false;
+    this.#values.set(key, read());
+    this.#bytes = bytes;
+    return true;
+  }
+}
+
+/** Keys are held as UTF-16. */
+function sizeOf(key: string, valueBytes: number): number {
+  return ENTRY_BYTES + key.length * 2 + valueBytes;
+}
