@@ -1,0 +1,3 @@
+import { archiveSuite } from "../../fixtures/packages/archive-suite.ts";
+
+archiveSuite("node");
