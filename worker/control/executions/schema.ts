@@ -4,7 +4,7 @@ import { FUNCTION_NAME_PATTERN, ULID_PATTERN } from "../../../sdk/contract/ident
 const STATUSES = ["succeeded", "failed"] as const;
 
 /** A moment in a query: whole milliseconds since the epoch, or an RFC 3339 date and time. */
-const MOMENT = /^(\d{1,15}|\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:\d{2}))$/i;
+const MOMENT = /^(\d{1,15}|\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:\d{2}))$/;
 
 function moment(description: string) {
   const message = "must be milliseconds since the epoch, or a date and time such as 2026-11-21T08:00:00Z";
@@ -14,7 +14,7 @@ function moment(description: string) {
       v.regex(MOMENT, message),
       v.transform((text) => (/^\d+$/.test(text) ? Number(text) : Date.parse(text))),
       v.check((time) => Number.isFinite(time), message),
-      v.metadata({ jsonSchema: { type: "string", pattern: MOMENT.source, description } }),
+      v.description(description),
     ),
   );
 }

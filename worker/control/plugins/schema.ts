@@ -29,9 +29,7 @@ export const PluginFilter = v.object({
     v.pipe(
       v.picklist(["true", "false"], "must be true or false"),
       v.transform((text) => text === "true"),
-      v.metadata({
-        jsonSchema: { type: "boolean", description: "True: only what is installed now. False: only what is not" },
-      }),
+      v.description("True: only what is installed now. False: only what is not"),
     ),
   ),
 });
