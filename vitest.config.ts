@@ -9,6 +9,7 @@ export default defineConfig({
       {
         test: {
           name: "unit",
+          globalSetup: ["./test/support/guests/build-guests.ts"],
           include: ["test/unit/**/*.test.ts", "test/fuzz/**/*.test.ts", "test/architecture.test.ts"],
           environment: "node",
           testTimeout: 60_000,
@@ -25,6 +26,7 @@ export default defineConfig({
         ],
         test: {
           name: "workers",
+          globalSetup: ["./test/support/guests/build-guests.ts"],
           include: ["test/workers/**/*.test.ts"],
           setupFiles: ["./test/support/workers/apply-migrations.ts"],
           testTimeout: 30_000,

@@ -42,7 +42,9 @@ function snapshot(revision: number): Snapshot {
 }
 
 async function write(revision: number): Promise<R2Object> {
-  return env.STORE.put(snapshotKey("demo"), JSON.stringify(snapshot(revision)));
+  const written = await env.STORE.put(snapshotKey("demo"), JSON.stringify(snapshot(revision)));
+  if (!written) throw new Error("the snapshot was not written");
+  return written;
 }
 
 describe("SnapshotStore", () => {

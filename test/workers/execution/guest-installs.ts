@@ -1,0 +1,80 @@
+import { env } from "cloudflare:workers";
+import { inject } from "vitest";
+import { DEFAULT_LIMITS, WASM_PAGE_BYTES, type Limits } from "../../../sdk/contract/limits.ts";
+import { inspectModule } from "../../../worker/execution/metering/inspect.ts";
+import { rewriteModule } from "../../../worker/execution/metering/rewrite.ts";
+import { moduleKey } from "../../../worker/execution/module-store.ts";
+import { snapshotKey, type Snapshot, type SnapshotInstall } from "../../../worker/execution/snapshot.ts";
+import { sha256Hex } from "../../../worker/lib/hex.ts";
+
+/** Guests as execution finds them: a rewritten module in R2 and a line in a snapshot. No D1 is involved. */
+
+export interface GuestInstall {
+  readonly guest: string;
+  readonly pluginId?: string;
+  readonly limits?: Partial<Limits>;
+  readonly config?: Readonly<Record<string, string>>;
+  readonly suspends?: boolean;
+}
+
+export async function installGuests(tenantId: string, guests: readonly GuestInstall[]): Promise<Snapshot> {
+  const installs = await Promise.all(guests.map((guest) => installOf(tenantId, guest)));
+  const snapshot: Snapshot = {
+    format: 1,
+    tenantId,
+    status: "active",
+    revision: 1,
+    compiledAt: 0,
+    installs: Object.fromEntries(installs.map((install) => [install.pluginId, install])),
+    keys: {},
+    members: {},
+  };
+  await env.STORE.put(snapshotKey(tenantId), JSON.stringify(snapshot));
+  return snapshot;
+}
+
+async function installOf(tenantId: string, install: GuestInstall): Promise<SnapshotInstall> {
+  const limits = { ...DEFAULT_LIMITS, ...install.limits };
+  const source = guestBytes(install.guest);
+  const rewritten = rewriteModule(source, {
+    memoryPages: Math.floor(limits.memory / WASM_PAGE_BYTES),
+    tableElements: limits.tableEntries,
+    callDepth: limits.callDepth,
+  });
+  const bytes = concatenate([...rewritten.chunks], rewritten.size);
+  const rewrittenDigest = await sha256Hex(bytes);
+  await env.STORE.put(moduleKey(rewrittenDigest), bytes);
+  const functions = inspectModule(source)
+    .exports.filter(({ kind }) => kind === "function")
+    .map(({ name }) => name);
+  return {
+    installId: `${tenantId}-${install.guest}`,
+    pluginId: install.pluginId ?? install.guest,
+    version: "1.0.0",
+    state: "active",
+    rewrittenDigest,
+    rewriterVersion: rewritten.report.rewriterVersion,
+    moduleBytes: bytes.byteLength,
+    functions,
+    defaultFunction: functions.find((name) => !name.startsWith("_")),
+    suspends: install.suspends ?? false,
+    limits,
+    config: install.config ?? {},
+  };
+}
+
+export function guestBytes(name: string): Uint8Array {
+  const encoded = inject("guests")[name];
+  if (encoded === undefined) throw new Error(`no guest named ${name}`);
+  return Uint8Array.from(atob(encoded), (character) => character.charCodeAt(0));
+}
+
+function concatenate(chunks: readonly Uint8Array[], size: number): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(size);
+  let offset = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, offset);
+    offset += chunk.byteLength;
+  }
+  return bytes;
+}
