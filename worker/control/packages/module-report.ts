@@ -1,0 +1,61 @@
+import { CAPABILITY_NAMES, capabilityForImport, type Capability } from "../../../sdk/contract/capabilities.ts";
+import { SUSPENDING_IMPORTS } from "../../../sdk/contract/extism-abi.ts";
+import { FUNCTION_NAME_PATTERN } from "../../../sdk/contract/identifiers.ts";
+import type { ModuleSummary } from "../../../sdk/contract/package-report.ts";
+import type { ModuleReport } from "../../execution/metering/inspect.ts";
+import type { RewriteReport } from "../../execution/metering/rewrite.ts";
+
+/** What the upload says of a module, from what inspection and rewriting found. */
+
+const CALLABLE_TYPES: ReadonlySet<string> = new Set(["() -> ()", "() -> i32"]);
+/** Exports that compilers add for the host to run; Extism hosts run them by themselves. */
+const RUNTIME_EXPORT = /^(_start|_initialize|asyncify_.*|__.*)$/;
+
+/** Exported functions that a caller may run, in the order of the module. */
+export function callableFunctions({ exports }: ModuleReport): string[] {
+  return exports
+    .filter(({ kind, type, name }) => {
+      const callable = kind === "function" && type !== undefined && CALLABLE_TYPES.has(type);
+      return callable && !RUNTIME_EXPORT.test(name) && FUNCTION_NAME_PATTERN.test(name);
+    })
+    .map(({ name }) => name);
+}
+
+/** Capabilities that the imports need, in the order of the table. */
+export function requiredCapabilities({ imports }: ModuleReport): Capability[] {
+  const needed = new Set(imports.map((item) => capabilityForImport(item.module, item.name)));
+  return CAPABILITY_NAMES.filter((capability) => needed.has(capability));
+}
+
+/** All memories together; no maximum where one of them has none. */
+export function memoryPagesOf({ memories }: ModuleReport): ModuleSummary["memory"] {
+  const maxima = memories.map(({ maxPages }) => maxPages);
+  return {
+    minimumPages: memories.reduce((sum, { minPages }) => sum + minPages, 0),
+    maximumPages: maxima.every((pages) => pages !== null) ? maxima.reduce((sum, pages) => sum + pages, 0) : null,
+  };
+}
+
+export function summariseModule(report: ModuleReport, rewritten: RewriteReport): ModuleSummary {
+  return {
+    bytes: report.size,
+    imports: report.imports,
+    exports: report.exports,
+    functions: callableFunctions(report),
+    capabilities: requiredCapabilities(report),
+    suspends: report.imports.some(({ module, name }) => SUSPENDING_IMPORTS.has(`${module}.${name}`)),
+    features: report.features,
+    memory: memoryPagesOf(report),
+    producers: report.producers.map(({ name, version }) => (version === "" ? name : `${name} ${version}`)),
+    rewriting: {
+      rewriterVersion: rewritten.rewriterVersion,
+      costTableVersion: rewritten.costTableVersion,
+      backend: rewritten.backend,
+      bytes: rewritten.outputBytes,
+      functions: rewritten.functions,
+      checks: rewritten.checks,
+      memoryPages: rewritten.memoryPages,
+      callDepth: rewritten.callDepth,
+    },
+  };
+}
