@@ -1,5 +1,5 @@
 import { toJsonSchema } from "@valibot/to-json-schema";
-import * as v from "valibot";
+import type * as v from "valibot";
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 
@@ -11,8 +11,9 @@ export function jsonSchemaOf(schema: v.GenericSchema): JsonObject {
   const { $schema: _dialect, ...rest } = toJsonSchema(schema, {
     target: "draft-2020-12",
     errorMode: "ignore",
-    overrideSchema: ({ valibotSchema }) => {
-      const { jsonSchema } = v.getMetadata(valibotSchema);
+    overrideAction: ({ valibotAction }) => {
+      if (valibotAction.kind !== "metadata" || valibotAction.type !== "metadata") return undefined;
+      const { jsonSchema } = (valibotAction as v.MetadataAction<unknown, Record<string, unknown>>).metadata; // told by its type
       return isObject(jsonSchema) ? { ...jsonSchema } : undefined;
     },
   });

@@ -11,7 +11,7 @@ import { validate } from "./validation.ts";
 export function register(app: Hono<AppEnv>, routes: readonly Route[]): void {
   for (const entry of pathTable(routes)) {
     for (const { path, route } of entry.operations) {
-      app.on(route.method.toUpperCase(), path, (context) => serve(route, context));
+      app.on(route.method.toUpperCase(), path, (context) => serve(route, context).catch(rethrowAsError));
     }
     app.all(entry.path, (context) => refuseMethod(entry, context.req.method));
   }
@@ -28,6 +28,11 @@ async function serve(route: Route, context: Context<AppEnv>): Promise<Response> 
     query: route.query && validate(route.query, singleValues(context), "query"),
     body: route.body && (await readJsonBody(context.req.raw, route.body)),
   });
+}
+
+/** The router hands only instances of Error to its error handler; anything else would escape the worker. */
+function rethrowAsError(thrown: unknown): never {
+  throw thrown instanceof Error ? thrown : new Error("A value that is no Error was thrown.", { cause: thrown });
 }
 
 /** @throws {PlatformError} REQUEST_INVALID where a parameter is given more than once: neither value would be a safe choice */
