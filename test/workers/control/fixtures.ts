@@ -5,8 +5,10 @@ import { parseManifest, type Manifest } from "../../../sdk/contract/manifest.ts"
 import type { ModuleSummary, ScanVerdict } from "../../../sdk/contract/package-report.ts";
 import type { Plan } from "../../../sdk/contract/plans.ts";
 import type { InstallDeps } from "../../../worker/control/installs/actions/change.ts";
+import { installPlugin } from "../../../worker/control/installs/actions/install.ts";
+import type { InstallState } from "../../../worker/control/installs/rules.ts";
 import { openDatabase, type Database } from "../../../worker/db/client.ts";
-import { pluginEvents, plugins, pluginVersions, tenants } from "../../../worker/db/schema.ts";
+import { pluginEvents, pluginInstances, plugins, pluginVersions, tenants } from "../../../worker/db/schema.ts";
 import { snapshotKey, type Snapshot } from "../../../worker/execution/snapshot.ts";
 import { SnapshotCache, SnapshotStore } from "../../../worker/execution/snapshot-store.ts";
 import type { Actor } from "../../../worker/lib/actor.ts";
@@ -147,4 +149,13 @@ export async function refusal(work: Promise<unknown>): Promise<PlatformError> {
   );
   if (error instanceof PlatformError) return error;
   throw error;
+}
+
+/** A tenant whose one plugin, acme.echo 1.0.0, was installed and then put into a state. */
+export async function seedInstall(state: InstallState = "active"): Promise<Actor> {
+  const actor = await seedTenant();
+  await seedVersion({ tenantId: actor.tenantId });
+  await installPlugin(makeDeps(), actor, { pluginId: "acme.echo", activate: true });
+  await db.update(pluginInstances).set({ state }).where(eq(pluginInstances.tenantId, actor.tenantId));
+  return actor;
 }
