@@ -27,6 +27,14 @@ export interface EmissionCounts {
   checks: number;
 }
 
+/**
+ * Bounds for what one pass through a function can use without a check. Loops that repeat and entries are checked
+ * anyway; beyond the first bound every region that is not tiny is, beyond the second one every region.
+ */
+const UNCHECKED_BOUND = 16_384;
+const UNCHECKED_BOUND_TINY = 65_536;
+const TINY_REGION_COST = 16;
+
 /** Writes the body of a planned function behind what the writer holds, without its size. */
 export function emitBody(
   bytes: Uint8Array,
@@ -37,6 +45,7 @@ export function emitBody(
 ): void {
   carrier.open();
   let from = plan.codeStart;
+  let unchecked = 0;
   for (const edit of plan.edits) {
     if (edit.kind === EditKind.charge && edit.region?.cost === 0) continue;
     if (edit.start > from) code.copy(bytes, from, edit.start);
@@ -46,9 +55,11 @@ export function emitBody(
       continue;
     }
     const { kind, cost, repeated } = edit.region;
-    const checked = repeated || (kind === "entry" && plan.checksEntry) || cost > plan.checksRegionsAbove;
-    counts.regions++;
+    const bound = cost > TINY_REGION_COST ? UNCHECKED_BOUND : UNCHECKED_BOUND_TINY;
+    const checked = repeated || (kind === "entry" && plan.checksEntry) || unchecked + cost > bound;
     if (checked) counts.checks++;
+    else unchecked += cost;
+    counts.regions++;
     carrier.charge(cost, checked);
   }
   code.copy(bytes, from, plan.end - 1);

@@ -28,18 +28,20 @@ export const EditKind = {
   return: 6,
   /** A tail call of a metered function. */
   returnCall: 7,
-  /** A tail call of a function that keeps its signature: imported, or charged to its callers. */
-  returnCallPlain: 8,
-  returnCallIndirect: 9,
-  returnCallReference: 10,
+  /** A tail call of an imported function. */
+  returnCallImport: 8,
+  /** A tail call of a function that is charged to its callers. */
+  returnCallLeaf: 9,
+  returnCallIndirect: 10,
+  returnCallReference: 11,
   /** throw, rethrow, throw_ref */
-  throw: 11,
+  throw: 12,
   /** catch, catch_all of the legacy proposal */
-  catch: 12,
+  catch: 13,
   /** An instruction whose work depends on a length, its topmost operand. */
-  length: 13,
+  length: 14,
   /** ref.func */
-  functionReference: 14,
+  functionReference: 15,
 } as const;
 
 /** One place of a function body that is written differently. Edits of a body are in the order of their bytes. */

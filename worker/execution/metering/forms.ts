@@ -50,7 +50,10 @@ export function registerForm(facts: ModuleFacts, privateTables: boolean): Form {
         return types.keepsType(functionIndex) ? type : types.metered(type);
       },
       visible: (functionIndex) => types.wrapper(functionIndex),
-      tableEntry: (functionIndex) => (privateTables ? types.tableEntry(functionIndex) : types.wrapper(functionIndex)),
+      tableEntry(functionIndex) {
+        if (!privateTables) return types.wrapper(functionIndex);
+        return types.isImported(functionIndex) ? types.adaptor(functionIndex) : functionIndex;
+      },
     },
     carrierFor: (plan, code) =>
       plan.hasTryTable ? new SyncedCarrier(setting, plan, code) : new RegisterCarrier(setting, plan, code),

@@ -82,6 +82,7 @@ export class GlobalCarrier implements Carrier {
     const fuel = this.#globals.fuel;
     switch (edit.kind) {
       case EditKind.call:
+      case EditKind.returnCallImport:
         this.#passDepth();
         return this.#original(edit);
       case EditKind.callImport:
@@ -91,7 +92,7 @@ export class GlobalCarrier implements Carrier {
         this.#original(edit);
         return stopWithoutFuel(this.#code, fuel);
       case EditKind.returnCall:
-      case EditKind.returnCallPlain:
+      case EditKind.returnCallLeaf:
       case EditKind.returnCallIndirect:
       case EditKind.returnCallReference:
         this.#passOwnDepth();

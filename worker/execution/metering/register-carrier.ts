@@ -273,23 +273,16 @@ export class RegisterCarrier implements Carrier {
         this.#handOverWithOwnDepth();
         this.code.localGet(this.#callee);
         return this.#indirect(Op.returnCallIndirect, edit);
+      case EditKind.returnCallImport:
+        this.#handOverWithOwnDepth();
+        this.code.byte(Op.returnCall);
+        return this.code.u32(this.#types.adaptor(edit.index));
       default:
-        return this.#callAndReturn(edit.index);
+        // The callee keeps its type and gives no fuel back. It cannot throw, so no handler of this function sees it.
+        this.code.call(edit.index);
+        this.handOver();
+        this.code.byte(Op.return);
     }
-  }
-
-  /** The callee returns no fuel, so its tail call becomes a call. */
-  #callAndReturn(callee: number): void {
-    const isImport = callee < this.#types.importedFunctions;
-    if (isImport) {
-      this.publish();
-      this.code.localGet(this.#depth);
-      this.code.globalSet(this.globals.depth);
-    }
-    this.code.call(callee);
-    if (isImport) this.resume();
-    this.handOver();
-    this.code.byte(Op.return);
   }
 }
 

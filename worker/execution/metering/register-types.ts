@@ -36,8 +36,8 @@ export class RegisterTypes {
     return this.#wrappers.size + this.#adaptors.size;
   }
 
-  get importedFunctions(): number {
-    return this.#shape.importedFunctions;
+  isImported(functionIndex: number): boolean {
+    return functionIndex < this.#shape.importedFunctions;
   }
 
   #type(index: number): FunctionType {
@@ -46,7 +46,7 @@ export class RegisterTypes {
 
   /** True for functions that keep their type: imported ones and those that are charged to their callers. */
   keepsType(functionIndex: number): boolean {
-    return functionIndex < this.#shape.importedFunctions || (this.#leafCosts[functionIndex] ?? -1) >= 0;
+    return this.isImported(functionIndex) || (this.#leafCosts[functionIndex] ?? -1) >= 0;
   }
 
   /** Type of the metered form of a function type. */
@@ -103,9 +103,8 @@ export class RegisterTypes {
     return code.bytes();
   }
 
-  /** What stands in a private table for a function: its metered form, or an adaptor where it has none. */
-  tableEntry(functionIndex: number): number {
-    if (functionIndex >= this.#shape.importedFunctions) return functionIndex;
+  /** A metered function around an imported one: for private tables and tail calls, where a metered one is expected. */
+  adaptor(functionIndex: number): number {
     let adaptor = this.#adaptors.get(functionIndex);
     if (adaptor === undefined) {
       const type = this.#shape.functionTypes[functionIndex] ?? 0;
@@ -115,7 +114,7 @@ export class RegisterTypes {
     return adaptor;
   }
 
-  /** The opposite of a wrapper: a metered function around an imported one. */
+  /** Counts as one frame, because the import may call back and its caller may have given up its own. */
   #adaptorBody(functionIndex: number, { parameterCount }: FunctionType): Uint8Array {
     const fuel = parameterCount;
     const code = new CodeWriter();
@@ -124,6 +123,8 @@ export class RegisterTypes {
     code.localGet(fuel);
     code.globalSet(this.#globals.fuel);
     code.localGet(fuel + 1);
+    code.i32Const(1);
+    code.byte(Op.i32Sub);
     code.globalSet(this.#globals.depth);
     code.call(functionIndex);
     resume(code, this.#globals, fuel);

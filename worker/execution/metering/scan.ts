@@ -17,9 +17,8 @@ export interface FunctionPlan {
   readonly codeStart: number;
   readonly end: number;
   readonly edits: readonly Edit[];
-  /** Charges that a check goes with: entries and repeating loops, and in large bodies every region that is not tiny. */
+  /** The charge at the function's entry has a check; that of a repeating loop always has. */
   readonly checksEntry: boolean;
-  readonly checksRegionsAbove: number;
   /** It calls something other than by tail call, so its frame stays while others are on top of it. */
   readonly keepsFrame: boolean;
   readonly makesTailCalls: boolean;
@@ -39,9 +38,6 @@ export interface ScanFindings {
 
 /** Functions without calls and loops that cost at most this are not checked; their callers are. */
 const UNCHECKED_COST = 256;
-/** In a body above this size every region above this cost is checked, so that what runs unchecked stays bounded. */
-const LARGE_BODY_BYTES = 16_384;
-const TINY_REGION_COST = 16;
 
 /** Opcode → 1 where {@link FunctionScanner} does more than add up costs. */
 const SPECIAL = new Uint8Array(OPCODE_COUNT);
@@ -115,7 +111,6 @@ export class FunctionScanner {
       end,
       edits: this.#edits,
       checksEntry: this.#keepsFrame || this.#makesTailCalls || repeats || totalCost > UNCHECKED_COST,
-      checksRegionsAbove: end - localsStart > LARGE_BODY_BYTES ? TINY_REGION_COST : Infinity,
       keepsFrame: this.#keepsFrame,
       makesTailCalls: this.#makesTailCalls,
       callsIndirectly: this.#callsIndirectly,
@@ -255,7 +250,8 @@ export class FunctionScanner {
     this.#makesTailCalls = true;
     // An import may call back, and then this frame's caller is still there: it counts for the depth.
     if (isImport) this.#keepsFrame = true;
-    this.#edit(isImport || leafCost >= 0 ? EditKind.returnCallPlain : EditKind.returnCall, callee);
+    if (isImport) this.#edit(EditKind.returnCallImport, callee);
+    else this.#edit(leafCost >= 0 ? EditKind.returnCallLeaf : EditKind.returnCall, callee);
   }
 
   #other(opcode: number): void {
