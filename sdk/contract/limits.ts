@@ -49,6 +49,9 @@ export const LIMITS = {
 
 export type LimitName = keyof typeof LIMITS;
 
+/** Built into the module when it is rewritten at upload: an install cannot change them afterwards. */
+export const MODULE_LIMITS: ReadonlySet<LimitName> = new Set<LimitName>(["memory", "tableEntries"]);
+
 /** The limits in force for one install or one call: every name with its value. */
 export type Limits = { readonly [Name in LimitName]: number };
 

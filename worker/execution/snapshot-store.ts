@@ -83,8 +83,6 @@ export class SnapshotStore {
 
   /** Takes a snapshot just written by this isolate, so that its next call sees the change. Older ones are ignored. */
   remember(snapshot: Snapshot, etag: string): void {
-    const known = this.#cache.get(snapshot.tenantId)?.snapshot;
-    if (known && known.revision > snapshot.revision) return;
     this.#keep(snapshot.tenantId, snapshot, etag);
   }
 
@@ -104,7 +102,10 @@ export class SnapshotStore {
     }
   }
 
+  /** A read that began before a newer snapshot was remembered ends after it, and must not replace it. */
   #keep(tenantId: string, snapshot: Snapshot | undefined, etag: string | undefined): Snapshot | undefined {
+    const known = this.#cache.get(tenantId)?.snapshot;
+    if (snapshot && known && known.revision > snapshot.revision) return known;
     this.#cache.set(tenantId, { snapshot, etag, checkedAt: this.#clock.now(), checkStartedAt: 0 });
     return snapshot;
   }

@@ -104,6 +104,14 @@ describe("SnapshotStore", () => {
     expect(bench.reads).toBe(0);
   });
 
+  test("a read under way when this isolate wrote does not bring the older snapshot back", async () => {
+    const bench = new Bench();
+    const reading = bench.store.read("demo");
+    bench.store.remember(snapshot(5), "newer");
+    expect((await reading)?.revision).toBe(5);
+    expect((await bench.store.read("demo"))?.revision).toBe(5);
+  });
+
   test("R2 away: the last snapshot serves until its bound, then the call is refused", async () => {
     let away = false;
     const bucket = new Proxy(env.STORE, {

@@ -1,5 +1,5 @@
 import type { Context } from "hono";
-import * as v from "valibot";
+import type * as v from "valibot";
 import { PlatformError, type ErrorCode } from "../../../sdk/contract/errors.ts";
 import { LIMITS } from "../../../sdk/contract/limits.ts";
 import { invoke, type Invocation } from "../../execution/invoke.ts";

@@ -1,5 +1,5 @@
 import { PlatformError, type Issue } from "../../../sdk/contract/errors.ts";
-import type { LimitName, Limits } from "../../../sdk/contract/limits.ts";
+import { MODULE_LIMITS, type LimitName, type Limits } from "../../../sdk/contract/limits.ts";
 import type { PlanSpec } from "../../../sdk/contract/plans.ts";
 import type { VersionHead } from "../plugins/rules.ts";
 import { effectiveLimits } from "../snapshot-rules.ts";
@@ -39,7 +39,11 @@ export function requireNarrower(
 ): void {
   const given = effectiveLimits(version.limits, {}, plan.ceilings);
   const issues = Object.entries(asked ?? {}).flatMap(([name, value]): Issue[] => {
-    const allowed = given[name as LimitName]; // the body's schema knows no other names
+    const limit = name as LimitName; // the body's schema knows no other names
+    const allowed = given[limit];
+    if (MODULE_LIMITS.has(limit) && value !== allowed) {
+      return [{ path: `/limits/${name}`, message: `is built into the module at upload as ${allowed}; found ${value}` }];
+    }
     if (value <= allowed) return [];
     return [
       { path: `/limits/${name}`, message: `must be at most ${allowed}, what version and plan give; found ${value}` },
