@@ -59,7 +59,7 @@ function extraHeaders({ code, members }: PlatformError): Record<string, string> 
 
 /** Messages of foreign errors may quote what a user sent, so only names, places and the database's own text are kept. */
 function logFailure(context: Context<AppEnv>, known: PlatformError, error: unknown): void {
-  const source = known === error ? known.cause : error;
+  const source = known === error ? (known.cause ?? known) : error;
   logError("request.failed", {
     code: known.code,
     traceId: context.get("traceId"),

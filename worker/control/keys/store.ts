@@ -1,4 +1,4 @@
-import { and, desc, eq, isNull, lt, sql } from "drizzle-orm";
+import { and, desc, eq, isNull, lt, sql, type SQL } from "drizzle-orm";
 import type { Database } from "../../db/client.ts";
 import { apiKeys } from "../../db/schema.ts";
 import { bumpRevision } from "../snapshots/store.ts";
@@ -49,7 +49,7 @@ export async function insertKey(
         sql`SELECT ${key.id}, ${tenantId}, ${key.name}, ${secretHash}, ${JSON.stringify(key.roles)}, ${key.createdAt}, ${key.expiresAt}, ${key.revokedAt} WHERE ${active} < ${quota}`,
       )
       .returning({ id: apiKeys.id }),
-    bumpRevision(db, tenantId),
+    bumpRevision(db, tenantId, exists(ofTenant(tenantId, key.id))),
   ]);
   return rows.length === 1;
 }
@@ -58,10 +58,14 @@ export async function insertKey(
 export async function revokeKey(db: Database, tenantId: string, keyId: string, now: number): Promise<boolean> {
   const unrevoked = and(ofTenant(tenantId, keyId), isNull(apiKeys.revokedAt));
   const [, rows] = await db.batch([
-    bumpRevision(db, tenantId, sql`EXISTS (SELECT 1 FROM ${apiKeys} WHERE ${unrevoked})`),
+    bumpRevision(db, tenantId, exists(unrevoked)),
     db.update(apiKeys).set({ revokedAt: now }).where(unrevoked).returning({ id: apiKeys.id }),
   ]);
   return rows.length === 1;
+}
+
+function exists(condition: SQL | undefined): SQL {
+  return sql`EXISTS (SELECT 1 FROM ${apiKeys} WHERE ${condition})`;
 }
 
 function ofTenant(tenantId: string, keyId: string) {

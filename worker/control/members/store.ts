@@ -35,7 +35,7 @@ export async function putMember(
       .select(sql`SELECT ${tenantId}, ${subject}, ${JSON.stringify(roles)}, ${createdAt} WHERE ${others} < ${quota}`)
       .onConflictDoUpdate({ target: [members.tenantId, members.subject], set: { roles } })
       .returning(fields),
-    bumpRevision(db, tenantId),
+    bumpRevision(db, tenantId, exists(and(eq(members.tenantId, tenantId), eq(members.subject, subject)))),
   ]);
   return rows[0];
 }

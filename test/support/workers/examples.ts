@@ -1,0 +1,96 @@
+import type { ErrorCode } from "../../../sdk/contract/errors.ts";
+import { MOUNTS } from "../../../worker/http/path-table.ts";
+import type { Route } from "../../../worker/http/route.ts";
+import type { ApiRequest } from "./api.ts";
+import type { Resources } from "./resources.ts";
+
+/** A good request for each operation of the API. The security suite fails for an operation that has none here. */
+export interface Example {
+  /** Below the mount; names resources of the tenant given. */
+  readonly path: string;
+  readonly body?: unknown;
+  readonly raw?: ApiRequest["raw"];
+  readonly headers?: Readonly<Record<string, string>>;
+  /**
+   * What a caller of another tenant is told, which must be what it is told of a resource that does not exist. Absent
+   * where the request names no resource that a tenant owns.
+   */
+  readonly foreign?: ErrorCode;
+}
+
+type ExampleOf = (resources: Resources) => Example;
+
+const plugin =
+  (suffix: string, foreign: ErrorCode, body?: unknown): ExampleOf =>
+  ({ pluginId }) => ({ path: `/${pluginId}${suffix}`, foreign, ...(body === undefined ? {} : { body }) });
+
+const pluginAfter =
+  (prefix: string, foreign: ErrorCode, body?: unknown): ExampleOf =>
+  ({ pluginId }) => ({ path: `/${prefix}/${pluginId}`, foreign, ...(body === undefined ? {} : { body }) });
+
+const plain =
+  (path: string, body?: unknown): ExampleOf =>
+  () => ({ path, ...(body === undefined ? {} : { body }) });
+
+export const EXAMPLES: Readonly<Record<string, ExampleOf>> = {
+  listPlugins: plain("/"),
+  getPlugin: plugin("", "PLUGIN_NOT_FOUND"),
+  listPluginEvents: plugin("/events", "PLUGIN_NOT_FOUND"),
+
+  installPlugin: ({ pluginId }) => ({ path: "/install", body: { pluginId }, foreign: "PLUGIN_NOT_FOUND" }),
+  installPluginById: pluginAfter("install", "PLUGIN_NOT_FOUND", {}),
+  updatePlugin: plugin("", "INSTALL_NOT_FOUND", { config: { key: "value" } }),
+  activatePlugin: plugin("/activate", "INSTALL_NOT_FOUND"),
+  loadPlugin: plugin("/load", "INSTALL_NOT_FOUND"),
+  deactivatePlugin: plugin("/deactivate", "INSTALL_NOT_FOUND"),
+  unloadPlugin: plugin("/unload", "INSTALL_NOT_FOUND"),
+  uninstallPlugin: plugin("", "INSTALL_NOT_FOUND"),
+  uninstallPluginByPath: pluginAfter("uninstall", "INSTALL_NOT_FOUND"),
+
+  executePlugin: plugin("/execute", "INSTALL_NOT_FOUND", { input: "hello" }),
+  executePluginByPath: pluginAfter("execute", "INSTALL_NOT_FOUND", { input: "hello" }),
+  listExecutions: plugin("/executions", "PLUGIN_NOT_FOUND"),
+  getExecution: ({ executionId }) => ({ path: `/executions/${executionId}`, foreign: "EXECUTION_NOT_FOUND" }),
+
+  listTenants: plain("/tenants"),
+  createTenant: ({ tenantId }) => ({ path: "/tenants", body: { id: `${tenantId}-new`, name: "New" } }),
+  getTenant: ({ tenantId }) => ({ path: `/tenants/${tenantId}` }),
+  updateTenant: ({ tenantId }) => ({ path: `/tenants/${tenantId}`, body: { name: "Renamed" } }),
+  listMembers: plain("/members"),
+  putMember: ({ subject }) => ({ path: `/members/${subject}`, body: { roles: ["viewer"] } }),
+  deleteMember: ({ subject }) => ({ path: `/members/${subject}`, foreign: "MEMBER_NOT_FOUND" }),
+  listKeys: plain("/keys"),
+  createKey: plain("/keys", { name: "new", roles: ["caller"] }),
+  revokeKey: ({ keyId }) => ({ path: `/keys/${keyId}`, foreign: "KEY_NOT_FOUND" }),
+
+  getLiveness: plain("/healthz"),
+  getReadiness: plain("/readyz"),
+  getKeySet: plain("/.well-known/jwks.json"),
+  getDescription: plain("/openapi.json"),
+  getReference: plain("/docs"),
+  getReferenceScript: plain("/docs/start.js"),
+  getErrorReference: plain("/docs/errors"),
+  getPageStyle: plain("/docs/pages.css"),
+};
+
+/** @throws {Error} where the operation has no example */
+export function exampleOf(route: Route, resources: Resources): Example {
+  const example = EXAMPLES[route.operationId];
+  if (!example) throw new Error(`${route.operationId} has no example in test/support/workers/examples.ts.`);
+  return example(resources);
+}
+
+/** The example's paths at every mount of the route. */
+export function pathsOf(route: Route, example: Example): string[] {
+  return MOUNTS[route.mount].map((mount) => mount + example.path);
+}
+
+export function requestFor(example: Example, token?: string): ApiRequest {
+  const { body, raw, headers } = example;
+  return {
+    token,
+    ...(body === undefined ? {} : { body }),
+    ...(raw === undefined ? {} : { raw }),
+    ...(headers === undefined ? {} : { headers }),
+  };
+}

@@ -1,0 +1,119 @@
+import { env } from "cloudflare:workers";
+import { compileSnapshot } from "../../../worker/control/compile.ts";
+import { openDatabase } from "../../../worker/db/client.ts";
+import {
+  apiKeys,
+  members,
+  pluginEvents,
+  pluginExecutions,
+  pluginInstances,
+  tenants,
+} from "../../../worker/db/schema.ts";
+import { SnapshotCache, SnapshotStore } from "../../../worker/execution/snapshot-store.ts";
+import { systemClock } from "../../../worker/lib/clock.ts";
+import { systemIds } from "../../../worker/lib/ulid.ts";
+import { seedVersion } from "../../workers/control/fixtures.ts";
+
+/** One of everything that a tenant may own, so that a test can reach for another tenant's. */
+export interface Resources {
+  readonly tenantId: string;
+  readonly pluginId: string;
+  readonly executionId: string;
+  readonly keyId: string;
+  readonly subject: string;
+}
+
+const db = openDatabase(env.DB);
+const newId = systemIds(() => Date.now());
+
+export async function seedResources(tenantId: string): Promise<Resources> {
+  const resources: Resources = {
+    tenantId,
+    pluginId: `${tenantId}.notes`,
+    executionId: newId(),
+    keyId: newId(),
+    subject: `member-of-${tenantId}`,
+  };
+  const createdAt = Date.now();
+  await db
+    .insert(tenants)
+    .values({ id: tenantId, name: tenantId, plan: "pro", status: "active", snapshotRevision: 1, createdAt });
+  const versionId = await seedVersion({ tenantId, pluginId: resources.pluginId });
+  await db.batch([insertInstall(resources, versionId, createdAt), ...insertRecords(resources, createdAt)]);
+  const snapshots = new SnapshotStore(env.STORE, new SnapshotCache(), systemClock, (work) => void work);
+  await compileSnapshot({ env, db, clock: systemClock, snapshots }, tenantId);
+  return resources;
+}
+
+function insertInstall({ tenantId, pluginId, subject }: Resources, versionId: string, createdAt: number) {
+  return db.insert(pluginInstances).values({
+    id: `install-of-${tenantId}`,
+    tenantId,
+    pluginId,
+    ownerTenantId: tenantId,
+    versionId,
+    state: "active",
+    config: {},
+    limits: {},
+    installedBy: subject,
+    createdAt,
+    updatedAt: createdAt,
+  });
+}
+
+function insertRecords({ tenantId, pluginId, executionId, keyId, subject }: Resources, createdAt: number) {
+  const sizes = { durationMs: 1, fuel: 1, memoryBytes: 1, hostCalls: 0, inputBytes: 0, outputBytes: 0, logLines: 0 };
+  return [
+    db.insert(members).values({ tenantId, subject, roles: ["viewer"], createdAt }),
+    db
+      .insert(apiKeys)
+      .values({ id: keyId, tenantId, name: "key", secretHash: "0".repeat(64), roles: ["caller"], createdAt }),
+    db.insert(pluginEvents).values({
+      id: newId(),
+      tenantId,
+      pluginId,
+      type: "plugin.installed",
+      data: { secretOf: tenantId },
+      subject,
+      createdAt,
+    }),
+    db.insert(pluginExecutions).values({
+      ...sizes,
+      id: executionId,
+      tenantId,
+      installId: `install-of-${tenantId}`,
+      pluginId,
+      version: "1.0.0",
+      functionName: "run",
+      status: "succeeded",
+      traceId: "0".repeat(32),
+      subject,
+      startedAt: createdAt,
+    }),
+  ] as const;
+}
+
+const OWNED = [
+  "tenants",
+  "members",
+  "api_keys",
+  "plugins",
+  "plugin_versions",
+  "plugin_instances",
+  "plugin_executions",
+  "plugin_events",
+];
+
+/** Every row of the tenant, as text, to see whether anything changed. */
+export async function rowsOf(tenantId: string): Promise<string> {
+  const tables = await Promise.all(
+    OWNED.map(async (table) => {
+      const column = table === "tenants" ? "id" : "tenant_id";
+      const { results } = await env.DB.prepare(`SELECT * FROM ${table} WHERE ${column} = ? ORDER BY 1, 2`)
+        .bind(tenantId)
+        .all();
+      return [table, results];
+    }),
+  );
+  return JSON.stringify(tables);
+}
