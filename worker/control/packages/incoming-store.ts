@@ -1,5 +1,7 @@
 import type { Deps } from "../../deps.ts";
 import { toHex } from "../../lib/hex.ts";
+import { logError } from "../../lib/json-log.ts";
+import type { IdSource } from "../../lib/ulid.ts";
 
 /**
  * Bytes on their way in: written under `incoming/` as they arrive, hashed on the way, and deleted by whoever asked for
@@ -14,7 +16,8 @@ const STALE_MS = 3_600_000;
 /** R2 deletes up to 1,000 keys at once. */
 const SWEEP_PAGE = 1_000;
 
-export interface ReceivedBytes {
+/** An object in the store. */
+export interface StoredBytes {
   readonly key: string;
   readonly size: number;
   /** SHA-256, hexadecimal. */
@@ -58,7 +61,7 @@ export class IncomingWriter {
   }
 
   /** Completes the object. Small ones are put at once. */
-  async finish(): Promise<ReceivedBytes> {
+  async finish(): Promise<StoredBytes> {
     await this.#hashWriter.close();
     if (!this.#upload) {
       await this.#bucket.put(this.key, this.#part.subarray(0, this.#filled));
@@ -83,6 +86,32 @@ export class IncomingWriter {
     this.#upload ??= await this.#bucket.createMultipartUpload(this.key);
     this.#parts.push(await this.#upload.uploadPart(this.#parts.length + 1, this.#part.subarray(0, this.#filled)));
     this.#filled = 0;
+  }
+}
+
+/** Everything that one upload writes under `incoming/`, so that one call removes it whatever happened. */
+export class IncomingArea {
+  readonly #bucket: R2Bucket;
+  readonly #newId: IdSource;
+  readonly #writers: IncomingWriter[] = [];
+
+  constructor(bucket: R2Bucket, newId: IdSource) {
+    this.#bucket = bucket;
+    this.#newId = newId;
+  }
+
+  writer(): IncomingWriter {
+    const writer = new IncomingWriter(this.#bucket, this.#newId());
+    this.#writers.push(writer);
+    return writer;
+  }
+
+  /** What cannot be deleted now is swept later; the upload's own outcome stands. */
+  async discard(): Promise<void> {
+    const results = await Promise.allSettled(this.#writers.map((writer) => writer.discard()));
+    for (const result of results) {
+      if (result.status === "rejected") logError("incoming.not-deleted", { error: String(result.reason) });
+    }
   }
 }
 

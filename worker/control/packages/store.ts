@@ -3,12 +3,10 @@ import type { Plan } from "../../../sdk/contract/plans.ts";
 import { compareVersions, parseVersion } from "../../../sdk/contract/version.ts";
 import type { Database } from "../../db/client.ts";
 import { plugins, pluginVersions, tenants } from "../../db/schema.ts";
+import type { VersionRecord, VersionSummary } from "./version-record.ts";
 import { eventRecorded, recordEventWhere, type NewEvent } from "../events/store.ts";
 
 export { sweepIncoming } from "./incoming-store.ts";
-
-/** A stored version of a plugin: manifest, digests, what inspection, scan and rewriting said. */
-export type VersionRecord = typeof pluginVersions.$inferSelect;
 
 /** @returns undefined where the tenant owns no such version */
 export async function getVersion(
@@ -24,7 +22,7 @@ export async function getVersion(
 }
 
 /**
- * One version of a plugin, of the first of the tenants that has any.
+ * One version of a plugin, of the first tenant in the list that has the plugin.
  *
  * @param visibleTenantIds  owners whose packages may be seen, the preferred first
  * @param version           undefined: the newest by precedence, releases before prereleases
@@ -60,20 +58,6 @@ export async function findPackage(
     .where(and(eq(pluginVersions.tenantId, tenantId), eq(pluginVersions.packageDigest, packageDigest)))
     .limit(1);
   return rows[0];
-}
-
-/** A version without manifest and reports, which can be large. */
-export interface VersionSummary {
-  readonly id: string;
-  readonly tenantId: string;
-  readonly pluginId: string;
-  readonly version: string;
-  readonly packageDigest: string;
-  readonly packageBytes: number;
-  readonly verdict: VersionRecord["scan"]["verdict"];
-  readonly state: VersionRecord["state"];
-  readonly uploadedBy: string;
-  readonly createdAt: number;
 }
 
 /** Versions of a plugin of the tenants, newest first by precedence. */

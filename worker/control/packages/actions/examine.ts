@@ -1,0 +1,73 @@
+import { PlatformError } from "../../../../sdk/contract/errors.ts";
+import type { Manifest } from "../../../../sdk/contract/manifest.ts";
+import type { ScanVerdict } from "../../../../sdk/contract/package-report.ts";
+import { LIMITS } from "../../../../sdk/contract/limits.ts";
+import { inspectModule, type ModuleReport } from "../../../execution/metering/inspect.ts";
+import { rewriteModule, type RewrittenModule } from "../../../execution/metering/rewrite.ts";
+import { sha256Hex } from "../../../lib/hex.ts";
+import type { ArchiveFile } from "../archive/archive.ts";
+import { callableFunctions } from "../module-report.ts";
+import { memoryPagesFor, moduleRefusal, requireFitting, requireFunctions, requireScanned } from "../package-rules.ts";
+import { scanPackage } from "../scan.ts";
+
+/** A module that may run here once it is metered. */
+export interface Examined {
+  readonly moduleDigest: string;
+  readonly report: ModuleReport;
+  readonly scan: ScanVerdict;
+  readonly rewritten: RewrittenModule;
+}
+
+export interface Candidate {
+  readonly manifest: Manifest;
+  readonly module: Uint8Array;
+  /** Everything in the package; empty for a bare module. */
+  readonly files: readonly ArchiveFile[];
+  readonly packageDigest: string;
+}
+
+/**
+ * Validates, inspects, scans and rewrites a module, in this order: each step relies on those before it.
+ *
+ * @throws PlatformError MODULE_INVALID, MODULE_UNSUPPORTED, SCAN_REFUSED, MANIFEST_INVALID
+ */
+export async function examineModule({ manifest, module, files, packageDigest }: Candidate): Promise<Examined> {
+  const report = inspectValid(module);
+  const moduleDigest = await sha256Hex(module);
+  const memoryPages = memoryPagesFor(manifest);
+  const scan = scanPackage({ manifest, report, module, files, digests: [packageDigest, moduleDigest], memoryPages });
+  requireScanned(scan);
+  requireFunctions(manifest, callableFunctions(report));
+  const rewritten = refusing(() =>
+    rewriteModule(module, {
+      memoryPages,
+      tableElements: manifest.limits.tableEntries ?? LIMITS.tableEntries.default,
+      callDepth: manifest.limits.callDepth ?? LIMITS.callDepth.default,
+      keepNames: true,
+    }),
+  );
+  requireFitting(rewritten.size);
+  return { moduleDigest, report, scan, rewritten };
+}
+
+/** The runtime judges validity; the inspection says what is wrong, where it can. */
+function inspectValid(module: Uint8Array): ModuleReport {
+  const valid = isValidModule(module);
+  const report = refusing(() => inspectModule(module));
+  if (!valid)
+    throw new PlatformError("MODULE_INVALID", "The module is not valid: its types do not fit its instructions.");
+  return report;
+}
+
+export function isValidModule(module: Uint8Array): boolean {
+  return WebAssembly.validate(module);
+}
+
+function refusing<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    const refusal = moduleRefusal(error);
+    throw refusal instanceof Error ? refusal : new Error(String(refusal));
+  }
+}

@@ -1,0 +1,119 @@
+import { PlatformError } from "../../../../sdk/contract/errors.ts";
+import { PLANS, type Plan } from "../../../../sdk/contract/plans.ts";
+import type { Deps } from "../../../deps.ts";
+import type { Actor } from "../../../lib/actor.ts";
+import { IncomingArea } from "../incoming-store.ts";
+import { summariseModule } from "../module-report.ts";
+import { requireRoom, requireUploadable, versionConflict } from "../package-rules.ts";
+import { findPackage, findVersion, getAllowance, insertVersion } from "../store.ts";
+import type { VersionRecord } from "../version-record.ts";
+import { keepRewritten, openPackage, type Accepted, type Opened } from "./prepare.ts";
+import { receiveUpload } from "./receive.ts";
+
+export type UploadDeps = Pick<Deps, "db" | "clock" | "newId" | "defer"> & { readonly env: Pick<Env, "STORE"> };
+
+export interface Uploaded {
+  readonly record: VersionRecord;
+  /** False where the same package was there already. */
+  readonly created: boolean;
+}
+
+/**
+ * Receives a package, examines it and stores it as a version of its plugin. Whatever happens, nothing stays under
+ * `incoming/`: the work outlives a client that goes away.
+ *
+ * @throws PlatformError  every code of the route's table; SCAN_REFUSED carries the findings
+ */
+export async function uploadPackage(deps: UploadDeps, actor: Actor, request: Request): Promise<Uploaded> {
+  const work = takeInAndCleanUp(deps, actor, request);
+  deps.defer(work.catch(reportedToTheCaller));
+  return work;
+}
+
+/** The caller awaits the same promise and answers with its failure. */
+function reportedToTheCaller(): void {}
+
+async function takeInAndCleanUp(deps: UploadDeps, actor: Actor, request: Request): Promise<Uploaded> {
+  const area = new IncomingArea(deps.env.STORE, deps.newId);
+  try {
+    return await takeIn(deps, actor, request, area);
+  } finally {
+    await area.discard();
+  }
+}
+
+async function takeIn(deps: UploadDeps, actor: Actor, request: Request, area: IncomingArea): Promise<Uploaded> {
+  const received = await receiveUpload(request, area);
+  const { tenantId } = actor;
+  const known = received.kind === "archive" ? await findPackage(deps.db, tenantId, received.archive.digest) : undefined;
+  if (known) return { record: known, created: false };
+  const opened = await openPackage(deps.env.STORE, received);
+  requireUploadable(opened.manifest, tenantId);
+  const same = await findSame(deps, tenantId, opened);
+  if (same) return { record: same, created: false };
+  const { plan, versions } = await requirePlan(deps, tenantId);
+  requireRoom(plan, versions);
+  const accepted = await opened.accept(area);
+  await keepRewritten(deps.env.STORE, accepted);
+  return storeVersion(deps, actor, { ...opened, ...accepted }, plan);
+}
+
+interface Allowance {
+  readonly plan: Plan;
+  readonly versions: number;
+}
+
+async function requirePlan({ db }: UploadDeps, tenantId: string): Promise<Allowance> {
+  const allowance = await getAllowance(db, tenantId);
+  if (!allowance) throw new PlatformError("TENANT_NOT_FOUND", `There is no tenant "${tenantId}".`);
+  return allowance;
+}
+
+/**
+ * @returns the version where this very package is stored already
+ * @throws PlatformError VERSION_CONFLICT where another package is stored as this version
+ */
+async function findSame(
+  { db }: UploadDeps,
+  tenantId: string,
+  { manifest, packageDigest }: Pick<Opened, "manifest" | "packageDigest">,
+): Promise<VersionRecord | undefined> {
+  const known = await findVersion(db, [tenantId], manifest.id, manifest.version);
+  if (known && known.packageDigest !== packageDigest) {
+    throw versionConflict(manifest, known.packageDigest, packageDigest);
+  }
+  return known;
+}
+
+/** Writes the rows. Of two equal uploads at once one writes, and both get its record. */
+async function storeVersion(deps: UploadDeps, actor: Actor, content: Opened & Accepted, plan: Plan): Promise<Uploaded> {
+  const { tenantId, subject } = actor;
+  const { manifest, packageDigest, packageBytes, moduleDigest, scan, report, rewriting, rewritten } = content;
+  const { id: pluginId, version } = manifest;
+  const createdAt = deps.clock.now();
+  const record: VersionRecord = {
+    id: deps.newId(),
+    tenantId,
+    pluginId,
+    version,
+    manifest,
+    packageDigest,
+    packageBytes,
+    moduleDigest,
+    rewrittenDigest: rewritten.digest,
+    rewriterVersion: rewriting.rewriterVersion,
+    module: summariseModule(report, rewriting),
+    scan,
+    state: "validated",
+    uploadedBy: subject,
+    createdAt,
+  };
+  const data = { version, packageDigest, verdict: scan.verdict };
+  const event = { id: deps.newId(), tenantId, pluginId, type: "package.uploaded", data, subject, createdAt } as const;
+  const { versions: allowed } = PLANS[plan];
+  if (await insertVersion(deps.db, record, event, allowed)) return { record, created: true };
+  const winner = await findSame(deps, tenantId, content);
+  if (winner) return { record: winner, created: false };
+  requireRoom(plan, allowed);
+  throw new PlatformError("INTERNAL", `Version ${version} of "${pluginId}" could not be stored.`);
+}

@@ -1,0 +1,116 @@
+import * as v from "valibot";
+import { CAPABILITY_NAMES } from "../../../sdk/contract/capabilities.ts";
+import { MANIFEST_FILE } from "../../../sdk/contract/manifest.ts";
+import type { Severity } from "../../../sdk/contract/package-report.ts";
+import type { VersionRecord, VersionSummary } from "./version-record.ts";
+
+const time = v.pipe(v.number(), v.integer(), v.description("Milliseconds since the epoch"));
+const count = v.pipe(v.number(), v.integer(), v.minValue(0));
+const bytes = v.pipe(count, v.description("Bytes"));
+const digest = v.pipe(v.string(), v.description("SHA-256, hexadecimal"));
+
+const kind = v.picklist(["function", "table", "memory", "global", "tag"]);
+const signature = v.exactOptional(v.pipe(v.string(), v.description("Such as `(i64, i64) -> i64`; functions only")));
+const severity = v.picklist(["critical", "high", "medium", "low", "info"] as const satisfies readonly Severity[]);
+const verdict = v.picklist(["clean", "warnings", "refused"]);
+const state = v.picklist(["validated", "quarantined"]);
+
+const ScanAnswer = v.object({
+  verdict,
+  findings: v.array(v.object({ rule: v.string(), severity, message: v.string(), evidence: v.string() })),
+  scannerVersion: v.string(),
+});
+
+const RewritingAnswer = v.object({
+  rewriterVersion: v.string(),
+  costTableVersion: v.string(),
+  backend: v.picklist(["register", "global"]),
+  bytes,
+  functions: count,
+  checks: v.pipe(count, v.description("Places where the module checks its fuel")),
+  memoryPages: v.pipe(count, v.description("Pages of 64 KiB that the linear memory may grow to")),
+  callDepth: count,
+});
+
+/** A version with all that was found out about its package. */
+export const VersionAnswer = v.object({
+  id: v.string(),
+  pluginId: v.string(),
+  version: v.string(),
+  state,
+  packageDigest: digest,
+  packageBytes: bytes,
+  moduleDigest: v.pipe(v.string(), v.description("SHA-256 of the module as uploaded")),
+  rewrittenDigest: v.pipe(v.string(), v.description("SHA-256 of the module as it runs")),
+  moduleBytes: bytes,
+  imports: v.array(v.object({ module: v.string(), name: v.string(), kind, type: signature })),
+  exports: v.array(v.object({ name: v.string(), kind, type: signature })),
+  functions: v.pipe(v.array(v.string()), v.description("Exports that can be called")),
+  capabilities: v.pipe(v.array(v.picklist(CAPABILITY_NAMES)), v.description("What the imports need")),
+  suspends: v.pipe(v.boolean(), v.description("True where an import may suspend the plugin")),
+  features: v.pipe(v.array(v.string()), v.description("WebAssembly features that the module uses")),
+  producers: v.pipe(v.array(v.string()), v.description("Languages and tools, as the module tells them")),
+  memory: v.object({ minimumPages: count, maximumPages: v.nullable(count) }),
+  scan: ScanAnswer,
+  rewriting: RewritingAnswer,
+  uploadedBy: v.string(),
+  createdAt: time,
+});
+
+export const VersionListItem = v.object({
+  id: v.string(),
+  pluginId: v.string(),
+  ownerTenantId: v.pipe(v.string(), v.description("Whose package it is: the tenant's own, or the platform's")),
+  version: v.string(),
+  state,
+  verdict,
+  packageDigest: digest,
+  packageBytes: bytes,
+  uploadedBy: v.string(),
+  createdAt: time,
+});
+
+/** The form of an upload, for the API description (OpenAPI 3.1 describes files as strings without a type of content). */
+export const UPLOAD_FORM = {
+  type: "object",
+  description: "Either `package`, or `manifest` and `wasm`.",
+  properties: {
+    package: { type: "string", format: "binary", description: `ZIP or TAR.GZ with ${MANIFEST_FILE} at its root` },
+    manifest: { type: "string", format: "binary", description: "manifest.json, UTF-8" },
+    wasm: { type: "string", format: "binary", description: "WebAssembly module" },
+  },
+  oneOf: [{ required: ["package"] }, { required: ["manifest", "wasm"] }],
+} as const;
+
+/** A stored version as answers show it. */
+export function describeVersion(record: VersionRecord): v.InferInput<typeof VersionAnswer> {
+  const { module, scan } = record;
+  return {
+    id: record.id,
+    pluginId: record.pluginId,
+    version: record.version,
+    state: record.state,
+    packageDigest: record.packageDigest,
+    packageBytes: record.packageBytes,
+    moduleDigest: record.moduleDigest,
+    rewrittenDigest: record.rewrittenDigest,
+    moduleBytes: module.bytes,
+    imports: [...module.imports],
+    exports: [...module.exports],
+    functions: [...module.functions],
+    capabilities: [...module.capabilities],
+    suspends: module.suspends,
+    features: [...module.features],
+    producers: [...module.producers],
+    memory: { ...module.memory },
+    scan: { ...scan, findings: [...scan.findings] },
+    rewriting: { ...module.rewriting },
+    uploadedBy: record.uploadedBy,
+    createdAt: record.createdAt,
+  };
+}
+
+/** A version in a list. */
+export function describeSummary({ tenantId, ...summary }: VersionSummary): v.InferInput<typeof VersionListItem> {
+  return { ...summary, ownerTenantId: tenantId };
+}
