@@ -2,19 +2,13 @@ import { mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
 import wabt from "wabt";
 import type { TestProject } from "vitest/node";
+import type { GuestModules } from "./provided-guests.ts";
 
 /**
  * The plugins of test/fixtures/guests as modules, not yet rewritten: `<name>.wat` is assembled, `<name>.wasm` (compiled from
  * the C beside it) is taken as it is. Written to dist/guests for tests that upload files, and handed to vitest tests in Node
  * and in workerd as base64 by `inject("guests")`, since workerd can neither read files nor assemble.
  */
-declare module "vitest" {
-  interface ProvidedContext {
-    /** Module bytes in base64, by fixture name. */
-    guests: Readonly<Record<string, string>>;
-  }
-}
-
 const ROOT = path.resolve(import.meta.dirname, "../../..");
 const FIXTURES = path.join(ROOT, "test/fixtures/guests");
 const TARGET = path.join(ROOT, "dist/guests");
@@ -22,10 +16,9 @@ const TARGET = path.join(ROOT, "dist/guests");
 /** Global setup of the vitest projects. */
 export async function setup(project: TestProject): Promise<void> {
   const guests = await buildGuests();
-  project.provide(
-    "guests",
-    Object.fromEntries([...guests].map(([name, bytes]) => [name, Buffer.from(bytes).toString("base64")])),
-  );
+  const encoded = [...guests].map(([name, bytes]) => [name, Buffer.from(bytes).toString("base64")] as const);
+  const provided: GuestModules = Object.fromEntries(encoded);
+  project.provide("guests", provided);
 }
 
 /** @returns every guest's module, by name; files that are newer than their source are not assembled again */

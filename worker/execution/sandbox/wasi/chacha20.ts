@@ -32,7 +32,7 @@ export class ChaCha20Stream {
   }
 
   /** Fills the target with the next bytes of the stream. */
-  fill(target: Uint8Array): void {
+  read(target: Uint8Array): void {
     let filled = 0;
     while (filled < target.byteLength) {
       if (this.#spent === BLOCK_BYTES) this.#nextBlock();

@@ -63,7 +63,7 @@ function processFunctions({ memory, control, randomSeed }: Parts): NamedFunction
   const fillRandom = (pointer: number, length: number): number => {
     const target = memory.bytes(pointer, length >>> 0);
     control.charge(target.byteLength * HOST_COSTS.randomByte);
-    random.fill(target);
+    random.read(target);
     return ERRNO.success;
   };
   return [

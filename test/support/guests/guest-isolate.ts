@@ -1,0 +1,57 @@
+import { env } from "cloudflare:workers";
+import type { Limits } from "../../../sdk/contract/limits.ts";
+import {
+  SANDBOX_ENTRYPOINT,
+  SANDBOX_MODULES,
+  type SandboxCall,
+  type SandboxOutcome,
+} from "../../../sdk/contract/sandbox.ts";
+import { SANDBOX_SOURCE } from "../../../worker/execution/sandbox-program.generated.ts";
+import kernel from "../../../worker/execution/sandbox/kernel.generated.wasm";
+import { guestBytes } from "./provided-guests.ts";
+import { type CallOptions, meteredBytes, sandboxCall } from "./sandbox-call.ts";
+
+/** A fixture in a Dynamic Worker of its own, with the built sandbox program, as the worker loads it. */
+export interface GuestIsolate {
+  call(functionName: string, options?: CallOptions): Promise<SandboxOutcome>;
+}
+
+interface SandboxStub {
+  call(call: SandboxCall): Promise<SandboxOutcome>;
+}
+
+/** @param limits  limits the module is rewritten under, and each call's where it names none */
+export function openGuest(name: string, limits: Partial<Limits> = {}): GuestIsolate {
+  return openModule(name, meteredBytes(guestBytes(name), limits), limits);
+}
+
+/** As {@link openGuest}, for bytes that are loaded as they are. */
+export function openModule(name: string, plugin: Uint8Array<ArrayBuffer>, limits: Partial<Limits> = {}): GuestIsolate {
+  const id = `${name}:${crypto.randomUUID()}`;
+  const worker = env.LOADER.get(id, () => ({
+    compatibilityDate: "2026-07-01",
+    compatibilityFlags: ["no_nodejs_compat", "no_nodejs_compat_v2"],
+    mainModule: SANDBOX_MODULES.main,
+    modules: {
+      [SANDBOX_MODULES.main]: SANDBOX_SOURCE,
+      [SANDBOX_MODULES.kernel]: { wasm: kernel },
+      [SANDBOX_MODULES.plugin]: { wasm: plugin },
+    },
+    env: {},
+    globalOutbound: null,
+  }));
+  return {
+    async call(functionName, options = {}) {
+      const sandbox = worker.getEntrypoint(SANDBOX_ENTRYPOINT) as unknown as SandboxStub; // the loader cannot know the class it loads
+      return await sandbox.call(sandboxCall(functionName, { ...options, limits: { ...limits, ...options.limits } }));
+    },
+  };
+}
+
+export function hex(bytes: Uint8Array | undefined): string | undefined {
+  return bytes && Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+export function text(bytes: Uint8Array | undefined): string | undefined {
+  return bytes === undefined ? undefined : new TextDecoder().decode(bytes);
+}
