@@ -277,7 +277,7 @@ describe("a trap", () => {
       env: { look: () => seen.push(guest.fuel.value, guest.depth.value) },
     });
     guest.call("f", [], 1_000n, 50);
-    expect(seen).toEqual([1_000n - 78n, 49]);
+    expect(seen).toEqual([1_000n - 78n, 48]);
   });
 });
 

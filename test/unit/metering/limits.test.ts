@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { WasmRefusal, rewriteModule, type MeteringPolicy } from "../../../worker/execution/metering/rewrite.ts";
-import { Guest, POLICY } from "./guest.ts";
+import { LIMITS } from "../../../sdk/contract/limits.ts";
+import { Guest, PLENTY, POLICY } from "./guest.ts";
 import { wat } from "./wat.ts";
 
 function refusal(source: string, policy: Partial<MeteringPolicy> = {}): WasmRefusal {
@@ -90,10 +91,10 @@ describe("call depth", () => {
   test.each([
     ["direct", direct],
     ["indirect", indirect],
-  ])("of %s calls is the policy's, to the frame", (_, call) => {
+  ])("of %s calls is the policy's: two units for an ordinary frame, and for the wrapper", (_, call) => {
     const guest = new Guest(recursion("i32", call));
-    expect(guest.call("f", [199])).toMatchObject({ value: 199, state: "ok" });
-    expect(guest.call("f", [200])).toMatchObject({ error: "unreachable", state: "depth" });
+    expect(guest.call("f", [98])).toMatchObject({ value: 98, state: "ok" });
+    expect(guest.call("f", [99])).toMatchObject({ error: "unreachable", state: "depth" });
   });
 
   test("is restored by a normal return, and given anew after a failure", () => {
@@ -102,14 +103,65 @@ describe("call depth", () => {
     expect(guest.depth.value).toBe(200);
     guest.call("f", [200]);
     expect(guest.depth.value).toBe(-1);
-    expect(guest.call("f", [199]).state).toBe("ok");
+    expect(guest.call("f", [98]).state).toBe("ok");
   });
 
-  test("counts large frames several times", () => {
-    const guest = new Guest(recursion("i32 ".repeat(31), direct));
-    expect(guest.report.callDepth).toBe(200);
-    expect(guest.call("f", [65]).state).toBe("ok");
-    expect(guest.call("f", [66]).state).toBe("depth");
+  test.each([
+    ["one unit without locals and parameters", "", "", 1],
+    ["two units up to ten words", "", "i32 ".repeat(10), 2],
+    ["three beyond", "", "i32 ".repeat(11), 3],
+    ["parameters twice", "i32 ".repeat(6), "", 3],
+    ["vectors twice", "", "v128 ".repeat(6), 3],
+    ["large frames many times", "i32 ".repeat(50), "f64 ".repeat(400), 51],
+  ])("counts %s", (_, parameters, locals, units) => {
+    const values = "(i32.const 0)".repeat(parameters.length / 4);
+    const guest = new Guest(`(module (global $left (export "left") (mut i32) (i32.const 0))
+      (func $f (param ${parameters}) (local ${locals})
+        (if (global.get $left) (then (global.set $left (i32.sub (global.get $left) (i32.const 1))) (call $f ${values}))))
+      (func (export "f") (return_call $f ${values})))`);
+    const left = guest.exports["left"] as WebAssembly.Global;
+    const frames = 10;
+    left.value = frames - 1;
+    // The export's wrapper takes one unit too.
+    expect(guest.call("f", [], undefined, 1 + frames * units).state).toBe("ok");
+    left.value = frames - 1;
+    expect(guest.call("f", [], undefined, frames * units).state).toBe("depth");
+  });
+
+  test("trips before V8's stack is full, for every shape of ordinary frame", () => {
+    for (const [parameters, locals] of [
+      [0, 0],
+      [1, 0],
+      [6, 0],
+      [2, 8],
+      [3, 20],
+      [0, 200],
+    ] as const) {
+      const types = "i64 ".repeat(parameters);
+      const values = "(i64.load (i32.const 0))".repeat(parameters);
+      const body = Array.from(
+        { length: locals },
+        (_, at) => `(local.set ${parameters + at} (i64.load (i32.const ${at})))`,
+      );
+      const uses = Array.from(
+        { length: locals },
+        (_, at) => `(drop (i64.add (i64.const 1) (local.get ${parameters + at})))`,
+      );
+      const guest = new Guest(`(module (memory 1) (type $t (func (param ${types}))) (table (export "t") 1 funcref)
+        (elem (i32.const 0) $g) (func $f (export "f") (type $t) (local ${"i64 ".repeat(locals)})
+          ${body.join("")} (call $f ${values}) ${uses.join("")})
+        (func $g (export "g") (type $t) (local ${"i64 ".repeat(locals)})
+          ${body.join("")} (call_indirect (type $t) ${values} (i32.const 0)) ${uses.join("")}))`);
+      for (const name of ["f", "g"]) {
+        const outcome = guest.call(
+          name,
+          Array.from({ length: parameters }, () => 1n),
+          PLENTY,
+          LIMITS.callDepth.default,
+        );
+        expect(outcome).toMatchObject({ error: "unreachable", state: "depth" });
+      }
+    }
   });
 
   test("counts frames across host calls", () => {
@@ -118,8 +170,8 @@ describe("call depth", () => {
         (func (export "f") (param i32) (if (local.get 0) (then (call $again (i32.sub (local.get 0) (i32.const 1)))))))`,
       { env: { again: (value: number) => (guest.exports["f"] as (value: number) => void)(value) } },
     );
-    expect(guest.call("f", [99], 1_000_000n, 100).state).toBe("ok");
-    expect(guest.call("f", [100], 1_000_000n, 100).state).toBe("depth");
+    expect(guest.call("f", [24], 1_000_000n, 100).state).toBe("ok");
+    expect(guest.call("f", [25], 1_000_000n, 100).state).toBe("depth");
   });
 
   test("is not taken by tail calls", () => {
@@ -129,8 +181,8 @@ describe("call depth", () => {
       (return_call $f (i32.sub (local.get 0) (i32.const 1))))
       (func $g (param i32) (result i32)
         (if (i32.eqz (local.get 0)) (then (return (i32.const 0)))) (call $g (i32.sub (local.get 0) (i32.const 1)))))`);
-    expect(guest.call("f", [5_000], undefined, 25)).toMatchObject({ value: 5, state: "ok" });
-    expect(guest.call("f", [5_000], undefined, 20)).toMatchObject({ state: "depth" });
+    expect(guest.call("f", [5_000], undefined, 46)).toMatchObject({ value: 5, state: "ok" });
+    expect(guest.call("f", [5_000], undefined, 45)).toMatchObject({ state: "depth" });
   });
 
   test("is not caught by catch_all", () => {
@@ -144,7 +196,7 @@ describe("call depth", () => {
       (func $deep (param i32) (if (i32.eqz (local.get 0)) (then (throw $e)))
         (call $deep (i32.sub (local.get 0) (i32.const 1))))
       (func (export "f") (param i32) (result i32) (local i32)
-        (loop $l (try (do (call $deep (i32.const 100))) (catch $e (local.set 1 (i32.add (local.get 1) (i32.const 1)))))
+        (loop $l (try (do (call $deep (i32.const 50))) (catch $e (local.set 1 (i32.add (local.get 1) (i32.const 1)))))
           (br_if $l (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))
         (local.get 1)))`);
     expect(guest.call("f", [50])).toMatchObject({ value: 50, state: "ok" });

@@ -3,7 +3,7 @@
  * price: every charge waits for the store of the one before.
  */
 import type { Carrier, MeterGlobals } from "./carrier.ts";
-import { frameWeight, guardsDepth } from "./depth.ts";
+import { countedUnits } from "./depth.ts";
 import { EditKind, type Edit } from "./edits.ts";
 import { Op } from "./opcodes.ts";
 import { ByteReader } from "./reader.ts";
@@ -21,7 +21,7 @@ export class GlobalCarrier implements Carrier {
   readonly #globals: MeterGlobals;
   readonly #plan: FunctionPlan;
   readonly #code: CodeWriter;
-  readonly #guardWeight: number;
+  readonly #ownUnits: number;
   readonly #keepsDepth: boolean;
   /** The added local, with the depth left below this function. */
   readonly #depth: number;
@@ -31,8 +31,8 @@ export class GlobalCarrier implements Carrier {
     this.#globals = globals;
     this.#plan = plan;
     this.#code = code;
-    this.#guardWeight = guardsDepth(plan) ? frameWeight(plan) : 0;
-    this.#keepsDepth = this.#guardWeight > 0 || plan.makesTailCalls;
+    this.#ownUnits = countedUnits(plan);
+    this.#keepsDepth = this.#ownUnits > 0 || plan.makesTailCalls;
     this.#depth = plan.type.parameterCount + plan.declaredLocals;
   }
 
@@ -41,11 +41,11 @@ export class GlobalCarrier implements Carrier {
     if (!this.#keepsDepth) return;
     const code = this.#code;
     code.globalGet(this.#globals.depth);
-    if (this.#guardWeight === 0) {
+    if (this.#ownUnits === 0) {
       code.localSet(this.#depth);
       return;
     }
-    code.i32Const(this.#guardWeight);
+    code.i32Const(this.#ownUnits);
     code.byte(Op.i32Sub);
     code.localTee(this.#depth);
     code.i32Const(0);
@@ -119,8 +119,8 @@ export class GlobalCarrier implements Carrier {
   /** A tail call gives up this frame, so the callee gets the depth that this function was given. */
   #passOwnDepth(): void {
     this.#code.localGet(this.#depth);
-    if (this.#guardWeight > 0) {
-      this.#code.i32Const(this.#guardWeight);
+    if (this.#ownUnits > 0) {
+      this.#code.i32Const(this.#ownUnits);
       this.#code.byte(Op.i32Add);
     }
     this.#code.globalSet(this.#globals.depth);

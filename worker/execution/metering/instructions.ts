@@ -2,7 +2,7 @@ import { FIRST_PREFIX, LAST_PREFIX, OPCODE_FEATURES, OPERANDS, Operands, PREFIX_
 import { STRUCTURE_LIMITS } from "./module.ts";
 import { ByteReader } from "./reader.ts";
 import { WasmRefusal } from "./refusal.ts";
-import { EMPTY_BLOCK, skipHeapType, skipValueType, type TypeContext } from "./value-types.ts";
+import { EMPTY_BLOCK, skipHeapType, skipValueType, V128, type TypeContext } from "./value-types.ts";
 
 /** How many entries each index space has. An instruction that names an index beyond them is refused. */
 export interface IndexSpaces extends TypeContext {
@@ -26,6 +26,8 @@ export class InstructionReader extends ByteReader {
   readonly spaces: IndexSpaces;
   /** Parameters and locals of the function being read. */
   locals = 0;
+  /** Declared locals among them that are vectors. */
+  vectorLocals = 0;
   /** Offset of the instruction read last. */
   start = 0;
   /** Its first index or label; for a block type the type index, or -1 for an empty or one-value block. */
@@ -48,9 +50,11 @@ export class InstructionReader extends ByteReader {
     const offset = this.position;
     const groups = this.count("groups of locals", STRUCTURE_LIMITS.locals, 2);
     let declared = 0;
+    this.vectorLocals = 0;
     for (let i = 0; i < groups; i++) {
-      declared += this.u32();
-      skipValueType(this, this.spaces);
+      const count = this.u32();
+      declared += count;
+      if (skipValueType(this, this.spaces) === V128) this.vectorLocals += count;
     }
     this.locals = parameterCount + declared;
     if (this.locals > STRUCTURE_LIMITS.locals) {

@@ -1,6 +1,6 @@
 /** Functions whose fuel travels in a local: the usual form, and the one with the least cost. */
 import type { Carrier, MeterGlobals } from "./carrier.ts";
-import { frameWeight, guardsDepth } from "./depth.ts";
+import { countedUnits } from "./depth.ts";
 import { EditKind, type Edit } from "./edits.ts";
 import type { InstructionReader } from "./instructions.ts";
 import { Op } from "./opcodes.ts";
@@ -30,7 +30,7 @@ export class RegisterCarrier implements Carrier {
   readonly #setting: RegisterSetting;
   readonly #types: RegisterTypes;
   readonly #depth: number;
-  readonly #guardWeight: number;
+  readonly #ownUnits: number;
   /** First of the locals that moved behind the others, and the local for the callee of an indirect call. */
   readonly #movedFrom: number;
   readonly #callee: number;
@@ -43,7 +43,7 @@ export class RegisterCarrier implements Carrier {
     this.#types = setting.types;
     this.fuel = plan.type.parameterCount;
     this.#depth = this.fuel + 1;
-    this.#guardWeight = guardsDepth(plan) ? frameWeight(plan) : 0;
+    this.#ownUnits = countedUnits(plan);
     this.#movedFrom = this.fuel + Math.max(plan.declaredLocals, ADDED_PARAMETERS);
     this.#callee = this.#movedFrom + Math.min(plan.declaredLocals, ADDED_PARAMETERS);
   }
@@ -102,10 +102,10 @@ export class RegisterCarrier implements Carrier {
 
   /** Counts the frame; leaves -1 in the depth global and stops where it is one too many. */
   #guard(): void {
-    if (this.#guardWeight === 0) return;
+    if (this.#ownUnits === 0) return;
     const { code } = this;
     code.localGet(this.#depth);
-    code.i32Const(this.#guardWeight);
+    code.i32Const(this.#ownUnits);
     code.byte(Op.i32Sub);
     code.localTee(this.#depth);
     code.i32Const(0);
@@ -234,8 +234,8 @@ export class RegisterCarrier implements Carrier {
   /** A tail call gives up this frame, so the callee gets the depth that this function was given. */
   #handOverWithOwnDepth(): void {
     this.#handOverWithDepth();
-    if (this.#guardWeight === 0) return;
-    this.code.i32Const(this.#guardWeight);
+    if (this.#ownUnits === 0) return;
+    this.code.i32Const(this.#ownUnits);
     this.code.byte(Op.i32Add);
   }
 

@@ -1,5 +1,6 @@
 import type { Additions } from "./additions.ts";
 import type { MeterGlobals } from "./carrier.ts";
+import { frameUnits } from "./depth.ts";
 import type { FunctionType, ModuleShape } from "./module.ts";
 import { Op } from "./opcodes.ts";
 import { resume } from "./stops.ts";
@@ -84,7 +85,10 @@ export class RegisterTypes {
     return wrapper;
   }
 
-  /** Takes fuel and depth out of the globals, leaves the poison there while the guest runs, puts both back. */
+  /**
+   * Takes fuel and depth out of the globals, leaves the poison there while the guest runs, puts both back. Its own frame
+   * counts too.
+   */
   #wrapperBody(functionIndex: number, { parameterCount }: FunctionType): Uint8Array {
     const depth = parameterCount;
     const code = new CodeWriter();
@@ -93,6 +97,8 @@ export class RegisterTypes {
     code.globalGet(this.#globals.fuel);
     code.globalGet(this.#globals.depth);
     code.localTee(depth);
+    code.i32Const(frameUnits(parameterCount, 0));
+    code.byte(Op.i32Sub);
     code.poisonConst();
     code.globalSet(this.#globals.fuel);
     code.call(functionIndex);
@@ -114,7 +120,7 @@ export class RegisterTypes {
     return adaptor;
   }
 
-  /** Counts as one frame, because the import may call back and its caller may have given up its own. */
+  /** Its frame counts, because the import may call back and its caller may have given up its own. */
   #adaptorBody(functionIndex: number, { parameterCount }: FunctionType): Uint8Array {
     const fuel = parameterCount;
     const code = new CodeWriter();
@@ -123,7 +129,7 @@ export class RegisterTypes {
     code.localGet(fuel);
     code.globalSet(this.#globals.fuel);
     code.localGet(fuel + 1);
-    code.i32Const(1);
+    code.i32Const(frameUnits(parameterCount, 0));
     code.byte(Op.i32Sub);
     code.globalSet(this.#globals.depth);
     code.call(functionIndex);

@@ -24,7 +24,7 @@ export interface MeteringPolicy {
   readonly memoryPages: number;
   /** Elements of all tables together. */
   readonly tableElements: number;
-  /** Nested calls, in frames of up to 15 locals; larger frames count several times. */
+  /** Units of nested calls: an ordinary function takes two, one with many locals more; see depth.ts. */
   readonly callDepth: number;
   /** Keep the names of functions, for readable stack traces. Other custom sections are always dropped. */
   readonly keepNames?: boolean;

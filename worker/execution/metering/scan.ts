@@ -12,6 +12,8 @@ export interface FunctionPlan {
   readonly type: FunctionType;
   readonly typeIndex: number;
   readonly declaredLocals: number;
+  /** Eight-byte words that the declared locals take. */
+  readonly localWords: number;
   /** First byte of the declarations of locals, first byte of the instructions, first byte after the body. */
   readonly localsStart: number;
   readonly codeStart: number;
@@ -106,6 +108,7 @@ export class FunctionScanner {
       type,
       typeIndex,
       declaredLocals,
+      localWords: declaredLocals + reader.vectorLocals,
       localsStart,
       codeStart,
       end,
