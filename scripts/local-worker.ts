@@ -84,7 +84,7 @@ export async function startWorker(options: LocalWorkerOptions): Promise<ChildPro
       "--show-interactive-dev-session",
       "false",
       "--log-level",
-      "warn",
+      "error",
     ]),
     { cwd: root, env: { ...process.env, ...QUIET }, stdio: ["ignore", "pipe", "pipe"] },
   );
@@ -94,7 +94,7 @@ export async function startWorker(options: LocalWorkerOptions): Promise<ChildPro
   return child;
 }
 
-async function waitUntilUp(child: ChildProcess, url: string): Promise<void> {
+export async function waitUntilUp(child: ChildProcess, url: string): Promise<void> {
   let exitCode: number | null | undefined;
   void exitOf(child).then((code) => (exitCode = code));
   for (;;) {

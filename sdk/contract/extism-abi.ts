@@ -99,11 +99,13 @@ export const WASI_FUNCTIONS: ReadonlySet<string> = new Set([
 /** Functions that may suspend the guest (JS Promise Integration): a plugin importing one can hold its isolate's memory. */
 export const SUSPENDING_IMPORTS: ReadonlySet<string> = new Set([`${WASI_MODULE}.poll_oneoff`]);
 
+function isHostName(name: string): boolean {
+  return Object.hasOwn(KERNEL_FUNCTIONS, name) || Object.hasOwn(HOST_FUNCTIONS, name);
+}
+
 /** @returns true where the sandbox has an implementation for the function import */
 export function isKnownImport(module: string, name: string): boolean {
-  const inTable = (bare: string): boolean =>
-    Object.hasOwn(KERNEL_FUNCTIONS, bare) || Object.hasOwn(HOST_FUNCTIONS, bare);
-  if (module === HOST_MODULE) return inTable(name);
-  if (module === LEGACY_MODULE) return name.startsWith(LEGACY_PREFIX) && inTable(name.slice(LEGACY_PREFIX.length));
+  if (module === HOST_MODULE) return isHostName(name);
+  if (module === LEGACY_MODULE) return name.startsWith(LEGACY_PREFIX) && isHostName(name.slice(LEGACY_PREFIX.length));
   return module === WASI_MODULE && WASI_FUNCTIONS.has(name);
 }

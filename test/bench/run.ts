@@ -1,0 +1,135 @@
+import path from "node:path";
+import { build } from "../../scripts/build.ts";
+import { logProgress } from "../../scripts/progress.ts";
+import { buildGuests } from "../support/guests/build-guests.ts";
+import { writeGuests } from "./guests.ts";
+import { moduleOfSize, moduleWithData } from "./modules.ts";
+import { startPlatform, upload, type BenchPlatform } from "./platform.ts";
+import { interleaved, timed } from "./requests.ts";
+import { median, quantile, showFigure, type Figure, type HostTimes } from "./statistics.ts";
+import { startBenchWorker } from "./workers.ts";
+
+/** `npm run bench`: every figure of a run is measured in that run; ratios are what counts. */
+
+const MIB = 1024 * 1024;
+
+async function warmCall(platform: BenchPlatform, bareUrl: string): Promise<Figure[]> {
+  const body = "x".repeat(64);
+  const headers = { authorization: `Bearer ${platform.token}`, "content-type": "application/octet-stream" };
+  const ours = () => timed(`${platform.url}/api/plugins/demo.echo/execute`, { method: "POST", headers, body });
+  const bare = () => timed(`${bareUrl}/?function=run`, { method: "POST", body });
+  await interleaved(50, ours, bare);
+  const times = await interleaved(400, ours, bare);
+  return [
+    {
+      name: "warm execute over HTTP, against a bare worker, p50",
+      found: median(times.first) / median(times.second),
+      unit: "x",
+      goal: { atMost: 1.5 },
+      note: `${median(times.first).toFixed(2)} ms against ${median(times.second).toFixed(2)} ms`,
+    },
+  ];
+}
+
+async function coldCall(platform: BenchPlatform): Promise<Figure[]> {
+  const headers = { authorization: `Bearer ${platform.token}`, "content-type": "text/plain" };
+  const times: number[] = [];
+  let size = 0;
+  for (let version = 0; version < 15; version++) {
+    const module = await moduleOfSize(140_000, 1_000 + version);
+    size = module.length;
+    await platform.install(`demo.cold-${version}`, module);
+    const answer = await timed(`${platform.url}/api/plugins/demo.cold-${version}/execute`, {
+      method: "POST",
+      headers,
+      body: "",
+    });
+    if (answer.status !== 200) throw new Error(`cold call: HTTP ${answer.status} ${answer.body}`);
+    times.push(answer.ms);
+  }
+  return [
+    {
+      name: `first call of a version, ${Math.round(size / 1000)} KB module, median`,
+      found: median(times),
+      unit: "ms",
+      goal: { atMost: 25 },
+    },
+  ];
+}
+
+async function burst(platform: BenchPlatform): Promise<Figure[]> {
+  const headers = { authorization: `Bearer ${platform.token}`, "content-type": "text/plain" };
+  const url = `${platform.url}/api/plugins/demo.echo/execute`;
+  const call = () => timed(url, { method: "POST", headers, body: "burst" });
+  await Promise.all(Array.from({ length: 100 }, call));
+  const answers = await Promise.all(Array.from({ length: 100 }, call));
+  const failed = answers.filter(({ status, body }) => status !== 200 || body !== "burst").length;
+  return [
+    { name: "100 calls at once, failed", found: failed, unit: "errors", goal: { atMost: 0 } },
+    {
+      name: "100 calls at once, p95",
+      found: quantile(
+        answers.map(({ ms }) => ms),
+        0.95,
+      ),
+      unit: "ms",
+      goal: { atMost: 200 },
+    },
+  ];
+}
+
+async function largeUpload(platform: BenchPlatform): Promise<Figure[]> {
+  const module = moduleWithData(50 * MIB - 4_096, 7);
+  const start = performance.now();
+  const answer = await upload(platform.api, "demo.large", module);
+  const seconds = (performance.now() - start) / 1000;
+  if (answer.status !== 201) throw new Error(`large upload: HTTP ${answer.status} ${await answer.text()}`);
+  await answer.body?.cancel();
+  return [{ name: "upload of 50 MB: store, inspect, rewrite", found: seconds, unit: "s", goal: { atMost: 5 } }];
+}
+
+async function hosts(root: string): Promise<Figure[]> {
+  const worker = await startBenchWorker(root, "host-worker", "/?job=greet&rounds=1");
+  try {
+    const figures: Figure[] = [];
+    for (const { job, name, goal } of [
+      { job: "echo", name: "echo 64 KiB: reference host's time over ours", goal: 5 },
+      { job: "greet", name: "8-byte greeting: reference host's time over ours", goal: 1.5 },
+    ]) {
+      const times = (await (await fetch(`${worker.url}/?job=${job}&rounds=25`)).json()) as HostTimes; // our own worker
+      const found = median(times.reference) / median(times.ours);
+      const note = `${(median(times.ours) * 1000).toFixed(0)} us against ${(median(times.reference) * 1000).toFixed(0)} us`;
+      figures.push({ name, found, unit: "x", goal: { atLeast: goal }, note });
+    }
+    return figures;
+  } finally {
+    await worker.stop();
+  }
+}
+
+async function platformFigures(root: string): Promise<Figure[]> {
+  const platform = await startPlatform(root);
+  try {
+    const bare = await startBenchWorker(root, "bare-worker", "/?function=run");
+    try {
+      const guests = await buildGuests();
+      await platform.install("demo.echo", guests.get("echo") ?? new Uint8Array());
+      return [
+        ...(await warmCall(platform, bare.url)),
+        ...(await coldCall(platform)),
+        ...(await burst(platform)),
+        ...(await largeUpload(platform)),
+      ];
+    } finally {
+      await bare.stop();
+    }
+  } finally {
+    await platform.stop();
+  }
+}
+
+const root = path.resolve(import.meta.dirname, "../..");
+await build({ root, log: logProgress });
+await writeGuests(root, await buildGuests());
+const figures = [...(await platformFigures(root)), ...(await hosts(root))];
+process.stdout.write(`${figures.map(showFigure).join("\n")}\n`);
