@@ -7,5 +7,5 @@ export function toHex(bytes: ArrayBuffer | Uint8Array): string {
 /** SHA-256 (FIPS 180-4) as lower-case hexadecimal. */
 export async function sha256Hex(bytes: Uint8Array | string): Promise<string> {
   const data = typeof bytes === "string" ? new TextEncoder().encode(bytes) : bytes;
-  return toHex(await crypto.subtle.digest("SHA-256", data as Uint8Array<ArrayBuffer>)); // the library type excludes shared buffers, which never get here
+  return toHex(await crypto.subtle.digest("SHA-256", data));
 }

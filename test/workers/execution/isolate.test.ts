@@ -30,7 +30,7 @@ function failing(loader: WorkerLoader, refuses: (id: string) => boolean, seen: s
       if (id !== null && refuses(id)) throw new Error("internal error; reference = test");
       return loader.get(id, getCode);
     },
-  } as WorkerLoader; // only `get` is used
+  };
 }
 
 describe("Isolates", () => {
