@@ -3,6 +3,7 @@ import { executionRoutes } from "./control/executions/routes.ts";
 import { installRoutes } from "./control/installs/routes.ts";
 import { keyRoutes } from "./control/keys/routes.ts";
 import { memberRoutes } from "./control/members/routes.ts";
+import { packageRoutes } from "./control/packages/routes.ts";
 import { pluginRoutes } from "./control/plugins/routes.ts";
 import { tenantRoutes } from "./control/tenants/routes.ts";
 import { documentationRoutes } from "./http/documentation/routes.ts";
@@ -10,6 +11,7 @@ import { healthRoutes } from "./http/health/routes.ts";
 import type { Route } from "./http/route.ts";
 
 const operations: readonly Route[] = [
+  ...packageRoutes,
   ...pluginRoutes,
   ...installRoutes,
   ...executeRoutes,

@@ -1,6 +1,8 @@
 import type { ErrorCode } from "../../../sdk/contract/errors.ts";
 import { MOUNTS } from "../../../worker/http/path-table.ts";
 import type { Route } from "../../../worker/http/route.ts";
+import { manifestOf } from "../../fixtures/packages/manifests.ts";
+import { extismModule } from "../../fixtures/packages/modules.ts";
 import type { ApiRequest } from "./api.ts";
 import type { Resources } from "./resources.ts";
 
@@ -16,6 +18,15 @@ export interface Example {
    * where the request names no resource that a tenant owns.
    */
   readonly foreign?: ErrorCode;
+  /** What the request, good as it is, ends in: the seeded version has rows but no module in the store. */
+  readonly ends?: ErrorCode;
+}
+
+function packageForm(manifest: Record<string, unknown>): FormData {
+  const form = new FormData();
+  form.set("manifest", new Blob([JSON.stringify(manifest)]), "manifest.json");
+  form.set("wasm", new Blob([extismModule()]), "plugin.wasm");
+  return form;
 }
 
 type ExampleOf = (resources: Resources) => Example;
@@ -32,7 +43,12 @@ const plain =
   (path: string, body?: unknown): ExampleOf =>
   () => ({ path, ...(body === undefined ? {} : { body }) });
 
+const execution = { body: { input: "hello" }, foreign: "INSTALL_NOT_FOUND", ends: "INTEGRITY_FAILED" } as const;
+
 export const EXAMPLES: Readonly<Record<string, ExampleOf>> = {
+  uploadPackage: ({ tenantId }) => ({ path: "/upload", raw: packageForm(manifestOf({ id: `${tenantId}.uploaded` })) }),
+  listPluginVersions: plugin("/versions", "PLUGIN_NOT_FOUND"),
+
   listPlugins: plain("/"),
   getPlugin: plugin("", "PLUGIN_NOT_FOUND"),
   listPluginEvents: plugin("/events", "PLUGIN_NOT_FOUND"),
@@ -47,8 +63,8 @@ export const EXAMPLES: Readonly<Record<string, ExampleOf>> = {
   uninstallPlugin: plugin("", "INSTALL_NOT_FOUND"),
   uninstallPluginByPath: pluginAfter("uninstall", "INSTALL_NOT_FOUND"),
 
-  executePlugin: plugin("/execute", "INSTALL_NOT_FOUND", { input: "hello" }),
-  executePluginByPath: pluginAfter("execute", "INSTALL_NOT_FOUND", { input: "hello" }),
+  executePlugin: (resources) => ({ ...execution, path: `/${resources.pluginId}/execute` }),
+  executePluginByPath: (resources) => ({ ...execution, path: `/execute/${resources.pluginId}` }),
   listExecutions: plugin("/executions", "PLUGIN_NOT_FOUND"),
   getExecution: ({ executionId }) => ({ path: `/executions/${executionId}`, foreign: "EXECUTION_NOT_FOUND" }),
 

@@ -5,9 +5,9 @@ import { ERROR_PAGE, PAGE_STYLE, REFERENCE_PAGE, SCRIPT_PATH, START_SCRIPT, STYL
 
 const MAX_AGE_SECONDS = 300;
 const HTML = "text/html; charset=utf-8";
-/** Swagger UI sets styles on elements and draws its icons as data URLs; scripts come from our own files only. */
+/** Swagger UI draws its icons as data URLs and calls this API; scripts and styles come from our own files only. */
 const REFERENCE_POLICY =
-  "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; " +
+  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
   "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 const PAGE_POLICY = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
