@@ -81,7 +81,7 @@ async function inputDigest(root: string, source: string): Promise<string> {
     import.meta.filename,
   ];
   const hash = createHash("sha256");
-  for (const file of files.sort()) {
+  for (const file of files.sort((a, b) => (a < b ? -1 : 1))) {
     const content = await readFile(file);
     hash.update(`${path.relative(root, file)}\0${content.length}\0`).update(content);
   }
@@ -101,27 +101,38 @@ async function writeGenerated(source: string): Promise<void> {
   if (!existsSync(script)) return;
   // A plugin's generate.ts has this shape by convention; another one fails here, at the call.
   const { generate } = (await import(pathToFileURL(script).href)) as Generator;
-  for (const file of await generate(source)) await writeFile(path.join(source, file.path), file.text);
+  for (const file of await generate(source)) await replaceFile(path.join(source, file.path), file.text);
 }
 
-/** The finished module replaces the old one in a single step, so that a reader never meets half of it. */
+/** In a single step, so that somebody who builds or reads at the same time never meets half a file. */
+async function replaceFile(file: string, text: string): Promise<void> {
+  await writeFile(`${file}.${process.pid}.tmp`, text);
+  await rename(`${file}.${process.pid}.tmp`, file);
+}
+
+/** The finished module replaces the old one in a single step too. */
 async function compile(root: string, source: string, target: string): Promise<void> {
   const { default: asc } = await import("assemblyscript/asc");
   const unfinished = `${target}.${process.pid}.tmp`;
   const fromRoot = (file: string): string => path.relative(root, file).replaceAll(path.sep, "/");
   const entry = fromRoot(path.join(source, "src/index.ts"));
   const config = fromRoot(path.join(source, "asconfig.json"));
-  const result = await asc.main([entry, "--config", config, "--baseDir", root, "--outFile", fromRoot(unfinished)]);
+  const stderr = asc.createMemoryStream();
+  const options = ["--config", config, "--baseDir", root, "--outFile", fromRoot(unfinished)];
+  const result = await asc.main([entry, ...options], { stderr });
   if (result.error) {
     await rm(unfinished, { force: true });
-    throw new Error(`${entry} does not compile:\n${result.stderr.toString()}`, { cause: result.error });
+    throw new Error(`${entry} does not compile:\n${stderr.toString()}`, { cause: result.error });
   }
   await rename(unfinished, target);
 }
 
+function kibibytes(bytes: number): string {
+  return `${(bytes / 1024).toFixed(1)} KiB`;
+}
+
 async function describeSize(folder: string): Promise<string> {
   const file = path.join(folder, "plugin.wasm");
-  const kibibytes = (bytes: number): string => `${(bytes / 1024).toFixed(1)} KiB`;
   return `${kibibytes((await stat(file)).size)} (${kibibytes(gzipSync(await readFile(file)).length)} gzip)`;
 }
 
