@@ -128,7 +128,9 @@ describe("the pages", () => {
   test("at /docs run only scripts and styles of this origin", async () => {
     const { status, headers, body } = await api("get", "/docs");
     expect([status, headers.get("content-type")]).toEqual([200, "text/html; charset=utf-8"]);
-    expect(headers.get("content-security-policy")).toContain("default-src 'none'; script-src 'self'; style-src 'self'; ");
+    expect(headers.get("content-security-policy")).toContain(
+      "default-src 'none'; script-src 'self'; style-src 'self'; ",
+    );
     const html = String(body);
     expect([...html.matchAll(/(?:src|href)="([^"]*)"/g)].map((match) => match[1])).toEqual([
       "/swagger/swagger-ui.css",
