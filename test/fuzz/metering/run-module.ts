@@ -34,6 +34,9 @@ export interface Run {
   readonly overflowed: boolean;
 }
 
+/** Begins the last line of a run whose instance never came to be. */
+const START_FAILED = "instantiate";
+
 type Values = Record<string, WebAssembly.ExportValue>;
 type Callable = (...values: unknown[]) => unknown;
 
@@ -60,11 +63,12 @@ export function run(bytes: Uint8Array<ArrayBuffer>, original: Uint8Array, fuel: 
     guest.values = new WebAssembly.Instance(module, importsOf(module, guest)).exports;
   } catch (error) {
     if (error instanceof WebAssembly.LinkError || error instanceof TypeError) return null;
-    trace.push(`instantiate throws ${text(error)}`);
+    trace.push(`${START_FAILED} throws ${text(error)}`);
     return result;
   }
   const overflowed = callExports(guest, report.start, fuel, result);
-  return { ...result, memory: memoryDigest(guest.values), overflowed };
+  const started = !trace.some((line) => line.startsWith(START_FAILED));
+  return { ...result, memory: started ? memoryDigest(guest.values) : "", overflowed };
 }
 
 function callExports(guest: Guest, hasStart: boolean, fuel: bigint, result: Run): boolean {
@@ -92,7 +96,7 @@ function callExports(guest: Guest, hasStart: boolean, fuel: bigint, result: Run)
     if (name !== METERING_EXPORTS.start) guest.trace.push(`${name} = ${line}`);
     else if (line !== "undefined") {
       // The original failed while it was instantiated, and has no exports to call.
-      guest.trace.push(`instantiate ${line}`);
+      guest.trace.push(`${START_FAILED} ${line}`);
       break;
     }
   }

@@ -1,6 +1,6 @@
 import { COSTS, entryCost } from "./costs.ts";
 import type { InstructionReader } from "./instructions.ts";
-import type { ModuleShape } from "./module.ts";
+import { declaredReferences, type ModuleShape } from "./module.ts";
 import { Op, OPERANDS, Operands } from "./opcodes.ts";
 
 /** Functions that cost more than this, or are longer than this, are not worth charging to their callers. */
@@ -30,7 +30,7 @@ const PLAIN = new Set<number>([
  */
 export function leafCosts(reader: InstructionReader, shape: ModuleShape): Int32Array {
   const costs = new Int32Array(shape.functionTypes.length).fill(-1);
-  const referenced = referencedFunctions(shape);
+  const referenced = declaredReferences(shape).add(shape.start);
   for (let index = shape.importedFunctions; index < costs.length; index++) {
     const body = 2 * (index - shape.importedFunctions);
     const start = shape.bodies[body] ?? 0;
@@ -41,15 +41,6 @@ export function leafCosts(reader: InstructionReader, shape: ModuleShape): Int32A
     costs[index] = leafCost(reader, shape.types[shape.functionTypes[index] ?? -1]?.parameterCount ?? 0);
   }
   return costs;
-}
-
-function referencedFunctions(shape: ModuleShape): Set<number> {
-  const referenced = new Set([shape.start]);
-  const { exportReferences, elementReferences, globalReferences, tableReferences } = shape;
-  for (const list of [exportReferences, elementReferences, globalReferences, tableReferences]) {
-    for (const reference of list) referenced.add(reference.functionIndex);
-  }
-  return referenced;
 }
 
 function leafCost(reader: InstructionReader, parameters: number): number {

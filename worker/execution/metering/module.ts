@@ -91,6 +91,13 @@ export interface ModuleShape {
   dataBytes: number;
 }
 
+/** Functions named outside of function bodies: only those may be the operand of a `ref.func` in a body. */
+export function declaredReferences(shape: ModuleShape): Set<number> {
+  const { exportReferences, elementReferences, globalReferences, tableReferences } = shape;
+  const lists = [exportReferences, elementReferences, globalReferences, tableReferences];
+  return new Set(lists.flatMap((list) => list.map((reference) => reference.functionIndex)));
+}
+
 /** Most entries of each kind: enough for the largest modules seen, small enough for the memory of an isolate. */
 export const STRUCTURE_LIMITS = {
   types: 50_000,

@@ -3,7 +3,7 @@ import { COSTS, entryCost, IMPORT_CALL_COST } from "./costs.ts";
 import { Edit, EditKind } from "./edits.ts";
 import type { InstructionReader } from "./instructions.ts";
 import type { LengthCharges } from "./length-charges.ts";
-import type { FunctionType, ModuleShape } from "./module.ts";
+import { declaredReferences, type FunctionType, type ModuleShape } from "./module.ts";
 import { Op, OPCODE_COUNT } from "./opcodes.ts";
 import { mayHoldFunction } from "./value-types.ts";
 
@@ -63,6 +63,7 @@ export class FunctionScanner {
   readonly #shape: ModuleShape;
   readonly #leafCosts: Int32Array;
   readonly #lengths: LengthCharges;
+  readonly #declared: ReadonlySet<number>;
   /** Declared locals whose number changes: the first ones, up to this many. */
   readonly #movedLocals: number;
 
@@ -86,6 +87,7 @@ export class FunctionScanner {
     this.#shape = shape;
     this.#leafCosts = leafCosts;
     this.#lengths = lengths;
+    this.#declared = declaredReferences(shape);
     this.#movedLocals = movedLocals;
     this.#flow = new ControlFlow(reader, this.#edits, 0);
   }
@@ -274,6 +276,7 @@ export class FunctionScanner {
       case Op.brOnNonNull:
         return this.#branch(opcode);
       case Op.refFunc:
+        if (!this.#declared.has(first)) this.#reader.malformed(`function ${first} is not declared for references`);
         this.findings.usesReferences = true;
         return this.#edit(EditKind.functionReference, first);
       default:

@@ -1,4 +1,4 @@
-import type { ByteReader } from "./reader.ts";
+import { ByteReader } from "./reader.ts";
 import { WasmRefusal } from "./refusal.ts";
 
 /** Section numbers (specification §5.5.2). */
@@ -70,6 +70,7 @@ export function readSections(reader: ByteReader): SectionTable {
     const offset = reader.position;
     const section = readFrame(reader);
     if (section.id === SectionId.custom) {
+      new ByteReader(reader.bytes, section.start, section.end).name();
       custom.push(section);
       if (custom.length > CUSTOM_SECTION_LIMIT) {
         throw new WasmRefusal("WASM_LIMIT", `more than ${CUSTOM_SECTION_LIMIT} custom sections`, offset);
