@@ -35,7 +35,7 @@ export type Parts = Readonly<Record<string, Uint8Array | string>>;
 export function formOf(parts: Parts): FormData {
   const form = new FormData();
   for (const [name, content] of Object.entries(parts)) {
-    form.append(name, new Blob([content as Uint8Array<ArrayBuffer> | string]), name); // fixtures never share buffers
+    form.append(name, new Blob([content]), name);
   }
   return form;
 }
@@ -52,11 +52,13 @@ export function streamedRequest(part: string, content: AsyncIterable<Uint8Array>
     yield utf8("\r\n--XX--\r\n");
   }
   const pieces = form();
-  const body = new ReadableStream<Uint8Array>({
+  const body = new ReadableStream({
+    type: "bytes", // as the body of every request from the network is
     async pull(controller) {
       const next = await pieces.next();
-      if (next.done) controller.close();
-      else controller.enqueue(next.value);
+      if (!next.done) return controller.enqueue(next.value);
+      controller.close();
+      controller.byobRequest?.respond(0);
     },
   });
   const all = new Headers(headers);

@@ -387,7 +387,7 @@ describe("a refused package", () => {
 describe("a package that is too large", () => {
   async function* endless(limit: number, sent: { bytes: number }): AsyncGenerator<Uint8Array> {
     const piece = noise(256 * 1024);
-    for (; sent.bytes < limit; sent.bytes += piece.length) yield await Promise.resolve(piece);
+    for (; sent.bytes < limit; sent.bytes += piece.length) yield await Promise.resolve(piece.slice());
   }
 
   test("is refused while it is read", async () => {

@@ -3,7 +3,8 @@ import { parseManifestText, type Manifest } from "../../../../sdk/contract/manif
 import type { ScanVerdict } from "../../../../sdk/contract/package-report.ts";
 import { moduleKey } from "../../../execution/module-store.ts";
 import type { ModuleReport } from "../../../execution/metering/inspect.ts";
-import type { RewriteReport } from "../../../execution/metering/rewrite.ts";
+import type { RewriteReport, RewrittenModule } from "../../../execution/metering/rewrite.ts";
+import { sha256Hex } from "../../../lib/hex.ts";
 import { openArchive } from "../archive/archive.ts";
 import { digestOf, keepReceived, objectAccess, packageKey, putBlob, readObject } from "../blob-store.ts";
 import type { IncomingArea, StoredBytes } from "../incoming-store.ts";
@@ -15,6 +16,9 @@ import type { Received } from "./receive.ts";
  * From received bytes to stored blobs. An isolate has 128 MB: each function here holds one whole module and returns
  * without it, so that the module as uploaded is gone when the rewritten one is read back.
  */
+
+/** Module and rewritten module together, up to which both are held at once. */
+const IN_MEMORY_BYTES = 32 * 1024 * 1024;
 
 /** A package whose manifest has been read. */
 export interface Opened {
@@ -30,12 +34,17 @@ export interface Opened {
   readonly accept: (area: IncomingArea) => Promise<Accepted>;
 }
 
+/** A rewritten module on its way to its digest's key: in memory where it is small, else under `incoming/`. */
+export type Rewritten = { readonly digest: string; readonly size: number } & (
+  { readonly bytes: Uint8Array } | { readonly key: string }
+);
+
 export interface Accepted {
   readonly moduleDigest: string;
   readonly report: ModuleReport;
   readonly scan: ScanVerdict;
   readonly rewriting: RewriteReport;
-  readonly rewritten: StoredBytes;
+  readonly rewritten: Rewritten;
 }
 
 /** @throws PlatformError ARCHIVE_INVALID, PACKAGE_TOO_LARGE, MANIFEST_INVALID */
@@ -54,8 +63,8 @@ async function openArchived(bucket: R2Bucket, received: StoredBytes): Promise<Op
     accept: async (area) => {
       const module = await archive.read(manifest.wasm);
       const examined = await examineModule({ manifest, module, files: archive.files, packageDigest });
-      await keepReceived(bucket, received, packageKey(packageDigest));
-      return keepModule(bucket, area, module, examined);
+      const keepPackage = keepReceived(bucket, received, packageKey(packageDigest));
+      return keepModule(bucket, area, module, examined, keepPackage);
     },
   };
 }
@@ -74,8 +83,8 @@ async function openBare(bucket: R2Bucket, received: Received & { kind: "module" 
     accept: async (area) => {
       const { module, pieces } = await readPieces();
       const examined = await examineModule({ manifest, module, files: [], packageDigest });
-      await putBlob(bucket, { key: packageKey(packageDigest), digest: packageDigest, size: packageBytes }, pieces);
-      return keepModule(bucket, area, module, examined);
+      const blob = { key: packageKey(packageDigest), digest: packageDigest, size: packageBytes };
+      return keepModule(bucket, area, module, examined, putBlob(bucket, blob, pieces));
     },
   };
 }
@@ -84,16 +93,40 @@ async function measure(pieces: readonly Uint8Array[]): Promise<{ digest: string;
   return { digest: await digestOf(pieces), size: pieces.reduce((sum, piece) => sum + piece.length, 0) };
 }
 
+/** Stores package and module while the module is rewritten: the store's time and the processor's overlap. */
 async function keepModule(
   bucket: R2Bucket,
   area: IncomingArea,
   module: Uint8Array,
   { moduleDigest, report, scan, rewritten }: Examined,
+  keepPackage: Promise<void>,
 ): Promise<Accepted> {
-  await putBlob(bucket, { key: moduleKey(moduleDigest), digest: moduleDigest, size: module.length }, [module]);
+  const blob = { key: moduleKey(moduleDigest), digest: moduleDigest, size: module.length };
+  const [result] = await settled(writeRewritten(area, module, rewritten), putBlob(bucket, blob, [module]), keepPackage);
+  return { moduleDigest, report, scan, rewriting: rewritten.report, rewritten: result };
+}
+
+/** Waits for all, so that nothing goes on behind a failure; then throws the first one. */
+async function settled<T>(first: Promise<T>, ...others: Promise<void>[]): Promise<[T]> {
+  await Promise.allSettled([first, ...others]);
+  await Promise.all(others);
+  return [await first];
+}
+
+async function writeRewritten(area: IncomingArea, module: Uint8Array, rewritten: RewrittenModule): Promise<Rewritten> {
+  const { size } = rewritten;
+  if (module.length + size <= IN_MEMORY_BYTES) {
+    const bytes = new Uint8Array(size);
+    let filled = 0;
+    for (const chunk of rewritten.chunks) {
+      bytes.set(chunk, filled);
+      filled += chunk.length;
+    }
+    return { digest: await sha256Hex(bytes), size, bytes };
+  }
   const writer = area.writer();
   for (const chunk of rewritten.chunks) await writer.write(chunk);
-  return { moduleDigest, report, scan, rewriting: rewritten.report, rewritten: await writer.finish() };
+  return writer.finish();
 }
 
 /**
@@ -102,11 +135,12 @@ async function keepModule(
  * @throws PlatformError INTERNAL where the rewriter made an invalid module of a valid one: a fault of ours
  */
 export async function keepRewritten(bucket: R2Bucket, { rewritten, rewriting, moduleDigest }: Accepted): Promise<void> {
-  const module = await readObject(bucket, rewritten);
+  const module = "bytes" in rewritten ? rewritten.bytes : await readObject(bucket, rewritten);
   if (!isValidModule(module)) {
     throw new PlatformError("INTERNAL", `Metering made an invalid module of ${moduleDigest}.`);
   }
-  await putBlob(bucket, { ...rewritten, key: moduleKey(rewritten.digest) }, [module], {
+  const blob = { key: moduleKey(rewritten.digest), digest: rewritten.digest, size: rewritten.size };
+  await putBlob(bucket, blob, [module], {
     rewriter: rewriting.rewriterVersion,
     costTable: rewriting.costTableVersion,
     source: moduleDigest,

@@ -5,6 +5,8 @@ import type { IncomingArea, StoredBytes } from "../incoming-store.ts";
 import { formBoundary, readForm, type FormPart } from "../multipart-form.ts";
 import { packageTooLarge, requireAnnouncedSize } from "../package-rules.ts";
 
+const READ_BYTES = 256 * 1024;
+
 /** What was uploaded, before anybody has looked into it. */
 export type Received =
   | { readonly kind: "archive"; readonly archive: StoredBytes }
@@ -86,14 +88,18 @@ function partInvalid(name: string, what: string): PlatformError {
   });
 }
 
-/** @throws PlatformError BODY_UNREADABLE where the client goes away or the connection breaks */
+/**
+ * Asks for large pieces: with the pieces of 4 KiB that a plain reader gives, reading costs four times as much.
+ *
+ * @throws PlatformError BODY_UNREADABLE where the client goes away or the connection breaks
+ */
 async function* readBody(body: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
-  const reader = body.getReader();
+  const reader = body.getReader({ mode: "byob" });
   try {
     for (;;) {
-      const { done, value } = await reader.read();
+      const { done, value } = await reader.readAtLeast(READ_BYTES, new Uint8Array(READ_BYTES));
+      if (value && value.length > 0) yield value;
       if (done) return;
-      yield value;
     }
   } catch (cause) {
     throw new PlatformError("BODY_UNREADABLE", "The upload broke off before its end.", { cause });
