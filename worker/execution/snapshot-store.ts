@@ -9,6 +9,8 @@ export const FRESH_MS = 2_000;
 export const STALE_MS = 30_000;
 /** Tenants kept in memory; the one unused for longest goes first. */
 const CAPACITY = 500;
+/** Names without a tenant are kept apart, so that made-up ones cannot push tenants out. */
+const UNKNOWN_CAPACITY = 100;
 
 interface Entry {
   readonly snapshot: Snapshot | undefined;
@@ -20,24 +22,24 @@ interface Entry {
 
 /** Snapshots this isolate holds in memory. One per isolate, shared by all requests; holds plain data only. */
 export class SnapshotCache {
-  readonly #entries = new Map<string, Entry>();
+  readonly #tenants = new Map<string, Entry>();
+  readonly #unknown = new Map<string, Entry>();
 
   get(tenantId: string): Entry | undefined {
-    const entry = this.#entries.get(tenantId);
-    if (entry) {
-      this.#entries.delete(tenantId);
-      this.#entries.set(tenantId, entry);
-    }
+    const entry = this.#tenants.get(tenantId);
+    if (!entry) return this.#unknown.get(tenantId);
+    this.#tenants.delete(tenantId);
+    this.#tenants.set(tenantId, entry);
     return entry;
   }
 
   set(tenantId: string, entry: Entry): void {
-    this.#entries.delete(tenantId);
-    this.#entries.set(tenantId, entry);
-    if (this.#entries.size > CAPACITY) {
-      const oldest = this.#entries.keys().next();
-      if (!oldest.done) this.#entries.delete(oldest.value);
-    }
+    this.#tenants.delete(tenantId);
+    this.#unknown.delete(tenantId);
+    const [entries, capacity] = entry.snapshot ? [this.#tenants, CAPACITY] : [this.#unknown, UNKNOWN_CAPACITY];
+    entries.set(tenantId, entry);
+    const oldest = entries.keys().next();
+    if (entries.size > capacity && !oldest.done) entries.delete(oldest.value);
   }
 }
 

@@ -104,6 +104,15 @@ describe("SnapshotStore", () => {
     expect(bench.reads).toBe(0);
   });
 
+  test("made-up tenant names push no tenant out of memory", async () => {
+    const bench = new Bench();
+    await bench.store.read("demo");
+    for (let name = 0; name < 600; name++) expect(await bench.store.read(`nobody-${name}`)).toBeUndefined();
+    const reads = bench.reads;
+    await bench.store.read("demo");
+    expect(bench.reads).toBe(reads);
+  });
+
   test("a read under way when this isolate wrote does not bring the older snapshot back", async () => {
     const bench = new Bench();
     const reading = bench.store.read("demo");
