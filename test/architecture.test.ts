@@ -22,7 +22,12 @@ const IMPURE_MEMBERS = new Set([
 
 const paths = projectFiles();
 const sources = paths
-  .filter((file) => /\.tsx?$/.test(file) && !file.endsWith(".d.ts") && !/^wasm-plugins\/|^sdk\/bindings\//.test(file))
+  .filter(
+    (file) =>
+      /\.tsx?$/.test(file) &&
+      !file.endsWith(".d.ts") &&
+      !/^wasm-plugins\/|^sdk\/bindings\/|^test\/conformance\/plugins\//.test(file),
+  )
   .map(readSource);
 const product = sources.filter((source) => /^(worker|durable-objects|sdk\/contract)\//.test(source.path));
 

@@ -1,4 +1,3 @@
-// @ts-nocheck: AssemblyScript; asc is its compiler.
 
 /** The host functions of `extism:host/env` this binding uses, with their exact types; the other files wrap them. */
 

@@ -1,5 +1,3 @@
-// @ts-nocheck: AssemblyScript; asc is its compiler.
-
 import { configGet } from "./abi";
 import { takeText, writeText } from "./memory";
 

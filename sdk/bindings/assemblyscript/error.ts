@@ -1,5 +1,3 @@
-// @ts-nocheck: AssemblyScript; asc is its compiler.
-
 import { errorSet } from "./abi";
 import { writeText } from "./memory";
 

@@ -1,5 +1,3 @@
-// @ts-nocheck: AssemblyScript; asc is its compiler.
-
 export { inputBytes, inputText } from "./input";
 export { outputBytes, outputText } from "./output";
 export { config } from "./config";

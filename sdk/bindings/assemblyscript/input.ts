@@ -1,5 +1,3 @@
-// @ts-nocheck: AssemblyScript; asc is its compiler.
-
 import { inputLength, inputLoadU64, inputLoadU8 } from "./abi";
 import { firstInvalidUtf8 } from "./utf8";
 

@@ -1,5 +1,3 @@
-// @ts-nocheck: AssemblyScript; asc is its compiler.
-
 import { getLogLevel, logDebug, logError, logInfo, logTrace, logWarn } from "./abi";
 import { writeText } from "./memory";
 

@@ -1,5 +1,3 @@
-// @ts-nocheck: AssemblyScript; asc is its compiler.
-
 import { allocBlock, blockLength, freeBlock, loadU64, loadU8, storeU64, storeU8 } from "./abi";
 
 /**

@@ -1,5 +1,3 @@
-// @ts-nocheck: AssemblyScript; asc is its compiler.
-
 import { outputSet } from "./abi";
 import { encodeText, writeBytes } from "./memory";
 

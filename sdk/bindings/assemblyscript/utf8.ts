@@ -1,5 +1,3 @@
-// @ts-nocheck: AssemblyScript; asc is its compiler.
-
 /**
  * Offset of the first byte that is not well-formed UTF-8 (RFC 3629 §4: no overlong forms, no surrogates, nothing above
  * U+10FFFF), or -1. `String.UTF8.decode` does not check, so input from outside goes through here first.

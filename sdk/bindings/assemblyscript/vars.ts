@@ -1,5 +1,3 @@
-// @ts-nocheck: AssemblyScript; asc is its compiler.
-
 import { freeBlock, varGet, varSet } from "./abi";
 import { readBytes, takeText, writeBytes, writeText } from "./memory";
 
