@@ -127,6 +127,17 @@ describe("what the host sees", () => {
     ]);
   });
 
+  test("exports of tables can be left out, for cheaper indirect calls", () => {
+    const source = `(module (type $t (func (result i32))) (table (export "t") 1 funcref) (elem (i32.const 0) $g)
+      (memory (export "memory") 1) (func $g (result i32) (i32.const 5))
+      (func (export "f") (result i32) (call_indirect (type $t) (i32.const 0))))`;
+    const [shown, hidden] = [new Guest(source), new Guest(source, {}, { hideTables: true })];
+    expect(Object.keys(hidden.exports)).toEqual(["memory", "f", "__patchbay_fuel", "__patchbay_depth"]);
+    expect([shown.report.wrappers, hidden.report.wrappers]).toEqual([2, 1]);
+    expect(hidden.call("f")).toEqual(shown.call("f"));
+    expect(hidden.call("f")).toMatchObject({ value: 5, state: "ok" });
+  });
+
   test("a function taken out of an exported table, a global, or returned, is metered", () => {
     const guest = new Guest(`(module (table (export "table") 1 funcref) (elem (i32.const 0) $spin)
       (global (export "global") funcref (ref.func $spin))

@@ -1,5 +1,5 @@
 /** Puts the rewritten module together: original sections, appended entries, patched indices. */
-import { METERING_EXPORTS } from "../../../sdk/contract/metering-abi.ts";
+import { METERING_EXPORTS, POISON_FUEL } from "../../../sdk/contract/metering-abi.ts";
 import type { Additions } from "./additions.ts";
 import type { MeterGlobals } from "./carrier.ts";
 import { EXTERNAL_KINDS, type FunctionReference, type ModuleShape } from "./module.ts";
@@ -25,13 +25,17 @@ export interface AssemblyInput {
   readonly globals: MeterGlobals;
   readonly indices: BackendIndices;
   readonly callDepth: number;
+  /** Leave exports of tables out. */
+  readonly hideTables: boolean;
   /** One for each memory and table, imported ones included. */
   readonly memoryMaxima: readonly number[];
   readonly tableMaxima: readonly number[];
 }
 
 const HAS_MAXIMUM = 1;
+const IMMUTABLE = 0;
 const MUTABLE = 1;
+const ADDED_GLOBALS = 3;
 const TABLE_WITH_INITIALISER = [0x40, 0x00] as const;
 
 /**
@@ -121,11 +125,11 @@ function writeLimits(writer: ByteWriter, minimum: number, maximum: number): void
   writer.u32(maximum);
 }
 
-/** The original globals, then the fuel, which is zero until the host sets it, then the depth. */
+/** The original globals, then the fuel, which is zero until the host sets it, the depth, and the poison. */
 function globals({ shape, indices, callDepth }: AssemblyInput): Uint8Array {
   const writer = new CodeWriter();
   const original = entries(shape, SectionId.global);
-  writer.u32((original?.count ?? 0) + 2);
+  writer.u32((original?.count ?? 0) + ADDED_GLOBALS);
   if (original !== null) {
     const span = [original.reader.position, original.reader.limit] as const;
     copyPatched(writer, shape.bytes, span, shape.globalReferences, (index) => indices.visible(index));
@@ -136,16 +140,18 @@ function globals({ shape, indices, callDepth }: AssemblyInput): Uint8Array {
   writer.copy(Uint8Array.of(I32, MUTABLE));
   writer.i32Const(callDepth);
   writer.byte(Op.end);
+  writer.copy(Uint8Array.of(I64, IMMUTABLE));
+  writer.i64ConstBig(POISON_FUEL);
+  writer.byte(Op.end);
   return writer.bytes();
 }
 
-function exports({ shape, indices, globals: added }: AssemblyInput): Uint8Array {
+function exports({ shape, indices, globals: added, hideTables }: AssemblyInput): Uint8Array {
   const writer = new ByteWriter();
-  const original = entries(shape, SectionId.export);
-  writer.u32((original?.count ?? 0) + (shape.start >= 0 ? 3 : 2));
-  if (original !== null) {
-    const span = [original.reader.position, original.reader.limit] as const;
-    copyPatched(writer, shape.bytes, span, shape.exportReferences, (index) => indices.visible(index));
+  const kept = shape.exports.filter(({ kind }) => !(hideTables && kind === "table"));
+  writer.u32(kept.length + (shape.start >= 0 ? 3 : 2));
+  for (const { name, kind, index } of kept) {
+    writeExport(writer, name, kind, kind === "function" ? indices.visible(index) : index);
   }
   writeExport(writer, METERING_EXPORTS.fuel, "global", added.fuel);
   writeExport(writer, METERING_EXPORTS.depth, "global", added.depth);

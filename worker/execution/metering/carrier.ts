@@ -3,10 +3,12 @@ import { EditKind } from "./edits.ts";
 import type { FunctionPlan } from "./scan.ts";
 import type { CodeWriter } from "./writer.ts";
 
-/** Where the two globals are that the rewriter appends. */
+/** Where the globals are that the rewriter appends. */
 export interface MeterGlobals {
   readonly fuel: number;
   readonly depth: number;
+  /** Not exported and not mutable: reading it takes three bytes where the constant takes ten. */
+  readonly poison: number;
 }
 
 /** Writes one function: how its fuel and depth are held, and with that how each edit looks. */

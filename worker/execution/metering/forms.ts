@@ -17,6 +17,8 @@ export interface ModuleFacts {
   readonly globals: MeterGlobals;
   readonly memoryMaxima: readonly number[];
   readonly tableMaxima: readonly number[];
+  /** Exports of tables are left out. */
+  readonly hideTables: boolean;
 }
 
 /** One way of carrying fuel through a whole module. */

@@ -48,6 +48,8 @@ export interface ExportShape {
   readonly name: string;
   readonly kind: ExternalKind;
   readonly index: number;
+  /** Byte offset of the entry. */
+  readonly offset: number;
 }
 
 /** A function index that stands outside function bodies, with the bytes it takes: rewriting may replace it. */
@@ -79,7 +81,6 @@ export interface ModuleShape {
   readonly exports: ExportShape[];
   /** Function index of the start section, or -1. */
   start: number;
-  readonly exportReferences: FunctionReference[];
   readonly elementReferences: FunctionReference[];
   readonly globalReferences: FunctionReference[];
   readonly tableReferences: FunctionReference[];
@@ -93,9 +94,11 @@ export interface ModuleShape {
 
 /** Functions named outside of function bodies: only those may be the operand of a `ref.func` in a body. */
 export function declaredReferences(shape: ModuleShape): Set<number> {
-  const { exportReferences, elementReferences, globalReferences, tableReferences } = shape;
-  const lists = [exportReferences, elementReferences, globalReferences, tableReferences];
-  return new Set(lists.flatMap((list) => list.map((reference) => reference.functionIndex)));
+  const { elementReferences, globalReferences, tableReferences } = shape;
+  const lists = [elementReferences, globalReferences, tableReferences];
+  const declared = new Set(lists.flatMap((list) => list.map((reference) => reference.functionIndex)));
+  for (const { kind, index } of shape.exports) if (kind === "function") declared.add(index);
+  return declared;
 }
 
 /** Most entries of each kind: enough for the largest modules seen, small enough for the memory of an isolate. */

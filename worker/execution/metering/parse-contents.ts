@@ -17,13 +17,13 @@ export function readExports(reader: InstructionReader, shape: ModuleShape): void
     tag: tags,
   };
   for (let i = 0; i < count; i++) {
+    const offset = reader.position;
     const name = reader.name();
     const kind = readExternalKind(reader);
     const start = reader.position;
     const index = reader.u32();
     if (index >= sizes[kind]) reader.malformed(`exported ${kind} ${index} does not exist`, start);
-    if (kind === "function") shape.exportReferences.push({ start, end: reader.position, functionIndex: index });
-    shape.exports.push({ name, kind, index });
+    shape.exports.push({ name, kind, index, offset });
   }
 }
 

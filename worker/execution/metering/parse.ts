@@ -80,7 +80,6 @@ function emptyShape(reader: InstructionReader): ModuleShape {
     functionGlobals: false,
     exports: [],
     start: -1,
-    exportReferences: [],
     elementReferences: [],
     globalReferences: [],
     tableReferences: [],

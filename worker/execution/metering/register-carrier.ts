@@ -310,7 +310,7 @@ export class SyncedCarrier extends RegisterCarrier {
 
   protected override handOver(): void {
     this.load();
-    this.code.poisonConst();
+    this.code.globalGet(this.globals.poison);
     this.code.globalSet(this.globals.fuel);
   }
 

@@ -99,7 +99,7 @@ export class RegisterTypes {
     code.localTee(depth);
     code.i32Const(frameUnits(parameterCount, 0));
     code.byte(Op.i32Sub);
-    code.poisonConst();
+    code.globalGet(this.#globals.poison);
     code.globalSet(this.#globals.fuel);
     code.call(functionIndex);
     code.globalSet(this.#globals.fuel);

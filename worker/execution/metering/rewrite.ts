@@ -28,6 +28,11 @@ export interface MeteringPolicy {
   readonly callDepth: number;
   /** Keep the names of functions, for readable stack traces. Other custom sections are always dropped. */
   readonly keepNames?: boolean;
+  /**
+   * Leave exports of tables out. A host that never looks into the guest's tables loses nothing; indirect calls become
+   * as cheap as direct ones, and functions in tables need no wrapper.
+   */
+  readonly hideTables?: boolean;
 }
 
 export interface RewriteReport {
@@ -82,7 +87,8 @@ export function rewriteModule(bytes: Uint8Array, policy: MeteringPolicy): Rewrit
     shape,
     reader,
     leafCosts: leafCosts(reader, shape),
-    globals: { fuel: shape.spaces.globals, depth: shape.spaces.globals + 1 },
+    globals: { fuel: shape.spaces.globals, depth: shape.spaces.globals + 1, poison: shape.spaces.globals + 2 },
+    hideTables: policy.hideTables ?? false,
     memoryMaxima: maximaWithin(shape.memories, policy.memoryPages, "memory pages"),
     tableMaxima: maximaWithin(shape.tables, policy.tableElements, "table elements"),
   };
@@ -110,14 +116,13 @@ export function rewriteModule(bytes: Uint8Array, policy: MeteringPolicy): Rewrit
 function refuseReservedExports(shape: ModuleShape): void {
   const reserved = shape.exports.find(({ name }) => name.startsWith(RESERVED_EXPORT_PREFIX));
   if (reserved === undefined) return;
-  const section = shape.exportReferences[0]?.start ?? 0;
   const detail = `the export "${reserved.name}" has a name that starts with the reserved "${RESERVED_EXPORT_PREFIX}"`;
-  throw new WasmRefusal("WASM_UNSUPPORTED", detail, section);
+  throw new WasmRefusal("WASM_UNSUPPORTED", detail, reserved.offset);
 }
 
 /** Tries the forms from the cheapest to the one that carries everything. */
 function firstThatCarries(facts: ModuleFacts): { form: Form; code: CodeBodies } {
-  const cheaper = tablesArePrivate(facts.shape) ? [true, false] : [false];
+  const cheaper = tablesArePrivate(facts.shape, facts.hideTables) ? [true, false] : [false];
   for (const privateTables of cheaper) {
     const form = registerForm(facts, privateTables);
     const code = measure(facts, form);

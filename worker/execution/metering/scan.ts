@@ -296,12 +296,14 @@ export class FunctionScanner {
   }
 }
 
-/** True where no function in a table can be one that the host put there or can take out. */
-export function tablesArePrivate(shape: ModuleShape): boolean {
+/**
+ * True where no function in a table can be one that the host put there or can take out.
+ * @param hideTables  exports of tables are left out
+ */
+export function tablesArePrivate(shape: ModuleShape, hideTables: boolean): boolean {
   const holdsFunctions = (table: number): boolean => mayHoldFunction(shape.tables[table]?.element[0] ?? 0);
-  const visible =
-    shape.tables.some((table, index) => table.imported && holdsFunctions(index)) ||
-    shape.exports.some((entry) => entry.kind === "table" && holdsFunctions(entry.index));
+  const imported = shape.tables.some((table, index) => table.imported && holdsFunctions(index));
+  const exported = shape.exports.some((entry) => entry.kind === "table" && holdsFunctions(entry.index));
   const typed = shape.features.has("function-references");
-  return !visible && !typed && !shape.functionGlobals;
+  return !imported && !(exported && !hideTables) && !typed && !shape.functionGlobals;
 }

@@ -19,7 +19,7 @@ export function resume(code: CodeWriter, globals: MeterGlobals, fuelLocal: numbe
   code.globalGet(globals.fuel);
   code.localTee(fuelLocal);
   trapBelowZero(code);
-  code.poisonConst();
+  code.globalGet(globals.poison);
   code.globalSet(globals.fuel);
 }
 

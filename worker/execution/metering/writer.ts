@@ -1,4 +1,3 @@
-import { POISON_FUEL } from "../../../sdk/contract/metering-abi.ts";
 import { Op } from "./opcodes.ts";
 
 const SMALL_COPY = 24;
@@ -76,20 +75,6 @@ export class ByteWriter {
   }
 }
 
-/** `i64.const` of the poison, written often. */
-const POISON_CONSTANT = Uint8Array.from(poisonConstant());
-
-function poisonConstant(): number[] {
-  const bytes: number[] = [Op.i64Const];
-  let rest = POISON_FUEL;
-  while (rest < -64n) {
-    bytes.push(Number(rest & 0x7fn) | 0x80);
-    rest >>= 7n;
-  }
-  bytes.push(Number(rest & 0x7fn));
-  return bytes;
-}
-
 /** Writes instructions. */
 export class CodeWriter extends ByteWriter {
   #indexed(opcode: number, index: number): void {
@@ -131,7 +116,11 @@ export class CodeWriter extends ByteWriter {
     this.signed(value);
   }
 
-  poisonConst(): void {
-    this.copy(POISON_CONSTANT);
+  /** `i64.const` of a number that need not be a safe integer. */
+  i64ConstBig(value: bigint): void {
+    this.byte(Op.i64Const);
+    let rest = value;
+    for (; rest > 63n || rest < -64n; rest >>= 7n) this.byte(Number(rest & 0x7fn) | 0x80);
+    this.byte(Number(rest & 0x7fn));
   }
 }
