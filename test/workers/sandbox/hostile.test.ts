@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { SandboxOutcome } from "../../../sdk/contract/sandbox.ts";
+import { HOST_COSTS } from "../../../worker/execution/sandbox/costs.ts";
 import type { CallOptions } from "../../support/guests/sandbox-call.ts";
 import { type GuestIsolate, openGuest, text } from "../../support/guests/guest-isolate.ts";
 
@@ -54,6 +55,23 @@ describe("fuel", () => {
     expect(outcome.failure).toEqual(exhausted(name));
   });
 
+  test.each([
+    { guest: "config", name: "run", input: "k".repeat(1_000), least: 1_000 * HOST_COSTS.copiedByte, title: "a key" },
+    {
+      guest: "vars",
+      name: "run",
+      input: "v".repeat(1_000),
+      least: 2_000 * HOST_COSTS.copiedByte,
+      title: "a value, twice",
+    },
+    { guest: "wasi", name: "random", input: "", least: 32 * HOST_COSTS.randomByte, title: "random bytes" },
+    { guest: "wasi", name: "lines", input: "", least: 2 * HOST_COSTS.buffer, title: "buffers" },
+    { guest: "sleep", name: "ready", input: "", least: 2 * HOST_COSTS.subscription, title: "subscriptions" },
+  ])("the price of $title is in the usage", async ({ guest, name, input, least }) => {
+    const outcome = await openGuest(guest).call(name, { input });
+    expect(outcome.usage.fuel).toBeGreaterThan(HOST_COSTS.call + least);
+  });
+
   test("catching everything does not help", async () => {
     const outcome = await callHostile("swallow", "run", { limits: FUEL });
     expect(outcome.failure).toEqual(exhausted("run"));
@@ -105,6 +123,16 @@ describe("memory", () => {
       limit: { name: "callDepth", used: 10_240, allowed: 10_240 },
     });
   });
+});
+
+test.each([
+  { levels: 40, callDepth: 100, code: undefined },
+  { levels: 110, callDepth: 100, code: "CALL_DEPTH_EXCEEDED" },
+  { levels: 4_000, callDepth: 10_240, code: undefined },
+  { levels: 10_240, callDepth: 10_240, code: "CALL_DEPTH_EXCEEDED" },
+])("$levels nested calls where $callDepth are allowed: $code", async ({ levels, callDepth, code }) => {
+  const outcome = await openGuest("recursion").call("nest", { input: "x".repeat(levels), limits: { callDepth } });
+  expect(outcome.failure?.code).toBe(code);
 });
 
 describe("kernel memory", () => {

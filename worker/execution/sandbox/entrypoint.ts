@@ -1,8 +1,11 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import kernel from "isolate/kernel.wasm";
-import plugin from "isolate/plugin.wasm";
+import module from "isolate/plugin.wasm";
 import type { SandboxCall, SandboxOutcome } from "../../../sdk/contract/sandbox.ts";
+import { describePlugin } from "./plugin-module.ts";
 import { runCall } from "./run-call.ts";
+
+const plugin = describePlugin(module);
 
 /**
  * The program inside a plugin's isolate. The modules under `isolate/` exist there only: the build maps them to the names of

@@ -9,8 +9,6 @@ export interface HostFunction {
   readonly type?: string;
   /** Receives values of the types above: i32 as a signed number, i64 as a bigint. A promise suspends the guest. */
   readonly run: (...parameters: never[]) => WasmValue | undefined | Promise<WasmValue>;
-  /** True where `run` returns a promise. */
-  readonly suspends?: boolean;
 }
 
 const TYPE_OF_PARAMETER: Readonly<Record<string, "number" | "bigint">> = { i32: "number", i64: "bigint" };
@@ -18,8 +16,15 @@ const TYPE_OF_PARAMETER: Readonly<Record<string, "number" | "bigint">> = { i32: 
 /**
  * Wraps a host function for linking: pays for the call, looks at the deadline, refuses parameters of other types than the
  * function has (the engine does not check imports written in JavaScript), and keeps the host's own faults from the guest.
+ *
+ * @param suspends  true where the function answers with a promise
  */
-export function hostImport(name: string, host: HostFunction, control: GuestControl): WebAssembly.ExportValue {
+export function hostImport(
+  name: string,
+  host: HostFunction,
+  control: GuestControl,
+  suspends = false,
+): WebAssembly.ExportValue {
   const expected = parameterTypes(host.type);
   const begin = (parameters: readonly WasmValue[]): ReturnType<HostFunction["run"]> => {
     control.enterImport();
@@ -31,7 +36,7 @@ export function hostImport(name: string, host: HostFunction, control: GuestContr
     }
     return host.run(...(parameters as never[])); // checked against the declared type just above
   };
-  if (!host.suspends) {
+  if (!suspends) {
     return (...parameters: WasmValue[]) => {
       try {
         return begin(parameters);

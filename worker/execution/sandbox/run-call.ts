@@ -6,16 +6,17 @@ import { GuestControl } from "./guest-control.ts";
 import { hostFunctions } from "./host-functions.ts";
 import { promiseIntegration } from "./jspi.ts";
 import { Kernel } from "./kernel.ts";
-import { canSuspend, linkImports } from "./link-imports.ts";
+import { linkImports } from "./link-imports.ts";
 import { CallLog } from "./logs.ts";
+import type { PluginModule } from "./plugin-module.ts";
 import { Variables } from "./variables.ts";
+import { GuestMemory } from "./wasi/guest-memory.ts";
 import { createWasi, type Wasi } from "./wasi/preview1.ts";
 
 /** What the isolate has and a call needs. Compiled modules are shared by calls; instances never are. */
 export interface SandboxParts {
   readonly kernel: WebAssembly.Module;
-  /** The plugin as the rewriter left it. */
-  readonly plugin: WebAssembly.Module;
+  readonly plugin: PluginModule;
   /** Milliseconds; used for the deadline only, the guest's clock is the call's. */
   readonly clock: () => number;
   readonly sleep: (milliseconds: number) => Promise<void>;
@@ -28,7 +29,8 @@ interface Session {
   readonly meter: FuelMeter;
   readonly control: GuestControl;
   readonly log: CallLog;
-  readonly wasi: Wasi;
+  readonly memory: GuestMemory;
+  readonly wasi: Wasi | undefined;
   readonly suspends: boolean;
 }
 
@@ -39,21 +41,24 @@ interface Session {
  * @throws whatever failed in the host itself or in the engine, where the isolate should be replaced
  */
 export async function runCall(parts: SandboxParts, call: SandboxCall): Promise<SandboxOutcome> {
+  const { plugin } = parts;
   const meter = new FuelMeter(call.limits);
   const control = new GuestControl(meter, call.limits, parts.clock);
   const log = new CallLog(call.limits.logs);
   const kernel = new Kernel(parts.kernel, call.limits.kernelMemory);
-  const wasi = createWasi({ control, log, now: call.now, randomSeed: call.randomSeed, sleep: parts.sleep });
+  const memory = new GuestMemory();
+  const { now, randomSeed } = call;
+  const wasi = plugin.usesWasi ? createWasi({ memory, control, log, now, randomSeed, sleep: parts.sleep }) : undefined;
   const host = hostFunctions({ call, kernel, control, log, variables: new Variables() });
-  const session = { call, kernel, meter, control, log, wasi, suspends: canSuspend(parts.plugin, wasi.functions) };
+  const session = { call, kernel, meter, control, log, memory, wasi, suspends: plugin.suspends };
 
   const tooLarge = inputFailure(session);
   if (tooLarge !== undefined) return outcome(session, tooLarge);
-  const linked = linkImports(parts.plugin, { kernel, host, wasi: wasi.functions, control });
+  const linked = linkImports(plugin, { kernel, host, wasi: wasi?.functions, control });
   if ("failure" in linked) return outcome(session, linked.failure);
-  const loaded = instantiate(parts.plugin, linked.imports);
+  const loaded = instantiate(plugin.module, linked.imports);
   if ("failure" in loaded) return outcome(session, loaded.failure);
-  wasi.memory.attach(loaded.exports);
+  memory.attach(loaded.exports);
   if (!meter.attach(loaded.exports)) {
     return outcome(session, { code: "PLUGIN_LOAD_FAILED", detail: "The plugin's module has no fuel counter." });
   }
@@ -126,28 +131,28 @@ function observe({
   kernel,
   meter,
   control,
-  wasi,
+  memory,
 }: Session): Omit<Ending, "entry" | "reachedFunction" | "thrown" | "returned"> {
   return {
     stopped: control.failure,
     exitCode: control.exitCode,
     fuel: meter.state(),
     guestError: kernel.readError(),
-    memory: { bytes: wasi.memory.byteLength, initialBytes: wasi.memory.initialByteLength },
+    memory: { bytes: memory.byteLength, initialBytes: memory.initialByteLength },
     kernel: { usedBytes: kernel.heapBytes(), refusedBytes: kernel.refusedBytes() },
     output: kernel.outputLength(),
   };
 }
 
 function outcome(session: Session, failure: SandboxFailure | undefined): SandboxOutcome {
-  const { kernel, meter, control, log, wasi } = session;
-  wasi.flush();
+  const { kernel, meter, control, log, memory, wasi } = session;
+  wasi?.flush();
   return {
     output: failure === undefined ? kernel.readOutput() : undefined,
     failure,
     usage: {
       fuel: meter.used(),
-      memoryBytes: wasi.memory.byteLength + kernel.heapBytes(),
+      memoryBytes: memory.byteLength + kernel.heapBytes(),
       hostCalls: control.hostCalls,
     },
     logs: log.lines,

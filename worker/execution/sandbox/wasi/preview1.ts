@@ -1,16 +1,18 @@
 import { WASI_FUNCTIONS } from "../../../../sdk/contract/extism-abi.ts";
 import { HOST_COSTS } from "../costs.ts";
 import type { GuestControl } from "../guest-control.ts";
-import type { HostFunction, WasmValue } from "../host-import.ts";
+import type { HostFunction } from "../host-import.ts";
 import type { CallLog } from "../logs.ts";
 import { ChaCha20Stream } from "./chacha20.ts";
 import { GuestClock, TICK_NANOSECONDS } from "./clock.ts";
 import { ERRNO, WasiError } from "./errno.ts";
-import { GuestMemory } from "./guest-memory.ts";
+import type { GuestMemory } from "./guest-memory.ts";
 import { poll, type PollContext } from "./poll.ts";
 import { StandardStreams } from "./standard-streams.ts";
 
 export interface WasiContext {
+  /** The guest's memory; attached when there is an instance. */
+  readonly memory: GuestMemory;
   readonly control: GuestControl;
   readonly log: CallLog;
   /** Milliseconds since the epoch at which the guest's clock starts. */
@@ -23,7 +25,6 @@ export interface WasiContext {
 /** WASI preview 1 for one call. */
 export interface Wasi {
   readonly functions: ReadonlyMap<string, HostFunction>;
-  readonly memory: GuestMemory;
   /** To be called when the guest has ended. */
   flush(): void;
 }
@@ -34,13 +35,12 @@ export interface Wasi {
  * else the snapshot has answers ENOSYS, so that a program which only mentions a function still runs.
  */
 export function createWasi(context: WasiContext): Wasi {
-  const memory = new GuestMemory();
-  const streams = new StandardStreams(memory, context.control, context.log);
-  const parts = { ...context, memory, streams, clock: new GuestClock(context.now) };
+  const streams = new StandardStreams(context.memory, context.control, context.log);
+  const parts = { ...context, streams, clock: new GuestClock(context.now) };
   const implemented = new Map([...processFunctions(parts), ...clockFunctions(parts), ...streamFunctions(parts)]);
   const functions = new Map<string, HostFunction>();
   for (const name of WASI_FUNCTIONS) functions.set(name, answering(implemented.get(name) ?? unsupported(name)));
-  return { functions, memory, flush: () => streams.flush() };
+  return { functions, flush: () => streams.flush() };
 }
 
 function unsupported(name: string): HostFunction {
@@ -48,7 +48,7 @@ function unsupported(name: string): HostFunction {
   return { run: () => errno };
 }
 
-type Parts = WasiContext & Omit<PollContext, "sleep">;
+type Parts = WasiContext & PollContext;
 type NamedFunctions = readonly (readonly [string, HostFunction])[];
 
 const succeed = (): number => ERRNO.success;
@@ -91,7 +91,7 @@ function clockFunctions(parts: Parts): NamedFunctions {
   return [
     ["clock_res_get", { type: "(i32, i32) -> i32", run: resolution }],
     ["clock_time_get", { type: "(i32, i64, i32) -> i32", run: time }],
-    ["poll_oneoff", { type: "(i32, i32, i32, i32) -> i32", run: poll.bind(undefined, parts), suspends: true }],
+    ["poll_oneoff", { type: "(i32, i32, i32, i32) -> i32", run: poll.bind(undefined, parts) }],
   ];
 }
 
@@ -121,23 +121,12 @@ function streamFunctions({ streams }: Parts): NamedFunctions {
 
 /** A WASI function reports an error as its result. */
 function answering(host: HostFunction): HostFunction {
-  if (host.suspends) {
-    return {
-      ...host,
-      run: async (...parameters: never[]) => {
-        try {
-          return (await host.run(...parameters)) as WasmValue; // a suspending function has a result
-        } catch (error) {
-          return errnoOf(error);
-        }
-      },
-    };
-  }
   return {
     ...host,
     run: (...parameters: never[]) => {
       try {
-        return host.run(...parameters);
+        const answer = host.run(...parameters);
+        return answer instanceof Promise ? answer.catch(errnoOf) : answer;
       } catch (error) {
         return errnoOf(error);
       }
