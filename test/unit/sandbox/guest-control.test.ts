@@ -6,7 +6,7 @@ import { GuestControl, GuestStopped } from "../../../worker/execution/sandbox/gu
 import { hostImport } from "../../../worker/execution/sandbox/host-import.ts";
 import { Variables } from "../../../worker/execution/sandbox/variables.ts";
 
-const LIMITS = { ...DEFAULT_LIMITS, fuel: 10_000, wallClock: 100, hostCalls: 2 };
+const LIMITS = { ...DEFAULT_LIMITS, fuel: 20_000, wallClock: 100, hostCalls: 2 };
 
 function control(): { control: GuestControl; meter: FuelMeter; fuel: WebAssembly.Global; time: { now: number } } {
   const fuel = new WebAssembly.Global({ value: "i64", mutable: true }, 0n);
@@ -23,9 +23,9 @@ describe("GuestControl", () => {
   test("each import is paid for, until there is no fuel", () => {
     const { control: guest, meter, fuel } = control();
     for (let round = 0; round < 10; round += 1) guest.enterImport();
-    expect([fuel.value, meter.used(), meter.state()]).toEqual([0n, 10_000, "ok"]);
+    expect([fuel.value, meter.used(), meter.state()]).toEqual([0n, 20_000, "ok"]);
     expect(() => guest.enterImport()).toThrow(GuestStopped);
-    expect([fuel.value, meter.used(), meter.state()]).toEqual([-1n, 10_000, "exhausted"]);
+    expect([fuel.value, meter.used(), meter.state()]).toEqual([-1n, 20_000, "exhausted"]);
     expect(guest.failure).toBeUndefined();
   });
 
@@ -35,7 +35,7 @@ describe("GuestControl", () => {
     expect(() => guest.stop({ code: "GRANT_MISSING", detail: "first" })).toThrow(GuestStopped);
     expect(() => guest.stop({ code: "INTERNAL", detail: "second" })).toThrow(GuestStopped);
     expect(() => guest.enterImport()).toThrow(GuestStopped);
-    expect([fuel.value, meter.used(), meter.state()]).toEqual([-1n, 1_000, "ok"]);
+    expect([fuel.value, meter.used(), meter.state()]).toEqual([-1n, 2_000, "ok"]);
     expect(guest.failure).toEqual({ code: "GRANT_MISSING", detail: "first" });
     expect(guest.ended).toBe(true);
   });

@@ -94,6 +94,21 @@ describe("configuration and variables", () => {
     });
   });
 
+  test.each(["config", "vars"])("a key over 64 KiB is refused: %s", async (guest) => {
+    const outcome = await openGuest(guest).call(guest === "vars" ? "set_key" : "run", { input: "k".repeat(65_537) });
+    expect(outcome.failure).toEqual({
+      code: "PLUGIN_ERROR",
+      detail: "The plugin used a key of 65537 bytes; the limit is 65536.",
+      limit: { name: "key", used: 65_537, allowed: 65_536 },
+    });
+  });
+
+  test.each(["config", "vars"])("a key that is not UTF-8 is refused: %s", async (guest) => {
+    const input = Uint8Array.of(0x6b, 0xff);
+    const outcome = await openGuest(guest).call(guest === "vars" ? "set_key" : "run", { input });
+    expect(outcome.failure).toEqual({ code: "PLUGIN_ERROR", detail: "The plugin used a key that is not UTF-8." });
+  });
+
   test.each([
     { name: "run", title: "a variable is read back" },
     { name: "replace", title: "the last value counts" },

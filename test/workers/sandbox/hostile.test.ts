@@ -287,8 +287,8 @@ describe("sleeping", () => {
     expect((await sleep.call("ready")).failure).toBeUndefined();
   });
 
-  test("polling for nothing is EINVAL", async () => {
-    expect((await sleep.call("nothing")).failure).toMatchObject({ code: "PLUGIN_ERROR", exitCode: 28 });
+  test.each(["nothing", "crowd"])("polling for too few or too many events is EINVAL: %s", async (name) => {
+    expect((await sleep.call(name)).failure).toMatchObject({ code: "PLUGIN_ERROR", exitCode: 28 });
   });
 });
 

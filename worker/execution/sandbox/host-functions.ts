@@ -5,7 +5,7 @@ import type { GuestControl } from "./guest-control.ts";
 import type { HostFunction } from "./host-import.ts";
 import type { Kernel } from "./kernel.ts";
 import type { CallLog } from "./logs.ts";
-import { decodeText, encodeText } from "./text.ts";
+import { decodeStrictly, encodeText } from "./text.ts";
 import type { Variables } from "./variables.ts";
 
 export interface HostContext {
@@ -17,6 +17,9 @@ export interface HostContext {
 }
 
 type HostName = keyof typeof HOST_FUNCTIONS;
+
+/** Longer keys would be decoded at many times their size; no configuration has any. */
+const KEY_BYTES = 65_536;
 
 /** Levels by severity, as `logLevel` counts them. */
 const LEVELS = ["trace", "debug", "info", "warn", "error"] as const satisfies readonly LogLine["level"][];
@@ -48,8 +51,18 @@ export function hostFunctions(context: HostContext): ReadonlyMap<string, HostFun
 }
 
 function takeKey({ kernel, control }: HostContext, handle: bigint): string {
-  control.charge(kernel.length(handle) * HOST_COSTS.copiedByte);
-  const key = decodeText(kernel.read(handle));
+  const length = kernel.length(handle);
+  if (length > KEY_BYTES) {
+    control.stop({
+      code: "PLUGIN_ERROR",
+      detail: `The plugin used a key of ${length} bytes; the limit is ${KEY_BYTES}.`,
+      limit: { name: "key", used: length, allowed: KEY_BYTES },
+    });
+  }
+  control.charge(length * HOST_COSTS.copiedByte);
+  const key = decodeStrictly(kernel.read(handle));
+  if (key === undefined)
+    return control.stop({ code: "PLUGIN_ERROR", detail: "The plugin used a key that is not UTF-8." });
   kernel.free(handle);
   return key;
 }
@@ -75,7 +88,7 @@ function variableSet({ call, kernel, control, variables }: HostContext, key: str
     variables.delete(key);
   } else {
     const length = kernel.length(handle);
-    control.charge(length * HOST_COSTS.copiedByte);
+    control.charge(HOST_COSTS.variable + length * HOST_COSTS.copiedByte);
     const room = allowed - kernel.heapBytes();
     if (!variables.set(key, length, () => kernel.read(handle), room)) {
       const used = kernel.heapBytes() + variables.bytes + length;

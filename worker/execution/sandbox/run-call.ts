@@ -91,7 +91,9 @@ function instantiate(
   } catch (error) {
     // A type that does not link, or a segment outside its memory or table. Anything else is the isolate's trouble.
     if (!(error instanceof WebAssembly.RuntimeError || isLinkError(error))) throw error;
-    return { failure: { code: "PLUGIN_LOAD_FAILED", detail: `The plugin cannot be instantiated: ${error.message}.` } };
+    // The engine's words name the import, at whatever length the plugin gave it.
+    const reason = error.message.slice(0, 512);
+    return { failure: { code: "PLUGIN_LOAD_FAILED", detail: `The plugin cannot be instantiated: ${reason}.` } };
   }
 }
 

@@ -2,12 +2,24 @@ const ENCODER = new TextEncoder();
 /** Without state between calls: nothing is ever decoded in parts. */
 const DECODER = new TextDecoder("utf-8", { fatal: false, ignoreBOM: true });
 
+const STRICT_DECODER = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
 /** Guest text kept in a failure's detail, in bytes. */
 export const DETAIL_BYTES = 4_096;
 
 /** @returns UTF-8 text; what is not UTF-8 becomes U+FFFD */
 export function decodeText(bytes: Uint8Array): string {
   return DECODER.decode(bytes);
+}
+
+/** @returns undefined for bytes that are not UTF-8, where different bytes must not become the same text */
+export function decodeStrictly(bytes: Uint8Array): string | undefined {
+  try {
+    return STRICT_DECODER.decode(bytes);
+  } catch (error) {
+    if (error instanceof TypeError) return undefined;
+    throw error;
+  }
 }
 
 export function encodeText(text: string): Uint8Array {

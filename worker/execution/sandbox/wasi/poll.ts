@@ -7,6 +7,8 @@ import type { StandardStreams } from "./standard-streams.ts";
 
 const SUBSCRIPTION_BYTES = 48;
 const EVENT_BYTES = 32;
+/** More events than any program waits for; each becomes an object here. */
+const MOST_SUBSCRIPTIONS = 1_024;
 const CLOCK = 0;
 const FD_READ = 1;
 const FD_WRITE = 2;
@@ -62,7 +64,7 @@ export async function poll(
 }
 
 function readSubscriptions(context: PollContext, pointer: number, count: number): readonly Subscription[] {
-  if (count === 0) throw new WasiError(ERRNO.inval);
+  if (count === 0 || count > MOST_SUBSCRIPTIONS) throw new WasiError(ERRNO.inval);
   const { memory, control } = context;
   const view = memory.view(pointer, count * SUBSCRIPTION_BYTES);
   control.charge(count * HOST_COSTS.subscription);
