@@ -35,7 +35,7 @@ test("random modules behave as before, and stop where their fuel ends", async ()
     if (!WebAssembly.validate(input)) continue;
     let output: Uint8Array<ArrayBuffer>;
     try {
-      output = metered(input);
+      output = metered(input, seed);
     } catch (error) {
       if (!(error instanceof WasmRefusal)) throw error;
       seen.refused++;

@@ -29,7 +29,8 @@ test("the fuel taken is the sum over every instruction executed", () => {
     const random = new Random(seed);
     const { text, functions } = randomProgram(random);
     const notes: number[] = [];
-    const guest = new Guest(text, { env: { note: (value: number) => notes.push(value) } });
+    const policy = seed % 4 === 0 ? ({ backend: "global" } as const) : {};
+    const guest = new Guest(text, { env: { note: (value: number) => notes.push(value) } }, policy);
     const memory = guest.exports["memory"] as WebAssembly.Memory;
     for (const [index, entry] of functions.entries()) {
       const values = Array.from({ length: entry.parameters }, () => random.below(100) - 30);

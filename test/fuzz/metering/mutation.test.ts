@@ -48,7 +48,8 @@ test("changed bytes are refused or rewritten; valid stays valid, invalid stays i
     const input = mutated(random.pick(corpus), random);
     refused(() => inspectModule(input));
     let output: Uint8Array<ArrayBuffer> | null = null;
-    const refusal = refused(() => (output = joined(rewriteModule(input, POLICY).chunks)));
+    const policy = seed % 4 === 0 ? ({ ...POLICY, backend: "global" } as const) : POLICY;
+    const refusal = refused(() => (output = joined(rewriteModule(input, policy).chunks)));
     const valid = WebAssembly.validate(input);
     seen[valid ? "valid" : "invalid"]++;
     if (refusal !== null) {

@@ -4,11 +4,16 @@ import { IMPORTS, PROGRAMS } from "./programs.ts";
 
 test.each(PROGRAMS)("%s", (_, source, values, answer) => {
   const module = `(module ${source})`;
-  const guest = new Guest(module, IMPORTS);
   const plain = original(module, IMPORTS)["f"]?.(...values);
   expect(plain).toEqual(answer);
-  expect(guest.call("f", values)).toMatchObject({ value: answer, state: "ok" });
-  expect((guest.exports as Exports)["f"]?.length).toBe(values.length);
+  const outcomes = [{}, { backend: "global" as const }, { hideTables: true }].map((policy) => {
+    const guest = new Guest(module, IMPORTS, policy);
+    expect((guest.exports as Exports)["f"]?.length).toBe(values.length);
+    return guest.call("f", values);
+  });
+  expect(outcomes[0]).toMatchObject({ value: answer, state: "ok" });
+  expect(outcomes[1]).toEqual(outcomes[0]);
+  expect(outcomes[2]).toEqual(outcomes[0]);
 });
 
 test("every branch of a br_table gives its own answer", () => {

@@ -33,6 +33,8 @@ export interface MeteringPolicy {
    * as cheap as direct ones, and functions in tables need no wrapper.
    */
   readonly hideTables?: boolean;
+  /** Use the global form even where the faster register form carries the module. */
+  readonly backend?: "global";
 }
 
 export interface RewriteReport {
@@ -92,7 +94,7 @@ export function rewriteModule(bytes: Uint8Array, policy: MeteringPolicy): Rewrit
     memoryMaxima: maximaWithin(shape.memories, policy.memoryPages, "memory pages"),
     tableMaxima: maximaWithin(shape.tables, policy.tableElements, "table elements"),
   };
-  const { form, code } = firstThatCarries(facts);
+  const { form, code } = firstThatCarries(facts, policy.backend === "global");
   const sections = assembleSections({ ...facts, ...form, callDepth: policy.callDepth });
   const parts: ModuleParts = { shape, sections, code, additions: form.additions, keepNames: policy.keepNames ?? false };
   const size = moduleSize(parts);
@@ -121,9 +123,9 @@ function refuseReservedExports(shape: ModuleShape): void {
 }
 
 /** Tries the forms from the cheapest to the one that carries everything. */
-function firstThatCarries(facts: ModuleFacts): { form: Form; code: CodeBodies } {
-  const cheaper = tablesArePrivate(facts.shape, facts.hideTables) ? [true, false] : [false];
-  for (const privateTables of cheaper) {
+function firstThatCarries(facts: ModuleFacts, globalOnly: boolean): { form: Form; code: CodeBodies } {
+  const registerForms = tablesArePrivate(facts.shape, facts.hideTables) ? [true, false] : [false];
+  for (const privateTables of globalOnly ? [] : registerForms) {
     const form = registerForm(facts, privateTables);
     const code = measure(facts, form);
     if (code !== null) return { form, code };
