@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { build } from "../../scripts/build.ts";
 import { logProgress } from "../../scripts/progress.ts";
@@ -7,6 +8,7 @@ import { moduleOfSize, moduleWithData } from "./modules.ts";
 import { startPlatform, upload, type BenchPlatform } from "./platform.ts";
 import { interleaved, timed } from "./requests.ts";
 import { median, quantile, showFigure, type Figure, type HostTimes } from "./statistics.ts";
+import { startUpMilliseconds } from "./start-up.ts";
 import { startBenchWorker } from "./workers.ts";
 
 /** `npm run bench`: every figure of a run is measured in that run; ratios are what counts. */
@@ -88,6 +90,23 @@ async function largeUpload(platform: BenchPlatform): Promise<Figure[]> {
   return [{ name: "upload of 50 MB: store, inspect, rewrite", found: seconds, unit: "s", goal: { atMost: 5 } }];
 }
 
+/** The worker's own profiler says how long the bundle's top level keeps the processor. */
+async function startUp(root: string): Promise<Figure[]> {
+  const budgets = JSON.parse(await readFile(path.join(root, "budgets.json"), "utf8")) as {
+    startupMilliseconds: number;
+  }; // our own file
+  const times: number[] = [];
+  for (let round = 0; round < 3; round++) times.push(await startUpMilliseconds(root));
+  return [
+    {
+      name: "start-up of the worker, active processor time",
+      found: median(times),
+      unit: "ms",
+      goal: { atMost: budgets.startupMilliseconds },
+    },
+  ];
+}
+
 async function hosts(root: string): Promise<Figure[]> {
   const worker = await startBenchWorker(root, "host-worker", "/?job=greet&rounds=1");
   try {
@@ -131,5 +150,5 @@ async function platformFigures(root: string): Promise<Figure[]> {
 const root = path.resolve(import.meta.dirname, "../..");
 await build({ root, log: logProgress });
 await writeGuests(root, await buildGuests());
-const figures = [...(await platformFigures(root)), ...(await hosts(root))];
+const figures = [...(await startUp(root)), ...(await platformFigures(root)), ...(await hosts(root))];
 process.stdout.write(`${figures.map(showFigure).join("\n")}\n`);
