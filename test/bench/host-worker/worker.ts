@@ -1,6 +1,7 @@
 import { createPlugin } from "@extism/extism";
 import { DEFAULT_LIMITS } from "../../../sdk/contract/limits.ts";
 import type { SandboxCall } from "../../../sdk/contract/sandbox.ts";
+import { describePlugin, type PluginModule } from "../../../worker/execution/sandbox/plugin-module.ts";
 import { runCall } from "../../../worker/execution/sandbox/run-call.ts";
 import type { HostTimes } from "../statistics.ts";
 import kernel from "../../../worker/execution/sandbox/kernel.generated.wasm";
@@ -15,8 +16,8 @@ import greetRewritten from "../../../dist/bench/greet.wasm";
  */
 
 const JOBS = {
-  echo: { original: echo, rewritten: echoRewritten, bytes: 65_536, calls: 40 },
-  greet: { original: greet, rewritten: greetRewritten, bytes: 8, calls: 200 },
+  echo: { original: echo, rewritten: describePlugin(echoRewritten), bytes: 65_536, calls: 40 },
+  greet: { original: greet, rewritten: describePlugin(greetRewritten), bytes: 8, calls: 200 },
 } as const;
 
 function callOf(input: Uint8Array): SandboxCall {
@@ -32,8 +33,8 @@ function callOf(input: Uint8Array): SandboxCall {
   };
 }
 
-async function runOurs(module: WebAssembly.Module, input: Uint8Array): Promise<Uint8Array> {
-  const parts = { kernel, plugin: module, clock: () => Date.now(), sleep: () => Promise.resolve() };
+async function runOurs(plugin: PluginModule, input: Uint8Array): Promise<Uint8Array> {
+  const parts = { kernel, plugin, clock: () => Date.now(), sleep: () => Promise.resolve() };
   const outcome = await runCall(parts, callOf(input));
   if (!outcome.output) throw new Error(outcome.failure?.detail ?? "no output");
   return outcome.output;
