@@ -1,5 +1,6 @@
 import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
+import { freshKeyRing } from "./scripts/local-state.ts";
 import { testIssuerBindings } from "./test/support/workers/test-issuers.ts";
 
 /** `unit` runs pure code in Node; `workers` runs the real worker and its bindings inside workerd. */
@@ -20,7 +21,11 @@ export default defineConfig({
           cloudflareTest(async () => ({
             wrangler: { configPath: "./wrangler.toml" },
             miniflare: {
-              bindings: { TEST_MIGRATIONS: await readD1Migrations("migrations"), ...(await testIssuerBindings()) },
+              bindings: {
+                TEST_MIGRATIONS: await readD1Migrations("migrations"),
+                ...(await testIssuerBindings()),
+                RECORDING_KEYS: freshKeyRing(),
+              },
             },
           })),
         ],

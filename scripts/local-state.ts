@@ -27,6 +27,23 @@ export async function signingKey(state: string): Promise<JWK> {
   return JSON.parse(await readFile(file, "utf8")) as JWK; // written above, by this program only
 }
 
+/** Reads the keys that seal recordings, as the worker's RECORDING_KEYS expects them, making one where there is none. */
+export async function recordingKeys(state: string): Promise<string> {
+  const file = path.join(state, "recording-keys.json");
+  if (!existsSync(file)) {
+    await mkdir(state, { recursive: true });
+    await writeFile(`${file}.new`, freshKeyRing(), { mode: 0o600 });
+    await rename(`${file}.new`, file);
+  }
+  return readFile(file, "utf8");
+}
+
+/** A key ring with one new AES-256 key. */
+export function freshKeyRing(): string {
+  const key = Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString("base64");
+  return JSON.stringify({ current: "k1", keys: { k1: key } });
+}
+
 /** The public half, as the worker's AUTH_ISSUERS expects it. */
 export function localIssuers(key: JWK): string {
   const { d: _private, ...publicKey } = key;

@@ -1,9 +1,9 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
-import { localIssuers, signingKey } from "./local-state.ts";
+import { localIssuers, recordingKeys, signingKey } from "./local-state.ts";
 import type { Log } from "./progress.ts";
 
 /** Runs the worker under workerd through wrangler, with all of its state in one folder. */
@@ -62,8 +62,7 @@ export async function startWorker(options: LocalWorkerOptions): Promise<ChildPro
   const { root, state, port } = options;
   await mkdir(state, { recursive: true });
   const variables = path.join(state, "variables.env");
-  const issuers = localIssuers(await signingKey(state));
-  await writeFile(variables, `AUTH_ISSUERS='${issuers}'\nREADY_INSTALLS=${options.readyInstalls.join(",")}\n`);
+  await writeVariables(variables, options);
   const child = spawn(
     process.execPath,
     [
@@ -92,6 +91,17 @@ export async function startWorker(options: LocalWorkerOptions): Promise<ChildPro
   child.stderr.pipe(process.stderr);
   await waitUntilUp(child, `http://127.0.0.1:${port}/healthz`);
   return child;
+}
+
+/** The file holds a secret: only its owner reads it, also where an earlier start made it. */
+async function writeVariables(file: string, { state, readyInstalls }: LocalWorkerOptions): Promise<void> {
+  const lines = [
+    `AUTH_ISSUERS='${localIssuers(await signingKey(state))}'`,
+    `RECORDING_KEYS='${await recordingKeys(state)}'`,
+    `READY_INSTALLS=${readyInstalls.join(",")}`,
+  ];
+  await writeFile(file, `${lines.join("\n")}\n`, { mode: 0o600 });
+  await chmod(file, 0o600);
 }
 
 export async function waitUntilUp(child: ChildProcess, url: string): Promise<void> {

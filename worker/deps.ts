@@ -1,8 +1,12 @@
 import { openDatabase, type Database } from "./db/client.ts";
+import { IdempotentCalls } from "./execution/idempotency/idempotent-calls.ts";
+import { RetryingSnapshotStore } from "./execution/idempotency/retrying-snapshot-store.ts";
 import { IsolateBook } from "./execution/isolate-book.ts";
 import { Isolates } from "./execution/isolate.ts";
 import { OutcomeReporter, type PendingRecords } from "./execution/outcome-reporter.ts";
-import { SnapshotCache, SnapshotStore } from "./execution/snapshot-store.ts";
+import { Recorder, RecordingStore } from "./execution/recording-store.ts";
+import { CaptureBook } from "./execution/recording/capture-rules.ts";
+import { SnapshotCache, type SnapshotStore } from "./execution/snapshot-store.ts";
 import { systemClock, type Clock } from "./lib/clock.ts";
 import { systemIds, type IdSource } from "./lib/ulid.ts";
 
@@ -13,9 +17,14 @@ export interface Deps {
   readonly snapshots: SnapshotStore;
   readonly isolates: Isolates;
   readonly outcomes: OutcomeReporter;
+  readonly recordings: RecordingStore;
+  readonly recorder: Recorder;
+  readonly idempotency: IdempotentCalls;
   readonly clock: Clock;
   readonly newId: IdSource;
   readonly randomBytes: (length: number) => Uint8Array;
+  /** Waits this many milliseconds. */
+  readonly pause: (milliseconds: number) => Promise<void>;
   /** Work that outlives the answer. */
   readonly defer: (work: Promise<unknown>) => void;
 }
@@ -25,13 +34,27 @@ export interface Resident {
   readonly snapshots: SnapshotCache;
   readonly isolates: IsolateBook;
   readonly pendingRecords: PendingRecords;
+  readonly captures: CaptureBook;
 }
 
 export function createResident(): Resident {
-  return { snapshots: new SnapshotCache(), isolates: new IsolateBook(), pendingRecords: [] };
+  return {
+    snapshots: new SnapshotCache(),
+    isolates: new IsolateBook(),
+    pendingRecords: [],
+    captures: new CaptureBook(),
+  };
 }
 
 const resident = createResident();
+
+function pause(milliseconds: number): Promise<void> {
+  return scheduler.wait(milliseconds);
+}
+
+function randomBytes(length: number): Uint8Array {
+  return crypto.getRandomValues(new Uint8Array(length));
+}
 
 /** @param kept  state between requests; tests give their own to begin cold */
 export function createDeps(
@@ -41,10 +64,12 @@ export function createDeps(
   kept: Resident = resident,
 ): Deps {
   const defer = (work: Promise<unknown>): void => context.waitUntil(work);
+  const recordings = new RecordingStore({ bucket: env.STORE, keyRing: env.RECORDING_KEYS, randomBytes });
+  const afterAnswer = (): Promise<void> => pause(0);
   return {
     env,
     db: openDatabase(env.DB),
-    snapshots: new SnapshotStore(env.STORE, kept.snapshots, clock, defer),
+    snapshots: new RetryingSnapshotStore(env.STORE, kept.snapshots, clock, defer, { pause, randomBytes }),
     isolates: new Isolates({
       loader: env.LOADER,
       bucket: env.STORE,
@@ -52,9 +77,13 @@ export function createDeps(
       book: kept.isolates,
     }),
     outcomes: new OutcomeReporter(env.OUTCOMES, kept.pendingRecords, defer),
+    recordings,
+    recorder: new Recorder({ store: recordings, book: kept.captures, clock, afterAnswer, defer }),
+    idempotency: new IdempotentCalls(env.IDEMPOTENCY, defer),
     clock,
     newId: systemIds(() => clock.now()),
-    randomBytes: (length) => crypto.getRandomValues(new Uint8Array(length)),
+    randomBytes,
+    pause,
     defer,
   };
 }

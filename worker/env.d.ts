@@ -7,9 +7,12 @@ declare namespace Cloudflare {
     LOADER: WorkerLoader;
     OUTCOMES: Queue<import("./execution/settle.ts").ExecutionRecord>;
     PLUGIN_HEALTH: DurableObjectNamespace<import("../durable-objects/plugin-health/object.ts").PluginHealth>;
+    IDEMPOTENCY: DurableObjectNamespace<import("../durable-objects/idempotency/object.ts").IdempotencyKey>;
     ASSETS: Fetcher;
     /** JSON: trusted token issuers, see worker/http/authentication. */
     AUTH_ISSUERS: string;
+    /** JSON: keys that seal recordings, see docs/recording.md. */
+    RECORDING_KEYS: string;
     /** Comma-separated `tenant/plugin` that must be active before /readyz answers 200; may be empty. */
     READY_INSTALLS: string;
   }

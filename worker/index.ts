@@ -5,6 +5,7 @@ import { consume } from "./queues.ts";
 import { routes } from "./routes.ts";
 import { runSchedule } from "./schedule.ts";
 
+export { IdempotencyKey } from "../durable-objects/idempotency/object.ts";
 export { PluginHealth } from "../durable-objects/plugin-health/object.ts";
 
 const app = createApp(routes);

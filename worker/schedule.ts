@@ -2,12 +2,15 @@ import { compileStaleSnapshots } from "./control/compile.ts";
 import { deleteExecutionsBefore } from "./control/executions/store.ts";
 import { sweepIncoming } from "./control/packages/store.ts";
 import type { Deps } from "./deps.ts";
+import { RECORDING_RETENTION_MS } from "./execution/recording/capture-rules.ts";
 import { logError } from "./lib/json-log.ts";
 
 /** How long execution records are kept. */
 export const EXECUTION_RETENTION_MS = 30 * 24 * 3_600_000;
 /** Rows deleted in one run, so that a run ends well within a query's time. */
 const DELETIONS_PER_RUN = 10_000;
+/** Listings of up to 1,000 recordings in one run. */
+const RECORDING_PAGES_PER_RUN = 100;
 
 export interface Job {
   readonly name: string;
@@ -22,6 +25,10 @@ export const SCHEDULE: Readonly<Record<string, readonly Job[]>> = {
     {
       name: "delete-old-executions",
       run: (deps) => deleteExecutionsBefore(deps.db, deps.clock.now() - EXECUTION_RETENTION_MS, DELETIONS_PER_RUN),
+    },
+    {
+      name: "delete-old-recordings",
+      run: (deps) => deps.recordings.deleteBefore(deps.clock.now() - RECORDING_RETENTION_MS, RECORDING_PAGES_PER_RUN),
     },
   ],
 };

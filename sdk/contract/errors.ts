@@ -92,6 +92,20 @@ export const ERRORS = {
     title: "The plugin exports no such function.",
   },
   EXECUTION_NOT_FOUND: { status: 404, blame: "caller", retryable: false, trips: false, title: "No such execution." },
+  RECORDING_NOT_FOUND: {
+    status: 404,
+    blame: "caller",
+    retryable: false,
+    trips: false,
+    title: "There is no recording of the execution.",
+  },
+  RECORDING_EXPIRED: {
+    status: 410,
+    blame: "caller",
+    retryable: false,
+    trips: false,
+    title: "The recording is past its retention.",
+  },
   TENANT_NOT_FOUND: { status: 404, blame: "caller", retryable: false, trips: false, title: "No such tenant." },
   KEY_NOT_FOUND: { status: 404, blame: "caller", retryable: false, trips: false, title: "No such API key." },
   MEMBER_NOT_FOUND: { status: 404, blame: "caller", retryable: false, trips: false, title: "No such member." },
@@ -123,6 +137,29 @@ export const ERRORS = {
     retryable: false,
     trips: false,
     title: "The tenant's plan does not allow more.",
+  },
+
+  // Idempotency keys
+  IDEMPOTENCY_MISMATCH: {
+    status: 422,
+    blame: "caller",
+    retryable: false,
+    trips: false,
+    title: "The idempotency key was used with another body.",
+  },
+  IDEMPOTENCY_ANSWER_LOST: {
+    status: 409,
+    blame: "caller",
+    retryable: false,
+    trips: false,
+    title: "The first call with this idempotency key ran, or may have run, and its answer is not kept.",
+  },
+  IDEMPOTENCY_UNAVAILABLE: {
+    status: 503,
+    blame: "platform",
+    retryable: true,
+    trips: false,
+    title: "The idempotency key cannot be checked, so nothing ran.",
   },
 
   // Packages and modules
@@ -273,6 +310,20 @@ export const ERRORS = {
     retryable: true,
     trips: false,
     title: "The tenant's snapshot cannot be read.",
+  },
+  RECORDING_KEY_UNKNOWN: {
+    status: 500,
+    blame: "platform",
+    retryable: false,
+    trips: false,
+    title: "The key that sealed the recording is not in the key ring.",
+  },
+  RECORDING_UNREADABLE: {
+    status: 500,
+    blame: "platform",
+    retryable: false,
+    trips: false,
+    title: "The recording was changed or damaged, or has another format.",
   },
   NOT_READY: { status: 503, blame: "platform", retryable: true, trips: false, title: "The platform is not ready." },
   INTERNAL: { status: 500, blame: "platform", retryable: true, trips: false, title: "An internal error." },

@@ -1,21 +1,24 @@
 import { PlatformError } from "../../sdk/contract/errors.ts";
 import type { SandboxCall, SandboxOutcome } from "../../sdk/contract/sandbox.ts";
-import type { Clock } from "../lib/clock.ts";
 import type { IdSource } from "../lib/ulid.ts";
 import { admit, type CallOptions } from "./admit.ts";
 import { raceDeadline } from "./deadline.ts";
+import { withRetries, type RetryDeps } from "./idempotency/retry.ts";
 import type { Isolates } from "./isolate.ts";
 import type { OutcomeReporter } from "./outcome-reporter.ts";
-import { resolve, type Target } from "./resolve.ts";
+import type { Recorder } from "./recording-store.ts";
+import { resolve } from "./resolve.ts";
 import { failedOutcome, settle, type ExecutionRecord } from "./settle.ts";
-import type { Snapshot } from "./snapshot.ts";
+import type { Snapshot, SnapshotInstall } from "./snapshot.ts";
 
-export interface InvokeDeps {
+export interface RunDeps extends RetryDeps {
   readonly isolates: Isolates;
+}
+
+export interface InvokeDeps extends RunDeps {
   readonly outcomes: OutcomeReporter;
-  readonly clock: Clock;
+  readonly recorder: Recorder;
   readonly newId: IdSource;
-  readonly randomBytes: (length: number) => Uint8Array;
 }
 
 export interface PluginEvent {
@@ -61,19 +64,25 @@ export async function invoke(deps: InvokeDeps, snapshot: Snapshot, event: Plugin
     now: deps.clock.now(),
     randomSeed: deps.randomBytes(SEED_BYTES),
   };
-  const outcome = "failure" in admission ? failedOutcome(admission.failure) : await run(deps, target, call);
+  const outcome = "failure" in admission ? failedOutcome(admission.failure) : await runCall(deps, target.install, call);
 
   const durationMs = deps.clock.now() - call.now;
   const { subject, traceId } = event;
   const record = settle({ tenantId: snapshot.tenantId, subject, traceId, target, call, outcome, durationMs });
   deps.outcomes.report(record);
+  deps.recorder.capture({ tenantId: snapshot.tenantId, install: target.install, call, outcome });
   return { record, outcome };
 }
 
-/** A platform failure is an outcome too, so that it is recorded like any other. */
-async function run(deps: InvokeDeps, target: Target, call: SandboxCall): Promise<SandboxOutcome> {
+/**
+ * Runs an admitted call, and tries again within its deadline where the platform failed. A platform failure that stays is
+ * an outcome too, so that it is recorded like any other.
+ */
+export async function runCall(deps: RunDeps, install: SnapshotInstall, call: SandboxCall): Promise<SandboxOutcome> {
+  const deadline = deps.clock.now() + call.limits.wallClock;
   try {
-    return await raceDeadline(deps.isolates.call(target.install, call), call.limits);
+    const outcome = withRetries(deps, deadline, () => deps.isolates.call(install, call));
+    return await raceDeadline(outcome, call.limits);
   } catch (error) {
     if (!(error instanceof PlatformError)) throw error;
     return failedOutcome({ code: error.code, detail: error.message });

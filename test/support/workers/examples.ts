@@ -66,6 +66,11 @@ export const EXAMPLES: Readonly<Record<string, ExampleOf>> = {
   executePlugin: (resources) => ({ ...execution, path: `/${resources.pluginId}/execute` }),
   executePluginByPath: (resources) => ({ ...execution, path: `/execute/${resources.pluginId}` }),
   listExecutions: plugin("/executions", "PLUGIN_NOT_FOUND"),
+  replayExecution: ({ executionId }) => ({
+    path: `/executions/${executionId}/replay`,
+    foreign: "EXECUTION_NOT_FOUND",
+    ends: "RECORDING_NOT_FOUND",
+  }),
   getExecution: ({ executionId }) => ({ path: `/executions/${executionId}`, foreign: "EXECUTION_NOT_FOUND" }),
 
   listTenants: plain("/tenants"),

@@ -4,6 +4,8 @@ import { decodeCursor, pageOf, pageQuery, toPage } from "../../http/page.ts";
 import { defineRoute, type Route } from "../../http/route.ts";
 import { PluginParams } from "../installs/schema.ts";
 import { listPluginExecutions, readExecution } from "./actions.ts";
+import { describeRecording } from "./replay/actions.ts";
+import { ExecutionWithRecording } from "./replay/schema.ts";
 import { ExecutionAnswer, ExecutionFilter, ExecutionParams } from "./schema.ts";
 
 /** Reading what ran. Running is in execute-routes.ts. */
@@ -18,10 +20,13 @@ export const executionRoutes: readonly Route[] = [
     operationId: "getExecution",
     summary: "One execution",
     params: ExecutionParams,
-    answers: { 200: { description: "The execution", schema: ExecutionAnswer } },
+    answers: { 200: { description: "The execution, and whether it can be replayed", schema: ExecutionWithRecording } },
     errors: ["EXECUTION_NOT_FOUND"],
-    handler: async (context, { params }) =>
-      context.json(await readExecution(context.get("deps"), context.get("actor"), params.executionId)),
+    handler: async (context, { params }) => {
+      const [deps, actor] = [context.get("deps"), context.get("actor")];
+      const execution = await readExecution(deps, actor, params.executionId);
+      return context.json({ ...execution, recording: await describeRecording(deps, actor, execution) });
+    },
   }),
   defineRoute({
     ...read,

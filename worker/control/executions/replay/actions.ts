@@ -1,0 +1,101 @@
+import { PlatformError } from "../../../../sdk/contract/errors.ts";
+import type { Deps } from "../../../deps.ts";
+import { admit } from "../../../execution/admit.ts";
+import { runCall, type RunDeps } from "../../../execution/invoke.ts";
+import { REWRITER_VERSION } from "../../../execution/metering/rewrite.ts";
+import {
+  isExpired,
+  RECORDING_RETENTION_MS,
+  timeOfUlid,
+  whyNotRecorded,
+} from "../../../execution/recording/capture-rules.ts";
+import { compareRuns, type Run } from "../../../execution/recording/comparison.ts";
+import { recordedTarget, recordOutcome, type Recording } from "../../../execution/recording/recording.ts";
+import { SANDBOX_DIGEST } from "../../../execution/sandbox-program.generated.ts";
+import { failedOutcome } from "../../../execution/settle.ts";
+import type { Actor } from "../../../lib/actor.ts";
+import type { ShownExecution } from "../actions.ts";
+import { getExecution } from "../store.ts";
+import type { RecordingState, ReplayAnswer, ShownRun } from "./schema.ts";
+
+export type ReplayDeps = RunDeps & Pick<Deps, "db" | "recordings">;
+
+/**
+ * Runs a recorded call again and compares. The replay is nobody's execution: it is neither counted nor recorded.
+ *
+ * @throws {PlatformError} EXECUTION_NOT_FOUND, RECORDING_NOT_FOUND, RECORDING_EXPIRED, RECORDING_KEY_UNKNOWN,
+ *   RECORDING_UNREADABLE
+ */
+export async function replayExecution(deps: ReplayDeps, actor: Actor, executionId: string): Promise<ReplayAnswer> {
+  const recording = await readRecording(deps, actor, executionId);
+  const { install, call } = recording;
+  const recorded: Run = {
+    versions: { sandboxDigest: recording.sandboxDigest, rewriterVersion: install.rewriterVersion },
+    outcome: recording.outcome,
+  };
+  const replayed: Run = {
+    versions: { sandboxDigest: SANDBOX_DIGEST, rewriterVersion: REWRITER_VERSION },
+    outcome: await recordOutcome(await runAgain(deps, recording)),
+  };
+  const differences = compareRuns(recorded, replayed);
+  return {
+    executionId,
+    pluginId: install.pluginId,
+    version: install.version,
+    functionName: call.functionName,
+    configDigest: recording.configDigest,
+    capturedFor: recording.capturedFor,
+    same: differences.length === 0,
+    differences,
+    recorded: show(recorded),
+    replayed: show(replayed),
+  };
+}
+
+/** Whether an execution can be replayed; if not, why. */
+export async function describeRecording(
+  deps: Pick<Deps, "recordings" | "clock">,
+  actor: Actor,
+  execution: ShownExecution,
+): Promise<RecordingState> {
+  const now = deps.clock.now();
+  const stored = isExpired(execution.startedAt, now)
+    ? undefined
+    : await deps.recordings.find({ tenantId: actor.tenantId, executionId: execution.id });
+  if (!stored) return { stored: false, because: whyNotRecorded(execution, now) };
+  const expiresAt = execution.startedAt + RECORDING_RETENTION_MS;
+  return { stored: true, keyId: stored.keyId, sealedBytes: stored.size, expiresAt };
+}
+
+async function readRecording(deps: ReplayDeps, { tenantId }: Actor, executionId: string): Promise<Recording> {
+  const now = deps.clock.now();
+  const recording = isExpired(timeOfUlid(executionId), now)
+    ? undefined
+    : await deps.recordings.read({ tenantId, executionId });
+  if (recording) return recording;
+  const execution = await getExecution(deps.db, tenantId, executionId);
+  if (!execution) throw new PlatformError("EXECUTION_NOT_FOUND", `There is no execution "${executionId}".`);
+  const code = isExpired(execution.startedAt, now) ? "RECORDING_EXPIRED" : "RECORDING_NOT_FOUND";
+  throw new PlatformError(code, `There is no recording of "${executionId}". ${whyNotRecorded(execution, now)}`);
+}
+
+/** The same steps as when it was recorded: a call refused at admission is refused again, not run. */
+async function runAgain(deps: ReplayDeps, recording: Recording) {
+  const { call } = recording;
+  const admission = admit(call.limits, {}, call.input.byteLength);
+  if ("failure" in admission) return failedOutcome(admission.failure);
+  return runCall(deps, recordedTarget(recording), call);
+}
+
+/** Digest and size stand for the output: it is the caller's, and operators compare it without reading it. */
+function show({ versions, outcome }: Run): ShownRun {
+  const { output, failure, usage, logs, logsTruncated } = outcome;
+  return {
+    ...versions,
+    output: output ? { digest: output.digest, byteLength: output.byteLength } : null,
+    failure: failure ? { code: failure.code, detail: failure.detail } : null,
+    ...usage,
+    logs: [...logs],
+    logsTruncated,
+  };
+}

@@ -1,0 +1,30 @@
+import { defineRoute, type Route } from "../../../http/route.ts";
+import { ExecutionParams } from "../schema.ts";
+import { replayExecution } from "./actions.ts";
+import { ReplayAnswer } from "./schema.ts";
+
+export const replayRoutes: readonly Route[] = [
+  defineRoute({
+    method: "post",
+    mount: "plugins",
+    path: "/executions/:executionId/replay",
+    operationId: "replayExecution",
+    summary: "Run a recorded call again and compare",
+    description:
+      "Failed calls and a sample of good ones are recorded. A replay runs the same module with the same input, " +
+      "configuration, limits, clock and randomness; it appears in no history and counts against no quota.",
+    tag: "Executions",
+    permission: "plugins:operate",
+    params: ExecutionParams,
+    answers: { 200: { description: "Both runs, and in what they differ", schema: ReplayAnswer } },
+    errors: [
+      "EXECUTION_NOT_FOUND",
+      "RECORDING_NOT_FOUND",
+      "RECORDING_EXPIRED",
+      "RECORDING_KEY_UNKNOWN",
+      "RECORDING_UNREADABLE",
+    ],
+    handler: async (context, { params }) =>
+      context.json(await replayExecution(context.get("deps"), context.get("actor"), params.executionId)),
+  }),
+];
