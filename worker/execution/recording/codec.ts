@@ -82,7 +82,9 @@ function readHeader(bytes: Uint8Array): { readonly header: Header; readonly offs
   const offset = PREFIX_BYTES + length;
   if (offset > bytes.length) throw tooShort(offset, bytes.length);
   try {
-    const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes.subarray(PREFIX_BYTES, offset));
+    const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(
+      bytes.subarray(PREFIX_BYTES, offset),
+    );
     return { header: JSON.parse(text) as Header, offset }; // written by encodeRecording, and authenticated
   } catch (cause) {
     throw new PlatformError("RECORDING_UNREADABLE", "The recording's header is not JSON.", { cause });
