@@ -6,7 +6,7 @@ import type { FunctionPlan, FunctionScanner } from "./scan.ts";
 import { ByteWriter, CodeWriter } from "./writer.ts";
 
 /** Rewritten code that is kept from the first pass; what comes after it is written a second time when it is asked for. */
-const KEPT_BYTES = 16 * 1024 * 1024;
+const KEPT_BYTES = 8 * 1024 * 1024;
 export const CHUNK_BYTES = 1024 * 1024;
 
 /** Writes the bodies of a module's functions, in two passes, so that a large output is never held as a whole. */

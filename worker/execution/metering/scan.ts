@@ -5,6 +5,7 @@ import type { InstructionReader } from "./instructions.ts";
 import type { LengthCharges } from "./length-charges.ts";
 import { declaredReferences, type FunctionType, type ModuleShape } from "./module.ts";
 import { Op, OPCODE_COUNT } from "./opcodes.ts";
+import { WasmRefusal } from "./refusal.ts";
 import { mayHoldFunction } from "./value-types.ts";
 
 /** All that must be known of a function before its rewritten body can be written. */
@@ -38,6 +39,9 @@ export interface ScanFindings {
   tailCallsReferences: boolean;
 }
 
+/** Bounds for the memory that planning one function takes: about 30 MB and 5 MB. */
+const MOST_EDITS = 250_000;
+const MOST_FRAMES = 50_000;
 /** Functions without calls and loops that cost at most this are not checked; their callers are. */
 const UNCHECKED_COST = 256;
 
@@ -146,7 +150,16 @@ export class FunctionScanner {
       else if (opcode <= Op.return) this.#control(opcode);
       else if (opcode <= Op.returnCallRef) this.#call(opcode);
       else this.#other(opcode);
+      if (this.#edits.length > MOST_EDITS || flow.depth > MOST_FRAMES) this.#refuseSize();
     }
+  }
+
+  #refuseSize(): never {
+    const detail =
+      this.#edits.length > MOST_EDITS
+        ? `a function has more than ${MOST_EDITS} places to rewrite`
+        : `a function has more than ${MOST_FRAMES} nested blocks`;
+    throw new WasmRefusal("WASM_LIMIT", detail, this.#reader.start);
   }
 
   #edit(kind: number, index = 0, table = 0): void {

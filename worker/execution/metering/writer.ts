@@ -52,7 +52,10 @@ export class ByteWriter {
     this.#reserve(count);
     if (count < SMALL_COPY) {
       // A loop is several times faster than a view and a call for the few bytes between two edits.
-      for (let at = from; at < to; at++) this.#buffer[this.length++] = source[at] ?? 0;
+      const buffer = this.#buffer;
+      let length = this.length;
+      for (let at = from; at < to; at++) buffer[length++] = source[at] ?? 0;
+      this.length = length;
       return;
     }
     this.#buffer.set(source.subarray(from, to), this.length);
