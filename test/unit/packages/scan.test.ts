@@ -258,3 +258,8 @@ test("findings come most severe first, and at most 20 of a rule", () => {
   expect(findings.map(({ severity }) => severity)).toEqual([...Array<string>(21).fill("critical"), "low", "info"]);
   expect(findings[20]?.message).toBe("10 more findings of this rule.");
 });
+
+test("names in findings are cut", () => {
+  const { findings } = scan({ module: wasm({ imports: [{ module: "m", name: "n".repeat(5_000) }] }) });
+  expect(findings.map(({ message, evidence }) => [message.length, evidence.length])).toEqual([[301, 301]]);
+});

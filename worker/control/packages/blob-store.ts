@@ -21,34 +21,41 @@ export async function digestOf(pieces: Iterable<Uint8Array>): Promise<string> {
 }
 
 /**
- * Stores pieces under a key that names their digest, unless they are there already. The store checks the digest.
+ * Stores content under a key that names its digest, unless it is there already. The store checks the digest.
  *
- * @param blob      key, digest and size of all pieces together
+ * @param blob      key, digest and size of the whole content
+ * @param content   all of it, or its pieces in order
  * @param metadata  kept with the object
  */
 export async function putBlob(
   bucket: R2Bucket,
   { key, digest, size }: StoredBytes,
-  pieces: Iterable<Uint8Array>,
+  content: Uint8Array | Iterable<Uint8Array>,
   metadata: Readonly<Record<string, string>> = {},
 ): Promise<void> {
   if (await bucket.head(key)) return;
+  const put = async (body: Uint8Array | ReadableStream): Promise<void> => {
+    await bucket.put(key, body, { sha256: digest, onlyIf: { etagDoesNotMatch: "*" }, customMetadata: { ...metadata } });
+  };
+  if (content instanceof Uint8Array) return put(content);
   const { readable, writable } = new FixedLengthStream(size);
-  const [writing, putting] = await Promise.allSettled([
-    writePieces(writable, pieces),
-    bucket.put(key, readable, {
-      sha256: digest,
-      onlyIf: { etagDoesNotMatch: "*" },
-      customMetadata: { ...metadata },
-    }),
-  ]);
-  // Where the put fails, the writing fails because of it.
-  if (putting.status === "rejected") throw asError(putting.reason);
-  if (writing.status === "rejected" && putting.value !== null) throw asError(writing.reason);
+  const writer = writable.getWriter();
+  let failure: Error | undefined;
+  const writing = writePieces(writer, content).catch(async (error: unknown) => {
+    failure = asError(error);
+    await writer.abort(error).catch(ignoreEnded); // else the store waits for the rest
+  });
+  try {
+    await put(readable);
+  } catch (error) {
+    throw failure ?? asError(error);
+  } finally {
+    await writer.abort().catch(ignoreEnded); // where the store wanted nothing, else the writing waits for it
+    await writing;
+  }
 }
 
-async function writePieces(writable: WritableStream<Uint8Array>, pieces: Iterable<Uint8Array>): Promise<void> {
-  const writer = writable.getWriter();
+async function writePieces(writer: WritableStreamDefaultWriter, pieces: Iterable<Uint8Array>): Promise<void> {
   for (const piece of pieces) {
     for (let start = 0; start < piece.length; start += PIECE_BYTES) {
       await writer.write(piece.subarray(start, start + PIECE_BYTES));
@@ -56,6 +63,9 @@ async function writePieces(writable: WritableStream<Uint8Array>, pieces: Iterabl
   }
   await writer.close();
 }
+
+/** A stream that has ended cannot be aborted, and need not be. */
+function ignoreEnded(): void {}
 
 /** Copies received bytes to the key that names their digest, unless it is there already. */
 export async function keepReceived(bucket: R2Bucket, { key, digest }: StoredBytes, target: string): Promise<void> {

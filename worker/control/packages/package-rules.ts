@@ -5,6 +5,7 @@ import { manifestInvalid, type Manifest } from "../../../sdk/contract/manifest.t
 import type { ScanVerdict } from "../../../sdk/contract/package-report.ts";
 import { PLANS, type Plan } from "../../../sdk/contract/plans.ts";
 import { engineAccepts, PLATFORM_VERSION } from "../../../sdk/contract/version.ts";
+import type { ModuleReport } from "../../execution/metering/inspect.ts";
 import { WasmRefusal } from "../../execution/metering/refusal.ts";
 
 /** Decisions of the upload that need no store. */
@@ -131,5 +132,19 @@ export function requireFitting(rewrittenBytes: number): void {
     "MODULE_UNSUPPORTED",
     `The module has ${rewrittenBytes} bytes once metered; the limit is ${allowed}.`,
     { limit: { name: "rewrittenModuleBytes", used: rewrittenBytes, allowed } },
+  );
+}
+
+/** Imports, exports and tools of a module are kept in one row of the database, which holds 2 MB. */
+const REPORT_MAX_BYTES = 256 * 1024;
+
+/** @throws PlatformError MODULE_UNSUPPORTED where the module names so much that it cannot be reported */
+export function requireReportable({ imports, exports, producers }: ModuleReport): void {
+  const used = new TextEncoder().encode(JSON.stringify([imports, exports, producers])).length;
+  if (used <= REPORT_MAX_BYTES) return;
+  throw new PlatformError(
+    "MODULE_UNSUPPORTED",
+    `The list of the module's imports, exports and tools has ${used} bytes; the limit is ${REPORT_MAX_BYTES}.`,
+    { limit: { name: "moduleReportBytes", used, allowed: REPORT_MAX_BYTES } },
   );
 }

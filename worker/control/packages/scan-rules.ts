@@ -38,9 +38,16 @@ export const SCAN_RULES = {
 
 export type ScanRule = keyof typeof SCAN_RULES;
 
+/** Names in a module may be megabytes long; what is reported of them is not. */
+const SHOWN_CHARACTERS = 300;
+
 /** A finding of a rule, with its severity. */
 export function finding(rule: ScanRule, message: string, evidence: string): Finding {
-  return { rule, severity: SCAN_RULES[rule], message, evidence };
+  return { rule, severity: SCAN_RULES[rule], message: shown(message), evidence: shown(evidence) };
+}
+
+function shown(text: string): string {
+  return text.length > SHOWN_CHARACTERS ? `${text.slice(0, SHOWN_CHARACTERS)}…` : text;
 }
 
 /**

@@ -7,7 +7,14 @@ import { rewriteModule, type RewrittenModule } from "../../../execution/metering
 import { sha256Hex } from "../../../lib/hex.ts";
 import type { ArchiveFile } from "../archive/archive.ts";
 import { callableFunctions } from "../module-report.ts";
-import { memoryPagesFor, moduleRefusal, requireFitting, requireFunctions, requireScanned } from "../package-rules.ts";
+import {
+  memoryPagesFor,
+  moduleRefusal,
+  requireFitting,
+  requireFunctions,
+  requireReportable,
+  requireScanned,
+} from "../package-rules.ts";
 import { scanPackage } from "../scan.ts";
 
 /** A module that may run here once it is metered. */
@@ -33,6 +40,7 @@ export interface Candidate {
  */
 export async function examineModule({ manifest, module, files, packageDigest }: Candidate): Promise<Examined> {
   const report = inspectValid(module);
+  requireReportable(report);
   const moduleDigest = await sha256Hex(module);
   const memoryPages = memoryPagesFor(manifest);
   const scan = scanPackage({ manifest, report, module, files, digests: [packageDigest, moduleDigest], memoryPages });

@@ -7,7 +7,7 @@ import { summariseModule } from "../module-report.ts";
 import { requireRoom, requireUploadable, versionConflict } from "../package-rules.ts";
 import { findPackage, findVersion, getAllowance, insertVersion } from "../store.ts";
 import type { VersionRecord } from "../version-record.ts";
-import { keepRewritten, openPackage, type Accepted, type Opened } from "./prepare.ts";
+import { openPackage, proveRewritten, type Accepted, type Opened } from "./prepare.ts";
 import { receiveUpload } from "./receive.ts";
 
 export type UploadDeps = Pick<Deps, "db" | "clock" | "newId" | "defer"> & { readonly env: Pick<Env, "STORE"> };
@@ -53,8 +53,8 @@ async function takeIn(deps: UploadDeps, actor: Actor, request: Request, area: In
   if (same) return { record: same, created: false };
   const { plan, versions } = await requirePlan(deps, tenantId);
   requireRoom(plan, versions);
-  const accepted = await opened.accept(area);
-  await keepRewritten(deps.env.STORE, accepted);
+  const accepted = await opened.accept();
+  await proveRewritten(deps.env.STORE, accepted);
   return storeVersion(deps, actor, { ...opened, ...accepted }, plan);
 }
 
@@ -88,7 +88,7 @@ async function findSame(
 /** Writes the rows. Of two equal uploads at once one writes, and both get its record. */
 async function storeVersion(deps: UploadDeps, actor: Actor, content: Opened & Accepted, plan: Plan): Promise<Uploaded> {
   const { tenantId, subject } = actor;
-  const { manifest, packageDigest, packageBytes, moduleDigest, scan, report, rewriting, rewritten } = content;
+  const { manifest, packageDigest, packageBytes, moduleDigest, scan, report, rewriting, rewrittenDigest } = content;
   const { id: pluginId, version } = manifest;
   const createdAt = deps.clock.now();
   const record: VersionRecord = {
@@ -100,7 +100,7 @@ async function storeVersion(deps: UploadDeps, actor: Actor, content: Opened & Ac
     packageDigest,
     packageBytes,
     moduleDigest,
-    rewrittenDigest: rewritten.digest,
+    rewrittenDigest,
     rewriterVersion: rewriting.rewriterVersion,
     module: summariseModule(report, rewriting),
     scan,

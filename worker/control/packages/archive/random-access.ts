@@ -21,14 +21,14 @@ export function memoryAccess(bytes: Uint8Array): RandomAccess {
  */
 export function windowedAccess(access: RandomAccess, windowBytes: number = WINDOW_BYTES): RandomAccess {
   let start = 0;
-  let window = new Uint8Array(0);
+  let window: Uint8Array = new Uint8Array(0);
   return {
     size: access.size,
     async read(offset, length) {
       if (length > windowBytes) return access.read(offset, length);
       if (offset < start || offset + length > start + window.length) {
         window = new Uint8Array(0); // lets go of the old window before the new one arrives
-        window = new Uint8Array(await access.read(offset, Math.min(windowBytes, access.size - offset)));
+        window = await access.read(offset, Math.min(windowBytes, access.size - offset));
         start = offset;
       }
       return window.subarray(offset - start, offset - start + length);
