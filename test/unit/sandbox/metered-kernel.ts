@@ -42,13 +42,18 @@ export interface MeteredKernel {
 /** Fuel for one call: far more than any may need. */
 const BUDGET = 10n ** 9n;
 
-export async function compileKernel(): Promise<WebAssembly.Module> {
+/** kernel.wat as the build assembles it. */
+export async function assembleKernel(): Promise<Uint8Array<ArrayBuffer>> {
   const file = path.resolve(import.meta.dirname, "../../../worker/execution/sandbox/kernel.wat");
   const tools = await wabt();
   const parsed = tools.parseWat("kernel.wat", readFileSync(file, "utf8"));
   const { buffer } = parsed.toBinary({});
   parsed.destroy();
-  return new WebAssembly.Module(meteredBytes(buffer, { memory: 64 * 1_048_576 }));
+  return new Uint8Array(buffer);
+}
+
+export async function compileKernel(): Promise<WebAssembly.Module> {
+  return new WebAssembly.Module(meteredBytes(await assembleKernel(), { memory: 64 * 1_048_576 }));
 }
 
 /** @param byteLimit  heap bytes the kernel may use */

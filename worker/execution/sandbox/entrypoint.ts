@@ -2,18 +2,21 @@ import { WorkerEntrypoint } from "cloudflare:workers";
 import kernel from "isolate/kernel.wasm";
 import module from "isolate/plugin.wasm";
 import type { SandboxCall, SandboxOutcome } from "../../../sdk/contract/sandbox.ts";
+import { KernelPool } from "./kernel-pool.ts";
 import { describePlugin } from "./plugin-module.ts";
 import { runCall } from "./run-call.ts";
 
 const plugin = describePlugin(module);
+const kernels = new KernelPool(kernel);
 
 /**
  * The program inside a plugin's isolate. The modules under `isolate/` exist there only: the build maps them to the names of
- * SANDBOX_MODULES. Nothing in this program outlives a call but the two compiled modules.
+ * SANDBOX_MODULES. Nothing of a call outlives it in this program: what stays are the compiled modules
+ * and kernels that were reset.
  */
 export class Sandbox extends WorkerEntrypoint {
   async call(call: SandboxCall): Promise<SandboxOutcome> {
-    return await runCall({ kernel, plugin, clock: () => Date.now(), sleep }, call);
+    return await runCall({ kernels, plugin, clock: () => Date.now(), sleep }, call);
   }
 }
 

@@ -16,6 +16,7 @@ interface KernelExports {
   error_length(): bigint;
   heap_bytes(): number;
   refused_bytes(): bigint;
+  reset(): void;
 }
 
 /**
@@ -26,11 +27,19 @@ export class Kernel {
   readonly #instance: WebAssembly.Exports;
   readonly #exports: KernelExports;
 
-  /** @param byteLimit  kernel memory of the call, in bytes */
-  constructor(module: WebAssembly.Module, byteLimit: number) {
+  constructor(module: WebAssembly.Module) {
     this.#instance = new WebAssembly.Instance(module).exports;
     this.#exports = this.#instance as unknown as KernelExports; // kernel.wat, built together with this file
-    this.limitHeap(byteLimit);
+  }
+
+  /** Bytes of memory this kernel holds, used or not. Memory never shrinks. */
+  get memoryBytes(): number {
+    return this.#exports.memory.buffer.byteLength;
+  }
+
+  /** Clears everything the last call left: memory, lists, input, output, error and limit. */
+  reset(): void {
+    this.#exports.reset();
   }
 
   /** @returns the kernel's own function for an import, undefined where the kernel does not answer it */

@@ -1,6 +1,6 @@
 ;; The exchange memory between the host and one plugin call: an allocator, the input, the output and the error.
 ;; Implements the kernel half of the Extism host ABI (sdk/contract/extism-abi.ts, KERNEL_FUNCTIONS) and what the host
-;; needs beside it. One instance serves one call, so nothing is ever reset.
+;; needs beside it. One instance serves one call at a time; `reset` between calls leaves nothing of the last one.
 ;;
 ;; Every operation takes a bounded number of steps, whatever the guest allocated before: there are no lists to walk.
 ;; The one exception is memory.grow, of which a call can cause at most the kernel memory limit in total.
@@ -309,4 +309,18 @@
   ;; Largest extent of the heap so far, headers and rounding included. The heap never shrinks.
   (func (export "heap_bytes") (result i32) (i32.wrap_i64 (i64.sub (global.get $top) (i64.const 16))))
 
-  (func (export "refused_bytes") (result i64) (global.get $refused)))
+  (func (export "refused_bytes") (result i64) (global.get $refused))
+
+  ;; Host side: as new. Nothing can be written beyond `top`, so clearing up to there clears everything.
+  (func (export "reset")
+    (memory.fill (i32.const 0) (i32.const 0) (i32.add (i32.const 2048) (i32.wrap_i64 (global.get $top))))
+    (global.set $byte_limit (i32.const 0))
+    (global.set $top (i64.const 16))
+    (global.set $refused (i64.const 0))
+    (global.set $input_offset (i64.const 0))
+    (global.set $input_length (i64.const 0))
+    (global.set $input_words (i64.const 0))
+    (global.set $output_offset (i64.const 0))
+    (global.set $output_length (i64.const 0))
+    (global.set $error_offset (i64.const 0))
+    (global.set $error_length (i64.const 0))))

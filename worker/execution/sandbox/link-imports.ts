@@ -8,7 +8,8 @@ import { quoteName } from "./text.ts";
 
 export interface ImportSources {
   readonly kernel: Kernel;
-  readonly host: ReadonlyMap<string, HostFunction>;
+  /** Undefined where the plugin imports none of them. */
+  readonly host: ReadonlyMap<string, HostFunction> | undefined;
   /** Undefined where the plugin imports nothing of WASI. */
   readonly wasi: ReadonlyMap<string, HostFunction> | undefined;
   readonly control: GuestControl;

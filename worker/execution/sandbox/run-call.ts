@@ -5,7 +5,8 @@ import { FuelMeter } from "./fuel-meter.ts";
 import { GuestControl } from "./guest-control.ts";
 import { hostFunctions } from "./host-functions.ts";
 import { promiseIntegration } from "./jspi.ts";
-import { Kernel } from "./kernel.ts";
+import type { Kernel } from "./kernel.ts";
+import type { KernelPool } from "./kernel-pool.ts";
 import { linkImports } from "./link-imports.ts";
 import { CallLog } from "./logs.ts";
 import type { PluginModule } from "./plugin-module.ts";
@@ -13,9 +14,9 @@ import { Variables } from "./variables.ts";
 import { GuestMemory } from "./wasi/guest-memory.ts";
 import { createWasi, type Wasi } from "./wasi/preview1.ts";
 
-/** What the isolate has and a call needs. Compiled modules are shared by calls; instances never are. */
+/** What the isolate has and a call needs. Compiled modules are shared by calls; the plugin's instances never are. */
 export interface SandboxParts {
-  readonly kernel: WebAssembly.Module;
+  readonly kernels: KernelPool;
   readonly plugin: PluginModule;
   /** Milliseconds; used for the deadline only, the guest's clock is the call's. */
   readonly clock: () => number;
@@ -35,25 +36,35 @@ interface Session {
 }
 
 /**
- * Runs one call in new instances of kernel and plugin.
+ * Runs one call in a new instance of the plugin, with a kernel of its own.
  *
  * @returns what happened; a guest's failure is an outcome
  * @throws whatever failed in the host itself or in the engine, where the isolate should be replaced
  */
 export async function runCall(parts: SandboxParts, call: SandboxCall): Promise<SandboxOutcome> {
-  const { plugin } = parts;
+  const kernel = parts.kernels.take(call.limits.kernelMemory);
+  const result = await runWith(kernel, parts, call);
+  parts.kernels.giveBack(kernel);
+  return result;
+}
+
+function openSession(kernel: Kernel, { plugin, clock, sleep }: SandboxParts, call: SandboxCall): Session {
   const meter = new FuelMeter(call.limits);
-  const control = new GuestControl(meter, call.limits, parts.clock);
+  const control = new GuestControl(meter, call.limits, clock);
   const log = new CallLog(call.limits.logs);
-  const kernel = new Kernel(parts.kernel, call.limits.kernelMemory);
   const memory = new GuestMemory();
   const { now, randomSeed } = call;
-  const wasi = plugin.usesWasi ? createWasi({ memory, control, log, now, randomSeed, sleep: parts.sleep }) : undefined;
-  const host = hostFunctions({ call, kernel, control, log, variables: new Variables() });
-  const session = { call, kernel, meter, control, log, memory, wasi, suspends: plugin.suspends };
+  const wasi = plugin.usesWasi ? createWasi({ memory, control, log, now, randomSeed, sleep }) : undefined;
+  return { call, kernel, meter, control, log, memory, wasi, suspends: plugin.suspends };
+}
 
+async function runWith(kernel: Kernel, parts: SandboxParts, call: SandboxCall): Promise<SandboxOutcome> {
+  const { plugin } = parts;
+  const session = openSession(kernel, parts, call);
+  const { meter, control, log, memory, wasi } = session;
   const tooLarge = inputFailure(session);
   if (tooLarge !== undefined) return outcome(session, tooLarge);
+  const host = plugin.usesHost ? hostFunctions({ call, kernel, control, log, variables: new Variables() }) : undefined;
   const linked = linkImports(plugin, { kernel, host, wasi: wasi?.functions, control });
   if ("failure" in linked) return outcome(session, linked.failure);
   const loaded = instantiate(plugin.module, linked.imports);
