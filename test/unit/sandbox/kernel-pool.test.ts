@@ -82,21 +82,15 @@ describe("KernelPool", () => {
   );
 
   test("after a reset every byte of memory is zero", () => {
-    const {
-      alloc,
-      store_u64: storeWord,
-      reset,
-      byte_limit: limit,
-      memory,
-    } = new WebAssembly.Instance(module).exports as unknown as RawKernel; // kernel.wat
-    limit.value = LIMIT;
+    const kernel = new WebAssembly.Instance(module).exports as unknown as RawKernel; // kernel.wat
+    kernel.byte_limit.value = LIMIT;
     for (let step = 0; step < 500; step++) {
-      alloc(BigInt(step * 7));
-      storeWord(BigInt(step * 1_777), -1n);
+      kernel.alloc(BigInt(step * 7));
+      kernel.store_u64(BigInt(step * 1_777), -1n);
     }
-    const bytes = (): Uint8Array => new Uint8Array(memory.buffer);
+    const bytes = (): Uint8Array => new Uint8Array(kernel.memory.buffer);
     expect(bytes().some((byte) => byte !== 0)).toBe(true);
-    reset();
+    kernel.reset();
     expect(bytes().every((byte) => byte === 0)).toBe(true);
   });
 
