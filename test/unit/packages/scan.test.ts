@@ -98,7 +98,7 @@ const CASES: readonly (readonly [
   ],
   [
     "export-none",
-    { fixture: { functions: { add: "(i32, i32) -> i32", _start: "() -> ()", __wasm_call_ctors: "() -> ()" } } },
+    { fixture: { functions: { add: "(i32, i32) -> i32", _initialize: "() -> ()", __wasm_call_ctors: "() -> ()" } } },
     "The module exports no function of type () -> () or () -> i32, so there is nothing to call.",
     "3 exports",
   ],

@@ -9,16 +9,23 @@ import type { RewriteReport } from "../../execution/metering/rewrite.ts";
 
 const CALLABLE_TYPES: ReadonlySet<string> = new Set(["() -> ()", "() -> i32"]);
 /** Exports that compilers add for the host to run; Extism hosts run them by themselves. */
-const RUNTIME_EXPORT = /^(_start|_initialize|asyncify_.*|__.*)$/;
+const RUNTIME_EXPORT = /^(_initialize|asyncify_.*|__.*)$/;
+/** Of a WASI command. Hosts never run it by themselves. */
+const COMMAND_EXPORT = "_start";
 
-/** Exported functions that a caller may run, in the order of the module. */
+/**
+ * Exported functions that a caller may run, in the order of the module. A command's `_start` is one only where there is
+ * no other: beside others it is what the compiler left over.
+ */
 export function callableFunctions({ exports }: ModuleReport): string[] {
-  return exports
+  const callable = exports
     .filter(({ kind, type, name }) => {
-      const callable = kind === "function" && type !== undefined && CALLABLE_TYPES.has(type);
-      return callable && !RUNTIME_EXPORT.test(name) && FUNCTION_NAME_PATTERN.test(name);
+      const fits = kind === "function" && type !== undefined && CALLABLE_TYPES.has(type);
+      return fits && !RUNTIME_EXPORT.test(name) && FUNCTION_NAME_PATTERN.test(name);
     })
     .map(({ name }) => name);
+  const others = callable.filter((name) => name !== COMMAND_EXPORT);
+  return others.length > 0 ? others : callable;
 }
 
 /** Capabilities that the imports need, in the order of the table. */
