@@ -1,0 +1,3 @@
+module patchbay/conformance/command
+
+go 1.24

@@ -1,0 +1,3 @@
+module patchbay/conformance/reactor
+
+go 1.24

@@ -1,0 +1,63 @@
+import { execFileSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import path from "node:path";
+
+/** A compiler that is there, or what to install for it. */
+export type Toolchain =
+  { readonly command: string; readonly version: string; readonly target: string } | { readonly missing: string };
+
+/** Debian's packages: what `apt-get install` of the README brings. */
+const WASI_LIBC = "/usr/lib/wasm32-wasi/libc.a";
+export const QUICKJS_SOURCE = "/usr/src/quickjs-ng";
+const MINIMUM_GO = [1, 24] as const;
+
+export function clang(target: "bare" | "wasi"): Toolchain {
+  const version = versionOf("clang", "--version");
+  if (version === undefined || versionOf("wasm-ld", "--version") === undefined) return { missing: "clang and lld" };
+  if (target === "bare") return { command: "clang", version, target: "wasm32-unknown-unknown" };
+  if (!existsSync(WASI_LIBC)) return { missing: "wasi-libc" };
+  return { command: "clang", version, target: "wasm32-wasi" };
+}
+
+export function quickjs(): Toolchain {
+  return existsSync(`${QUICKJS_SOURCE}/quickjs.c`) ? clang("wasi") : { missing: "qjs-src (quickjs-ng)" };
+}
+
+/** A rustc with the target's standard library; other installations may come before Debian's in the path. */
+export function rust(targets: readonly string[]): Toolchain {
+  for (const command of ["rustc", "/usr/bin/rustc"]) {
+    const version = versionOf(command, "--version");
+    if (version === undefined) continue;
+    const root = run(command, ["--print", "sysroot"]) ?? "";
+    const target = targets.find((name) => existsSync(path.join(root, "lib/rustlib", name)));
+    if (target !== undefined) return { command, version, target };
+  }
+  return { missing: `rustc with the standard library of ${targets.join(" or ")}` };
+}
+
+export function go(): Toolchain {
+  for (const command of ["go", "/usr/lib/go-1.24/bin/go"]) {
+    const version = versionOf(command, "version");
+    const [major = 0, minor = 0] =
+      /go(\d+)\.(\d+)/
+        .exec(version ?? "")
+        ?.slice(1)
+        .map(Number) ?? [];
+    const recent = major > MINIMUM_GO[0] || (major === MINIMUM_GO[0] && minor >= MINIMUM_GO[1]);
+    if (version !== undefined && recent) return { command, version, target: "wasip1" };
+  }
+  return { missing: `Go ${MINIMUM_GO.join(".")} or later` };
+}
+
+function versionOf(command: string, question: string): string | undefined {
+  return run(command, [question])?.split("\n")[0];
+}
+
+/** @returns what the command prints, undefined where there is no such command or it fails */
+function run(command: string, args: readonly string[]): string | undefined {
+  try {
+    return execFileSync(command, args, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim();
+  } catch {
+    return undefined;
+  }
+}
