@@ -70,7 +70,7 @@ test.each([
     const outcome = await outcomeOf(name === "zip" ? mutated : await compressed("gzip", mutated));
     outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
   }
-  const known = ["ARCHIVE_INVALID", "PACKAGE_TOO_LARGE", "read"];
-  expect([...outcomes.keys()].filter((outcome) => !known.includes(outcome))).toEqual([]);
+  const known = new Set(["ARCHIVE_INVALID", "PACKAGE_TOO_LARGE", "read"]);
+  expect([...outcomes.keys()].filter((outcome) => !known.has(outcome))).toEqual([]);
   expect(outcomes.get("ARCHIVE_INVALID")).toBeGreaterThan(ROUNDS / 2);
 });
