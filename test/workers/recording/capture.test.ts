@@ -141,6 +141,42 @@ describe("capturing", () => {
     expect(answer.status).toBe(422);
   });
 
+  test("waits until the answer is on its way", async () => {
+    const steps: string[] = [];
+    const bucket = new Proxy(env.STORE, {
+      get(target, name) {
+        const member = Reflect.get(target, name, target) as (...values: unknown[]) => unknown; // a bucket has methods only
+        return (...values: unknown[]): unknown => {
+          steps.push(String(name));
+          return Reflect.apply(member, target, values);
+        };
+      },
+    });
+    const store = new RecordingStore({
+      bucket,
+      keyRing: env.RECORDING_KEYS,
+      randomBytes: (length) => {
+        steps.push("seal");
+        return crypto.getRandomValues(new Uint8Array(length));
+      },
+    });
+    const afterAnswer = (): Promise<void> => Promise.resolve(void steps.push("answer"));
+    const work: Promise<unknown>[] = [];
+    const recorder = new Recorder({
+      store,
+      book: new CaptureBook(),
+      clock: { now: () => 0 },
+      afterAnswer,
+      defer: (one) => void work.push(one),
+    });
+    const [install] = Object.values(snapshot.installs) as [SnapshotInstall]; // two were installed
+    const call = { ...SAMPLE_CALL, executionId: sampledId() };
+    recorder.capture({ tenantId: "order", install, call, outcome: FAILED_OUTCOME });
+    expect(work).toHaveLength(1);
+    await Promise.all(work);
+    expect(steps).toEqual(["answer", "seal", "seal", "seal", "put"]);
+  });
+
   test("does not store what is too large together", async () => {
     const store = new RecordingStore({
       bucket: env.STORE,
@@ -219,11 +255,12 @@ describe("retention", () => {
 
   test("goes on in the next run where this one stopped", async () => {
     await clear();
+    await seed("r-0", [3, 2]);
     await seed("r-a", [40, 39, 38, 37]);
     await seed("r-b", [36, 35, 1]);
     const listed: number[] = [];
     for (let run = 0; run < 5; run++) listed.push(await store(paged).deleteBefore(NOW - 14 * DAY, 1));
-    expect(listed).toEqual([2, 2, 2, 0, 0]);
+    expect(listed).toEqual([0, 2, 2, 2, 0]);
     expect(await keysOf("r-b")).toHaveLength(1);
   });
 

@@ -1,6 +1,5 @@
 import { PlatformError } from "../../../../sdk/contract/errors.ts";
 import type { Deps } from "../../../deps.ts";
-import { admit } from "../../../execution/admit.ts";
 import { runCall, type RunDeps } from "../../../execution/invoke.ts";
 import { REWRITER_VERSION } from "../../../execution/metering/rewrite.ts";
 import {
@@ -12,7 +11,6 @@ import {
 import { compareRuns, type Run } from "../../../execution/recording/comparison.ts";
 import { recordedTarget, recordOutcome, type Recording } from "../../../execution/recording/recording.ts";
 import { SANDBOX_DIGEST } from "../../../execution/sandbox-program.generated.ts";
-import { failedOutcome } from "../../../execution/settle.ts";
 import type { Actor } from "../../../lib/actor.ts";
 import type { ShownExecution } from "../actions.ts";
 import { getExecution } from "../store.ts";
@@ -35,7 +33,7 @@ export async function replayExecution(deps: ReplayDeps, actor: Actor, executionI
   };
   const replayed: Run = {
     versions: { sandboxDigest: SANDBOX_DIGEST, rewriterVersion: REWRITER_VERSION },
-    outcome: await recordOutcome(await runAgain(deps, recording)),
+    outcome: await recordOutcome(await runCall(deps, recordedTarget(recording), call)),
   };
   const differences = compareRuns(recorded, replayed);
   return {
@@ -77,14 +75,6 @@ async function readRecording(deps: ReplayDeps, { tenantId }: Actor, executionId:
   if (!execution) throw new PlatformError("EXECUTION_NOT_FOUND", `There is no execution "${executionId}".`);
   const code = isExpired(execution.startedAt, now) ? "RECORDING_EXPIRED" : "RECORDING_NOT_FOUND";
   throw new PlatformError(code, `There is no recording of "${executionId}". ${whyNotRecorded(execution, now)}`);
-}
-
-/** The same steps as when it was recorded: a call refused at admission is refused again, not run. */
-async function runAgain(deps: ReplayDeps, recording: Recording) {
-  const { call } = recording;
-  const admission = admit(call.limits, {}, call.input.byteLength);
-  if ("failure" in admission) return failedOutcome(admission.failure);
-  return runCall(deps, recordedTarget(recording), call);
 }
 
 /** Digest and size stand for the output: it is the caller's, and operators compare it without reading it. */
