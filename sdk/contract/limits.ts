@@ -7,7 +7,7 @@ import type { ErrorCode } from "./errors.ts";
 export interface LimitSpec {
   readonly default: number;
   readonly maximum: number;
-  readonly unit: "bytes" | "fuel" | "frames" | "entries" | "ms" | "calls";
+  readonly unit: "bytes" | "fuel" | "stack units" | "entries" | "ms" | "calls";
   readonly code: ErrorCode;
   readonly title: string;
 }
@@ -25,7 +25,13 @@ export const LIMITS = {
     code: "MODULE_UNSUPPORTED",
     title: "table entries",
   },
-  callDepth: { default: 10_240, maximum: 10_240, unit: "frames", code: "CALL_DEPTH_EXCEEDED", title: "nested calls" },
+  callDepth: {
+    default: 10_240,
+    maximum: 10_240,
+    unit: "stack units",
+    code: "CALL_DEPTH_EXCEEDED",
+    title: "stack of nested calls (an ordinary function takes about 2 units)",
+  },
   kernelMemory: {
     default: 8 * MIB,
     maximum: 32 * MIB,

@@ -15,6 +15,8 @@ export const METERING_EXPORTS = {
   fuel: "__patchbay_fuel",
   /** Mutable i32 global: call depth left; -1 where a call was refused for its depth. */
   depth: "__patchbay_depth",
+  /** Mutable i32 global: pages of the last growth of a memory that was refused for its maximum; 0 where none was. */
+  refusedPages: "__patchbay_refused_pages",
   /** Function without parameters and results: the start function, present only where the original had one. */
   start: "__patchbay_start",
 } as const;

@@ -124,6 +124,7 @@ describe("what the host sees", () => {
       { name: "t", kind: "table" },
       { name: "__patchbay_fuel", kind: "global" },
       { name: "__patchbay_depth", kind: "global" },
+      { name: "__patchbay_refused_pages", kind: "global" },
     ]);
   });
 
@@ -132,7 +133,13 @@ describe("what the host sees", () => {
       (memory (export "memory") 1) (func $g (result i32) (i32.const 5))
       (func (export "f") (result i32) (call_indirect (type $t) (i32.const 0))))`;
     const [shown, hidden] = [new Guest(source), new Guest(source, {}, { hideTables: true })];
-    expect(Object.keys(hidden.exports)).toEqual(["memory", "f", "__patchbay_fuel", "__patchbay_depth"]);
+    expect(Object.keys(hidden.exports)).toEqual([
+      "memory",
+      "f",
+      "__patchbay_fuel",
+      "__patchbay_depth",
+      "__patchbay_refused_pages",
+    ]);
     expect([shown.report.wrappers, hidden.report.wrappers]).toEqual([2, 1]);
     expect(hidden.call("f")).toEqual(shown.call("f"));
     expect(hidden.call("f")).toMatchObject({ value: 5, state: "ok" });
@@ -185,7 +192,11 @@ describe("what the host sees", () => {
   });
 
   test("no start function, no export for it", () => {
-    expect(Object.keys(new Guest("(module)").exports)).toEqual(["__patchbay_fuel", "__patchbay_depth"]);
+    expect(Object.keys(new Guest("(module)").exports)).toEqual([
+      "__patchbay_fuel",
+      "__patchbay_depth",
+      "__patchbay_refused_pages",
+    ]);
   });
 });
 

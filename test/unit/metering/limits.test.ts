@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { WasmRefusal, rewriteModule, type MeteringPolicy } from "../../../worker/execution/metering/rewrite.ts";
 import { LIMITS } from "../../../sdk/contract/limits.ts";
+import { METERING_EXPORTS } from "../../../sdk/contract/metering-abi.ts";
 import { Guest, PLENTY, POLICY } from "./guest.ts";
 import { wat } from "./wat.ts";
 
@@ -222,3 +223,16 @@ test.each(["__patchbay_fuel", "__patchbay_depth", "__patchbay_start", "__patchba
     expect(refused.message).toContain(`the export "${name}" has a name that starts with the reserved "__patchbay_"`);
   },
 );
+
+test.each(["register", "global"] as const)("a refused growth leaves its pages in a global, %s form", (backend) => {
+  const guest = new Guest(
+    `(module (memory 1) (func (export "f") (param i32) (result i32) (memory.grow (local.get 0))))`,
+    {},
+    { memoryPages: 4, ...(backend === "global" ? { backend } : {}) },
+  );
+  const refused = (): unknown => (guest.exports[METERING_EXPORTS.refusedPages] as WebAssembly.Global).value;
+  expect(guest.call("f", [2])).toMatchObject({ value: 1, state: "ok" });
+  expect(refused()).toBe(0);
+  expect(guest.call("f", [9])).toMatchObject({ value: -1, state: "ok" });
+  expect(refused()).toBe(9);
+});

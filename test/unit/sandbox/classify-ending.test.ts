@@ -11,7 +11,7 @@ const GOOD: Ending = {
   exitCode: undefined,
   fuel: "ok",
   guestError: undefined,
-  memory: { bytes: 65_536, initialBytes: 65_536 },
+  memory: { bytes: 65_536, refusedBytes: 0 },
   kernel: { usedBytes: 100, refusedBytes: 0 },
   output: { bytes: 10, requested: 10 },
 };
@@ -19,7 +19,7 @@ const GOOD: Ending = {
 const TRAP = { error: new WebAssembly.RuntimeError("unreachable") };
 const STOPPED = { error: new Error("The guest was stopped.") };
 const DENIED = { code: "GRANT_MISSING", detail: "denied" } as const;
-const FULL = { bytes: 9 * 1_048_576, initialBytes: 65_536 };
+const FULL = { bytes: 9 * 1_048_576, refusedBytes: 9 * 1_048_576 };
 const REFUSED = { usedBytes: 100, refusedBytes: 5 };
 
 function classify(ending: Partial<Ending>): string | undefined {
@@ -82,14 +82,14 @@ describe("precedence", () => {
       code: "PLUGIN_ERROR",
     },
     {
-      title: "a memory that did not grow is not short",
-      ending: { memory: { bytes: 16_777_216, initialBytes: 16_777_216 }, thrown: TRAP },
+      title: "a large memory of which nothing was refused is not short",
+      ending: { memory: { bytes: 16_777_216, refusedBytes: 0 }, thrown: TRAP },
       code: "PLUGIN_TRAPPED",
     },
     {
-      title: "a memory that could double is not short",
-      ending: { memory: { bytes: 8 * 1_048_576, initialBytes: 0 }, thrown: TRAP },
-      code: "PLUGIN_TRAPPED",
+      title: "one growth far over the limit is short",
+      ending: { memory: { bytes: 65_536, refusedBytes: 2 ** 32 }, thrown: TRAP },
+      code: "MEMORY_EXCEEDED",
     },
     { title: "kernel memory before a trap", ending: { kernel: REFUSED, thrown: TRAP }, code: "KERNEL_MEMORY_EXCEEDED" },
     {

@@ -12,7 +12,9 @@ function control(): { control: GuestControl; meter: FuelMeter; fuel: WebAssembly
   const fuel = new WebAssembly.Global({ value: "i64", mutable: true }, 0n);
   const depth = new WebAssembly.Global({ value: "i32", mutable: true }, 0);
   const meter = new FuelMeter(LIMITS);
-  expect(meter.attach({ [METERING_EXPORTS.fuel]: fuel, [METERING_EXPORTS.depth]: depth })).toBe(true);
+  const refusedPages = new WebAssembly.Global({ value: "i32", mutable: true }, 0);
+  const { fuel: fuelName, depth: depthName, refusedPages: refusedName } = METERING_EXPORTS;
+  expect(meter.attach({ [fuelName]: fuel, [depthName]: depth, [refusedName]: refusedPages })).toBe(true);
   meter.restoreDepth();
   expect(depth.value).toBe(LIMITS.callDepth);
   const time = { now: 5_000 };

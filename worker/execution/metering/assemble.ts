@@ -35,7 +35,7 @@ export interface AssemblyInput {
 const HAS_MAXIMUM = 1;
 const IMMUTABLE = 0;
 const MUTABLE = 1;
-const ADDED_GLOBALS = 3;
+const ADDED_GLOBALS = 4;
 const TABLE_WITH_INITIALISER = [0x40, 0x00] as const;
 
 /**
@@ -125,7 +125,7 @@ function writeLimits(writer: ByteWriter, minimum: number, maximum: number): void
   writer.u32(maximum);
 }
 
-/** The original globals, then the fuel, which is zero until the host sets it, the depth, and the poison. */
+/** The original globals, then the fuel, which is zero until the host sets it, the depth, the poison, and the refused pages. */
 function globals({ shape, indices, callDepth }: AssemblyInput): Uint8Array {
   const writer = new CodeWriter();
   const original = entries(shape, SectionId.global);
@@ -143,18 +143,22 @@ function globals({ shape, indices, callDepth }: AssemblyInput): Uint8Array {
   writer.copy(Uint8Array.of(I64, IMMUTABLE));
   writer.i64ConstBig(POISON_FUEL);
   writer.byte(Op.end);
+  writer.copy(Uint8Array.of(I32, MUTABLE));
+  writer.i32Const(0);
+  writer.byte(Op.end);
   return writer.bytes();
 }
 
 function exports({ shape, indices, globals: added, hideTables }: AssemblyInput): Uint8Array {
   const writer = new ByteWriter();
   const kept = shape.exports.filter(({ kind }) => !(hideTables && kind === "table"));
-  writer.u32(kept.length + (shape.start >= 0 ? 3 : 2));
+  writer.u32(kept.length + (shape.start >= 0 ? 4 : 3));
   for (const { name, kind, index } of kept) {
     writeExport(writer, name, kind, kind === "function" ? indices.visible(index) : index);
   }
   writeExport(writer, METERING_EXPORTS.fuel, "global", added.fuel);
   writeExport(writer, METERING_EXPORTS.depth, "global", added.depth);
+  writeExport(writer, METERING_EXPORTS.refusedPages, "global", added.refusedPages);
   if (shape.start >= 0) writeExport(writer, METERING_EXPORTS.start, "function", indices.visible(shape.start));
   return writer.bytes();
 }

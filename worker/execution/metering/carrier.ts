@@ -9,6 +9,8 @@ export interface MeterGlobals {
   readonly depth: number;
   /** Not exported and not mutable: reading it takes three bytes where the constant takes ten. */
   readonly poison: number;
+  /** Pages of the last growth that was refused. */
+  readonly refusedPages: number;
 }
 
 /** Writes one function: how its fuel and depth are held, and with that how each edit looks. */

@@ -1,4 +1,5 @@
 import type { Additions } from "./additions.ts";
+import type { MeterGlobals } from "./carrier.ts";
 import { LENGTH_COSTS } from "./costs.ts";
 import { MISC_BASE, Op } from "./opcodes.ts";
 import { I32, I64 } from "./value-types.ts";
@@ -25,7 +26,7 @@ const WIDEST_ROOM = 2 ** 32;
  */
 export class LengthCharges {
   readonly #additions: Additions;
-  readonly #fuelGlobal: number;
+  readonly #globals: MeterGlobals;
   readonly #memoryMaxima: readonly number[];
   readonly #tableMaxima: readonly number[];
   readonly #functions = new Map<string, number>();
@@ -33,11 +34,11 @@ export class LengthCharges {
 
   constructor(
     additions: Additions,
-    fuelGlobal: number,
+    globals: MeterGlobals,
     maxima: { readonly memories: readonly number[]; readonly tables: readonly number[] },
   ) {
     this.#additions = additions;
-    this.#fuelGlobal = fuelGlobal;
+    this.#globals = globals;
     this.#memoryMaxima = maxima.memories;
     this.#tableMaxima = maxima.tables;
   }
@@ -73,6 +74,11 @@ export class LengthCharges {
     code.byte(Op.i64GtU);
     code.byte(Op.if);
     code.byte(VOID_BLOCK);
+    if (price.bound === "memoryRoom") {
+      // The growth will be refused; a guest that dies of it is told apart from one that traps for other reasons.
+      code.localGet(LENGTH);
+      code.globalSet(this.#globals.refusedPages);
+    }
     code.localGet(LENGTH);
     code.localGet(FUEL);
     code.byte(Op.return);
@@ -88,7 +94,7 @@ export class LengthCharges {
     code.byte(Op.if);
     code.byte(VOID_BLOCK);
     code.localGet(FUEL);
-    code.globalSet(this.#fuelGlobal);
+    code.globalSet(this.#globals.fuel);
     code.byte(Op.unreachable);
     code.byte(Op.end);
     code.localGet(LENGTH);

@@ -89,7 +89,12 @@ export function rewriteModule(bytes: Uint8Array, policy: MeteringPolicy): Rewrit
     shape,
     reader,
     leafCosts: leafCosts(reader, shape),
-    globals: { fuel: shape.spaces.globals, depth: shape.spaces.globals + 1, poison: shape.spaces.globals + 2 },
+    globals: {
+      fuel: shape.spaces.globals,
+      depth: shape.spaces.globals + 1,
+      poison: shape.spaces.globals + 2,
+      refusedPages: shape.spaces.globals + 3,
+    },
     hideTables: policy.hideTables ?? false,
     memoryMaxima: maximaWithin(shape.memories, policy.memoryPages, "memory pages"),
     tableMaxima: maximaWithin(shape.tables, policy.tableElements, "table elements"),
@@ -140,7 +145,7 @@ function firstThatCarries(facts: ModuleFacts, globalOnly: boolean): { form: Form
 function measure(facts: ModuleFacts, form: Form): CodeBodies | null {
   const { shape, reader, leafCosts: costs } = facts;
   const maxima = { memories: facts.memoryMaxima, tables: facts.tableMaxima };
-  const lengths = new LengthCharges(form.additions, facts.globals.fuel, maxima);
+  const lengths = new LengthCharges(form.additions, facts.globals, maxima);
   const scanner = new FunctionScanner(reader, shape, costs, lengths, form.movedLocals);
   const code = new CodeBodies(shape, costs, scanner, (plan, writer) => form.carrierFor(plan, writer));
   code.measure(() => !form.carries(scanner.findings));

@@ -19,8 +19,8 @@ export interface Ending {
   readonly fuel: FuelState;
   /** Text of the last `error_set` not cleared, at most 4 KiB. */
   readonly guestError: string | undefined;
-  /** Linear memory in bytes, now and before the call; 0 where the module exports none. */
-  readonly memory: { readonly bytes: number; readonly initialBytes: number };
+  /** Linear memory in bytes, 0 where the module exports none; and the last growth of it that was refused. */
+  readonly memory: { readonly bytes: number; readonly refusedBytes: number };
   readonly kernel: { readonly usedBytes: number; readonly refusedBytes: number };
   /** Bytes of output that exist, and the length the guest gave. */
   readonly output: { readonly bytes: number; readonly requested: number };
@@ -65,24 +65,21 @@ function callDepthExceeded({ fuel, entry, thrown }: Ending, { callDepth }: Limit
   if (fuel !== "depth" && !isStackOverflow(thrown?.error)) return undefined;
   return {
     code: "CALL_DEPTH_EXCEEDED",
-    detail: `The plugin's calls in ${quoteName(entry)} are nested deeper than the limit of ${callDepth} frames.`,
+    detail: `The plugin's calls in ${quoteName(entry)} are nested deeper than the limit of ${callDepth} stack units.`,
     limit: { name: "callDepth", used: callDepth, allowed: callDepth },
   };
 }
 
-/**
- * A refused `memory.grow` is not visible from outside, so it is inferred: the guest grew its memory during the call, doubling
- * it once more was impossible, and then it died. One that reports the shortage itself has handled it.
- */
+/** A guest that reports the shortage itself has handled it. One that dies of it has not. */
 function memoryExceeded(ending: Ending, { memory: allowed }: Limits): SandboxFailure | undefined {
   const { memory, guestError, exitCode } = ending;
   const died = isTrap(ending) || (exitCode !== undefined && exitCode !== 0);
-  const short = memory.bytes > memory.initialBytes && memory.bytes * 2 > allowed;
-  if (!short || guestError !== undefined || !died) return undefined;
+  if (memory.refusedBytes === 0 || guestError !== undefined || !died) return undefined;
+  const used = memory.bytes + memory.refusedBytes;
   return {
     code: "MEMORY_EXCEEDED",
-    detail: `The plugin grew its linear memory to ${memory.bytes} bytes and failed; the limit is ${allowed}.${lastWords(ending)}`,
-    limit: { name: "memory", used: memory.bytes, allowed },
+    detail: `The plugin was refused ${memory.refusedBytes} bytes of linear memory and failed: it would use ${used} bytes; the limit is ${allowed}.${lastWords(ending)}`,
+    limit: { name: "memory", used, allowed },
   };
 }
 

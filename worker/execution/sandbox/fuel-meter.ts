@@ -1,4 +1,4 @@
-import type { Limits } from "../../../sdk/contract/limits.ts";
+import { WASM_PAGE_BYTES, type Limits } from "../../../sdk/contract/limits.ts";
 import { classifyFuel, type FuelState, METERING_EXPORTS } from "../../../sdk/contract/metering-abi.ts";
 
 /** The counters of a metered instance (sdk/contract/metering-abi.ts). All entries of a call share one tank. */
@@ -6,6 +6,7 @@ export class FuelMeter {
   readonly #limits: Limits;
   #fuel: WebAssembly.Global | undefined;
   #depth: WebAssembly.Global | undefined;
+  #refusedPages: WebAssembly.Global | undefined;
   /** What was left when the host took the fuel away. */
   #drainedAt: bigint | undefined;
 
@@ -21,11 +22,19 @@ export class FuelMeter {
   attach(exports: WebAssembly.Exports): boolean {
     const fuel = ownExport(exports, METERING_EXPORTS.fuel);
     const depth = ownExport(exports, METERING_EXPORTS.depth);
+    const refusedPages = ownExport(exports, METERING_EXPORTS.refusedPages);
     if (!(fuel instanceof WebAssembly.Global) || !(depth instanceof WebAssembly.Global)) return false;
+    if (!(refusedPages instanceof WebAssembly.Global)) return false;
     fuel.value = BigInt(this.#limits.fuel);
     this.#fuel = fuel;
     this.#depth = depth;
+    this.#refusedPages = refusedPages;
     return true;
+  }
+
+  /** Bytes of the last growth of linear memory that was refused for the limit, 0 where none was. */
+  refusedBytes(): number {
+    return ((this.#attached(this.#refusedPages).value as number) >>> 0) * WASM_PAGE_BYTES; // an i32 global
   }
 
   /** To be called before each entry into the guest. */

@@ -151,7 +151,7 @@ function observe({
     exitCode: control.exitCode,
     fuel: meter.state(),
     guestError: kernel.readError(),
-    memory: { bytes: memory.byteLength, initialBytes: memory.initialByteLength },
+    memory: { bytes: memory.byteLength, refusedBytes: meter.refusedBytes() },
     kernel: { usedBytes: kernel.heapBytes(), refusedBytes: kernel.refusedBytes() },
     output: kernel.outputLength(),
   };

@@ -52,6 +52,8 @@ export async function examineModule({ manifest, module, files, packageDigest }: 
       tableElements: manifest.limits.tableEntries ?? LIMITS.tableEntries.default,
       callDepth: manifest.limits.callDepth ?? LIMITS.callDepth.default,
       keepNames: true,
+      // No host function looks into a plugin's table; unseen ones make indirect calls cheaper.
+      hideTables: true,
     }),
   );
   requireFitting(rewritten.size);

@@ -6,23 +6,15 @@ import { ERRNO, WasiError } from "./errno.ts";
  */
 export class GuestMemory {
   #memory: WebAssembly.Memory | undefined;
-  #initialByteLength = 0;
 
   attach(exports: WebAssembly.Exports): void {
     const memory = Object.hasOwn(exports, "memory") ? exports["memory"] : undefined;
-    if (!(memory instanceof WebAssembly.Memory)) return;
-    this.#memory = memory;
-    this.#initialByteLength = memory.buffer.byteLength;
+    if (memory instanceof WebAssembly.Memory) this.#memory = memory;
   }
 
   /** Size in bytes; 0 where the module exports no memory. */
   get byteLength(): number {
     return this.#memory?.buffer.byteLength ?? 0;
-  }
-
-  /** Size when it was attached, before any code of the guest ran. */
-  get initialByteLength(): number {
-    return this.#initialByteLength;
   }
 
   /**
