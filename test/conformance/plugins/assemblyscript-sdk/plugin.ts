@@ -14,7 +14,7 @@ import {
   setVarText,
   varText,
 } from "../../../../sdk/bindings/assemblyscript/index.ts";
-import { loadU8 } from "../../../../sdk/bindings/assemblyscript/abi.ts";
+import { allocBlock, loadU8 } from "../../../../sdk/bindings/assemblyscript/abi.ts";
 
 @external("wasi_snapshot_preview1", "poll_oneoff")
 declare function pollOneoff(subscriptions: usize, events: usize, count: i32, eventCount: usize): i32;
@@ -167,6 +167,8 @@ export function scan(): i32 {
     while (same < wanted.length && load<u8>(at + same) == <u8>~wanted[same]) same++;
     if (same == wanted.length) found++;
   }
+  // A new block, so that what was there before would be inside the heap.
+  allocBlock(EXCHANGE_SCAN);
   for (let at: u64 = 0; at < EXCHANGE_SCAN; at++) {
     let same = 0;
     while (same < wanted.length && <u8>loadU8(at + same) == <u8>~wanted[same]) same++;

@@ -184,6 +184,8 @@ EXPORT("scan") int32_t scan(void) {
     while (same < length && memory[at + same] == (uint8_t)~wanted[same]) same++;
     found += same == length;
   }
+  // A new block, so that what was there before would be inside the heap.
+  block_alloc(KERNEL_SCAN);
   for (uint64_t at = 0; at < KERNEL_SCAN; at++) {
     uint32_t same = 0;
     while (same < length && (uint8_t)load_u8(at + same) == (uint8_t)~wanted[same]) same++;

@@ -230,6 +230,8 @@ func scan() int32 {
 		}
 		memory = memory[1:]
 	}
+	// A new block, so that what was there before would be inside the heap.
+	allocBlock(exchangeScan)
 	for at := uint64(0); at < exchangeScan; at++ {
 		same := 0
 		for same < len(wanted) && byte(loadU8(at+uint64(same))) == ^wanted[same] {

@@ -135,6 +135,7 @@ pub extern "C" fn scan() -> i32 {
     let found_own = (1..=size - wanted.len())
         .filter(|at| wanted.iter().enumerate().all(|(offset, byte)| own(at + offset) == !byte))
         .count();
+    enlarge_exchange(EXCHANGE_SCAN);
     let found_exchanged = (0..EXCHANGE_SCAN)
         .filter(|at| wanted.iter().enumerate().all(|(offset, byte)| exchange_byte(at + offset as u64) == !byte))
         .count();

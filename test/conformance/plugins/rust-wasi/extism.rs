@@ -98,6 +98,11 @@ pub fn log(level: usize, message: &str) {
     unsafe { write(put(message.as_bytes())) }
 }
 
+/// Makes the heap of the host's exchange memory reach at least this far.
+pub fn enlarge_exchange(bytes: u64) {
+    unsafe { host::alloc(bytes) };
+}
+
 /// One byte of the host's exchange memory; 0 outside.
 pub fn exchange_byte(address: u64) -> u8 {
     unsafe { host::load_u8(address) as u8 }
