@@ -1,18 +1,23 @@
 import { expect, test } from "vitest";
-import { openArchive } from "../../../worker/control/packages/archive/archive.ts";
-import { memoryAccess } from "../../../worker/control/packages/archive/random-access.ts";
-import { canonicalPackage } from "../../../worker/control/packages/package-form.ts";
-import { concat, noise, utf8 } from "../../fixtures/packages/bytes.ts";
+import { describeBarePackage } from "../../../worker/control/packages/package-form.ts";
+import { utf8 } from "../../fixtures/packages/bytes.ts";
 
-test("module and manifest make an archive that can be uploaded again, always the same", async () => {
-  const [manifest, module] = [utf8('{"id":"acme.count"}'), noise(70_000)];
-  const bytes = concat(...canonicalPackage(manifest, module, "build/count.wasm"));
-  expect(concat(...canonicalPackage(manifest, module, "build/count.wasm"))).toEqual(bytes);
-  const archive = await openArchive(memoryAccess(bytes));
-  expect(archive.files.map(({ path, executable }) => [path, executable])).toEqual([
-    ["manifest.json", false],
-    ["build/count.wasm", false],
-  ]);
-  expect(archive.manifest).toEqual(manifest);
-  expect(await archive.read("build/count.wasm")).toEqual(module);
+const DIGEST = "a".repeat(64);
+
+test("a bare package is described by its manifest, to the byte, and its module's digest", () => {
+  const manifest = utf8('{ "id": "acme.count",\n "name": "Zähler" }');
+  const described = JSON.parse(new TextDecoder().decode(describeBarePackage(manifest, DIGEST))) as unknown;
+  expect(described).toEqual({
+    format: "patchbay-package/1",
+    manifest: new TextDecoder().decode(manifest),
+    module: DIGEST,
+  });
+});
+
+test.each([
+  { what: "another module", manifest: "{}", digest: "b".repeat(64) },
+  { what: "another space in the manifest", manifest: "{ }", digest: DIGEST },
+  { what: "a byte order mark", manifest: "\uFEFF{}", digest: DIGEST },
+])("$what is another package", ({ manifest, digest }) => {
+  expect(describeBarePackage(utf8(manifest), digest)).not.toEqual(describeBarePackage(utf8("{}"), DIGEST));
 });

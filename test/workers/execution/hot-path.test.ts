@@ -48,8 +48,9 @@ describe("a warm call", () => {
     }
     expect(database.uses()).toEqual([]);
     expect(health.uses()).toEqual([]);
-    // The snapshot is checked behind the answer at most once in 2 s; the module is never read again.
-    expect(store.uses().length).toBeLessThanOrEqual(2);
+    // The snapshot is checked behind the answer at most once in 2 s; the module is never read again. Sampled calls are
+    // recorded behind their answers.
+    expect(store.uses().filter((use) => use !== "put").length).toBeLessThanOrEqual(2);
     expect(queue.uses().length).toBeGreaterThan(0);
   });
 

@@ -98,20 +98,21 @@ describe("an accepted package", () => {
     expect(record.module.functions).toEqual(["echo"]);
   });
 
-  test("may be a module and its manifest, in any order, and is then an archive", async () => {
-    const [actor, other] = [await seedDeveloper(), await seedDeveloper()];
+  test("may be a module and its manifest, in any order, and is then kept as a description of both", async () => {
+    const actor = await seedDeveloper();
     const first = await upload(actor, { manifest: manifestText(), wasm: extismModule() });
     expect(first.created).toBe(true);
+    expect(first.record.packageBytes).toBe(manifestText().length + extismModule().length);
     const again = await upload(actor, { wasm: extismModule(), manifest: manifestText() });
     expect(again).toEqual({ created: false, record: first.record });
 
-    const archive = await storedBytes(`packages/${first.record.packageDigest}`);
-    expect(archive?.length).toBe(first.record.packageBytes);
-    const asArchive = await upload(other, { package: archive ?? utf8("") });
-    expect(asArchive.record).toMatchObject({
-      packageDigest: first.record.packageDigest,
-      rewrittenDigest: first.record.rewrittenDigest,
+    const described = await storedBytes(`packages/${first.record.packageDigest}`);
+    expect(JSON.parse(new TextDecoder().decode(described))).toEqual({
+      format: "patchbay-package/1",
+      manifest: new TextDecoder().decode(manifestText()),
+      module: first.record.moduleDigest,
     });
+    expect(await storedBytes(`modules/${first.record.moduleDigest}.wasm`)).toEqual(extismModule());
   });
 
   test("uploaded again is the same version, without further rows", async () => {

@@ -4,10 +4,11 @@ import type { ScanVerdict } from "../../../../sdk/contract/package-report.ts";
 import { moduleKey } from "../../../execution/module-store.ts";
 import type { ModuleReport } from "../../../execution/metering/inspect.ts";
 import type { RewriteReport } from "../../../execution/metering/rewrite.ts";
+import { sha256Hex } from "../../../lib/hex.ts";
 import { openArchive } from "../archive/archive.ts";
 import { digestOf, keepReceived, objectAccess, packageKey, putBlob, readObject } from "../blob-store.ts";
 import type { StoredBytes } from "../incoming-store.ts";
-import { canonicalPackage } from "../package-form.ts";
+import { describeBarePackage } from "../package-form.ts";
 import { examineModule, isValidModule, type Examined } from "./examine.ts";
 import type { Received } from "./receive.ts";
 
@@ -63,26 +64,19 @@ async function openArchived(bucket: R2Bucket, received: StoredBytes): Promise<Op
 
 async function openBare(bucket: R2Bucket, received: Received & { kind: "module" }): Promise<Opened> {
   const manifest = parseManifestText(received.manifest);
-  const readPieces = async (): Promise<{ module: Uint8Array; pieces: readonly Uint8Array[] }> => {
-    const module = await readObject(bucket, received.module);
-    return { module, pieces: canonicalPackage(received.manifest, module, manifest.wasm) };
-  };
-  const { digest: packageDigest, size: packageBytes } = await readPieces().then(({ pieces }) => measure(pieces));
+  const description = describeBarePackage(received.manifest, received.module.digest);
+  const packageDigest = await sha256Hex(description);
   return {
     manifest,
     packageDigest,
-    packageBytes,
+    packageBytes: received.manifest.length + received.module.size,
     accept: async () => {
-      const { module, pieces } = await readPieces();
+      const module = await readObject(bucket, received.module);
       const examined = await examineModule({ manifest, module, files: [], packageDigest });
-      const blob = { key: packageKey(packageDigest), digest: packageDigest, size: packageBytes };
-      return keepModules(bucket, module, examined, putBlob(bucket, blob, pieces));
+      const blob = { key: packageKey(packageDigest), digest: packageDigest, size: description.length };
+      return keepModules(bucket, module, examined, putBlob(bucket, blob, description));
     },
   };
-}
-
-async function measure(pieces: readonly Uint8Array[]): Promise<{ digest: string; size: number }> {
-  return { digest: await digestOf(pieces), size: pieces.reduce((sum, piece) => sum + piece.length, 0) };
 }
 
 /**
