@@ -15,6 +15,8 @@ import { renderPage, type PluginFindings } from "./page.ts";
 import { openHosts, type Hosts } from "./programs.ts";
 import { Report } from "./report.ts";
 
+import { testTenants } from "./tenants.ts";
+
 /** The whole suite; scripts/conformance.ts starts it. */
 
 const ROOT = path.resolve(import.meta.dirname, "../..");
@@ -30,6 +32,7 @@ const folder = path.resolve(options.plugins ?? path.join(import.meta.dirname, "p
 const selected = (await readPluginCases(folder, shared)).filter(({ name }) => name.includes(options.only ?? ""));
 const { built, skipped } = await buildPlugins(ROOT, selected, logProgress);
 const findings = await runAll(built);
+for (const { name, faults: found } of await testTenants(ROOT, built)) report.add(name, found);
 for (const { name, missing } of skipped) {
   if (process.env["CONFORMANCE_REQUIRE_ALL"] === "1") report.add(name, [`not compiled: ${missing} is not installed`]);
 }
