@@ -33,7 +33,7 @@ export async function buildPlugins(root: string, plugins: readonly PluginCases[]
       });
     } else if ("missing" in toolchain) {
       skipped.push({ name: plugin.name, missing: toolchain.missing });
-      log(`${plugin.name}: SKIPPED, ${toolchain.missing} is not installed`);
+      log(`${plugin.name}: SKIPPED, missing: ${toolchain.missing}`);
     } else {
       const job = {
         root,

@@ -34,7 +34,7 @@ const { built, skipped } = await buildPlugins(ROOT, selected, logProgress);
 const findings = await runAll(built);
 for (const { name, faults: found } of await testTenants(ROOT, built)) report.add(name, found);
 for (const { name, missing } of skipped) {
-  if (process.env["CONFORMANCE_REQUIRE_ALL"] === "1") report.add(name, [`not compiled: ${missing} is not installed`]);
+  if (process.env["CONFORMANCE_REQUIRE_ALL"] === "1") report.add(name, [`not compiled, missing: ${missing}`]);
 }
 if (skipped.length === 0 && options.only === undefined && options.plugins === undefined) await settlePage();
 report.close(skipped.length);

@@ -9,7 +9,10 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PAGE = 65536, KERNEL_SCAN = 256 * 1024, STACK = 512 * 1024 };
+enum { PAGE = 65536, KERNEL_SCAN = 256 * 1024 };
+
+// Ends a recursion in JavaScript, as an error that can be caught, before the host ends the call at its own depth limit.
+enum { STACK = 384 * 1024 };
 
 static JSContext *context;
 
