@@ -6,7 +6,7 @@ import path from "node:path";
 import { localIssuers, recordingKeys, signingKey } from "./local-state.ts";
 import type { Log } from "./progress.ts";
 
-/** Runs the worker under workerd through wrangler, with all of its state in one folder. */
+/** Runs the worker under workerd (scripts/serve.ts), with all of its state in one folder. */
 
 export interface LocalWorkerOptions {
   readonly root: string;
@@ -63,30 +63,12 @@ export async function startWorker(options: LocalWorkerOptions): Promise<ChildPro
   await mkdir(state, { recursive: true });
   const variables = path.join(state, "variables.env");
   await writeVariables(variables, options);
-  const child = spawn(
-    process.execPath,
-    [
-      wranglerCommand(root),
-      "dev",
-      "--local",
-      "--ip",
-      "127.0.0.1",
-      "--port",
-      String(port),
-      "--inspector-port",
-      "0",
-    ].concat([
-      "--persist-to",
-      state,
-      "--env-file",
-      variables,
-      "--show-interactive-dev-session",
-      "false",
-      "--log-level",
-      "error",
-    ]),
-    { cwd: root, env: { ...process.env, ...QUIET }, stdio: ["ignore", "pipe", "pipe"] },
-  );
+  const flags = ["--config", "wrangler.toml", "--port", String(port), "--state", state, "--variables", variables];
+  const child = spawn(process.execPath, [path.join(root, "scripts/serve.ts"), ...flags], {
+    cwd: root,
+    env: { ...process.env, ...QUIET },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   child.stdout.pipe(process.stderr);
   child.stderr.pipe(process.stderr);
   await waitUntilUp(child, `http://127.0.0.1:${port}/healthz`);

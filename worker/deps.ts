@@ -3,7 +3,7 @@ import { IdempotentCalls } from "./execution/idempotency/idempotent-calls.ts";
 import { RetryingSnapshotStore } from "./execution/idempotency/retrying-snapshot-store.ts";
 import { IsolateBook } from "./execution/isolate-book.ts";
 import { Isolates } from "./execution/isolate.ts";
-import { OutcomeReporter, type PendingRecords } from "./execution/outcome-reporter.ts";
+import { noPendingRecords, OutcomeReporter, type PendingRecords } from "./execution/outcome-reporter.ts";
 import { Recorder, RecordingStore } from "./execution/recording-store.ts";
 import { CaptureBook } from "./execution/recording/capture-rules.ts";
 import { SnapshotCache, type SnapshotStore } from "./execution/snapshot-store.ts";
@@ -41,7 +41,7 @@ export function createResident(): Resident {
   return {
     snapshots: new SnapshotCache(),
     isolates: new IsolateBook(),
-    pendingRecords: [],
+    pendingRecords: noPendingRecords(),
     captures: new CaptureBook(),
   };
 }
@@ -66,9 +66,13 @@ export function createDeps(
   const defer = (work: Promise<unknown>): void => context.waitUntil(work);
   const recordings = new RecordingStore({ bucket: env.STORE, keyRing: env.RECORDING_KEYS, randomBytes });
   const afterAnswer = (): Promise<void> => pause(0);
+  let database: Database | undefined;
   return {
     env,
-    db: openDatabase(env.DB),
+    // Opened on first use: a warm call never needs it.
+    get db() {
+      return (database ??= openDatabase(env.DB));
+    },
     snapshots: new RetryingSnapshotStore(env.STORE, kept.snapshots, clock, defer, { pause, randomBytes }),
     isolates: new Isolates({
       loader: env.LOADER,
@@ -76,7 +80,7 @@ export function createDeps(
       health: env.PLUGIN_HEALTH,
       book: kept.isolates,
     }),
-    outcomes: new OutcomeReporter(env.OUTCOMES, kept.pendingRecords, defer),
+    outcomes: new OutcomeReporter(env.OUTCOMES, kept.pendingRecords, clock, defer),
     recordings,
     recorder: new Recorder({ store: recordings, book: kept.captures, clock, afterAnswer, defer }),
     idempotency: new IdempotentCalls(env.IDEMPOTENCY, defer),

@@ -1,6 +1,7 @@
 import { insertExecutions } from "./control/executions/store.ts";
 import type { Deps } from "./deps.ts";
 import type { ExecutionRecord } from "./execution/settle.ts";
+import { errorText } from "./lib/error-text.ts";
 import { logError } from "./lib/json-log.ts";
 
 /** Longest pause before a batch is tried again, in seconds. */
@@ -16,7 +17,7 @@ export async function consume(deps: Deps, batch: MessageBatch<ExecutionRecord>):
     batch.ackAll();
   } catch (error) {
     const attempts = Math.max(...batch.messages.map((message) => message.attempts));
-    logError("outcomes.insert-failed", { records: batch.messages.length, attempts, error: String(error) });
+    logError("outcomes.insert-failed", { records: batch.messages.length, attempts, error: errorText(error) });
     batch.retryAll({ delaySeconds: Math.min(2 ** attempts, LONGEST_RETRY_DELAY) });
   }
 }

@@ -3,6 +3,7 @@ import { deleteExecutionsBefore } from "./control/executions/store.ts";
 import { sweepIncoming } from "./control/packages/store.ts";
 import type { Deps } from "./deps.ts";
 import { RECORDING_RETENTION_MS } from "./execution/recording/capture-rules.ts";
+import { errorText } from "./lib/error-text.ts";
 import { logError } from "./lib/json-log.ts";
 
 /** How long execution records are kept. */
@@ -39,7 +40,7 @@ export async function runSchedule(deps: Deps, cron: string): Promise<void> {
   for (const job of SCHEDULE[cron] ?? []) {
     await job.run(deps).catch((error: unknown) => {
       failed.push(job.name);
-      logError("job.failed", { job: job.name, error: String(error) });
+      logError("job.failed", { job: job.name, error: errorText(error) });
     });
   }
   if (failed.length > 0) throw new Error(`Scheduled jobs failed: ${failed.join(", ")}`);

@@ -1,3 +1,5 @@
+import { Agent, request } from "node:http";
+
 /** Timed requests. */
 
 export interface Timed {
@@ -6,11 +8,33 @@ export interface Timed {
   readonly body: string;
 }
 
-export async function timed(url: string, request: RequestInit): Promise<Timed> {
+export interface TimedRequest {
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+/** Connections are kept: opening a hundred at once costs the client more than the calls themselves. */
+const agent = new Agent({ keepAlive: true, maxSockets: 100 });
+
+/** Sends a POST and reads its whole answer. */
+export function timed(url: string, { headers = {}, body }: TimedRequest): Promise<Timed> {
   const start = performance.now();
-  const answer = await fetch(url, request);
-  const body = await answer.text();
-  return { ms: performance.now() - start, status: answer.status, body };
+  return new Promise((resolve, reject) => {
+    const outgoing = request(url, {
+      method: "POST",
+      agent,
+      headers: { ...headers, "content-length": Buffer.byteLength(body) },
+    });
+    outgoing.once("error", reject);
+    outgoing.once("response", (answer) => {
+      let text = "";
+      answer.setEncoding("utf8");
+      answer.on("data", (chunk) => (text += String(chunk)));
+      answer.once("error", reject);
+      answer.once("end", () => resolve({ ms: performance.now() - start, status: answer.statusCode ?? 0, body: text }));
+    });
+    outgoing.end(body);
+  });
 }
 
 /** Sends both requests in turn, A B B A …, so that drift of the machine's speed falls on both alike. */

@@ -18,8 +18,8 @@ const MIB = 1024 * 1024;
 async function warmCall(platform: BenchPlatform, bareUrl: string): Promise<Figure[]> {
   const body = "x".repeat(64);
   const headers = { authorization: `Bearer ${platform.token}`, "content-type": "application/octet-stream" };
-  const ours = () => timed(`${platform.url}/api/plugins/demo.echo/execute`, { method: "POST", headers, body });
-  const bare = () => timed(`${bareUrl}/?function=run`, { method: "POST", body });
+  const ours = () => timed(`${platform.url}/api/plugins/demo.echo/execute`, { headers, body });
+  const bare = () => timed(`${bareUrl}/?function=run`, { body });
   await interleaved(50, ours, bare);
   const times = await interleaved(400, ours, bare);
   return [
@@ -42,7 +42,6 @@ async function coldCall(platform: BenchPlatform): Promise<Figure[]> {
     size = module.length;
     await platform.install(`demo.cold-${version}`, module);
     const answer = await timed(`${platform.url}/api/plugins/demo.cold-${version}/execute`, {
-      method: "POST",
       headers,
       body: "",
     });
@@ -62,7 +61,7 @@ async function coldCall(platform: BenchPlatform): Promise<Figure[]> {
 async function burst(platform: BenchPlatform): Promise<Figure[]> {
   const headers = { authorization: `Bearer ${platform.token}`, "content-type": "text/plain" };
   const url = `${platform.url}/api/plugins/demo.echo/execute`;
-  const call = () => timed(url, { method: "POST", headers, body: "burst" });
+  const call = () => timed(url, { headers, body: "burst" });
   await Promise.all(Array.from({ length: 100 }, call));
   const answers = await Promise.all(Array.from({ length: 100 }, call));
   const failed = answers.filter(({ status, body }) => status !== 200 || body !== "burst").length;
@@ -126,29 +125,46 @@ async function hosts(root: string): Promise<Figure[]> {
   }
 }
 
-async function platformFigures(root: string): Promise<Figure[]> {
+type Measurement = (platform: BenchPlatform, bareUrl: string) => Promise<Figure[]>;
+
+/** What `npm run bench -- <name> …` chooses from; all of them where none is named. */
+const ON_PLATFORM: Readonly<Record<string, Measurement>> = {
+  warm: warmCall,
+  cold: coldCall,
+  burst,
+  upload: largeUpload,
+};
+const ALONE: Readonly<Record<string, (root: string) => Promise<Figure[]>>> = { "start-up": startUp, hosts };
+
+async function platformFigures(root: string, names: readonly string[]): Promise<Figure[]> {
+  if (names.length === 0) return [];
   const platform = await startPlatform(root);
+  const bare = await startBenchWorker(root, "bare-worker", "/?function=run").catch(async (error: unknown) => {
+    await platform.stop();
+    throw error;
+  });
   try {
-    const bare = await startBenchWorker(root, "bare-worker", "/?function=run");
-    try {
-      const guests = await buildGuests();
-      await platform.install("demo.echo", guests.get("echo") ?? new Uint8Array());
-      return [
-        ...(await warmCall(platform, bare.url)),
-        ...(await coldCall(platform)),
-        ...(await burst(platform)),
-        ...(await largeUpload(platform)),
-      ];
-    } finally {
-      await bare.stop();
-    }
+    const guests = await buildGuests();
+    await platform.install("demo.echo", guests.get("echo") ?? new Uint8Array());
+    const figures: Figure[] = [];
+    for (const name of names) figures.push(...((await ON_PLATFORM[name]?.(platform, bare.url)) ?? []));
+    return figures;
   } finally {
+    await bare.stop();
     await platform.stop();
   }
 }
 
 const root = path.resolve(import.meta.dirname, "../..");
+const known = [...Object.keys(ALONE), ...Object.keys(ON_PLATFORM)];
+const chosen = process.argv.length > 2 ? process.argv.slice(2) : known;
+const unknown = chosen.filter((name) => !known.includes(name));
+if (unknown.length > 0) throw new Error(`no such bench: ${unknown.join(", ")}; there are ${known.join(", ")}`);
 await build({ root, log: logProgress });
 await writeGuests(root, await buildGuests());
-const figures = [...(await startUp(root)), ...(await platformFigures(root)), ...(await hosts(root))];
+const figures = await platformFigures(
+  root,
+  chosen.filter((name) => Object.hasOwn(ON_PLATFORM, name)),
+);
+for (const name of chosen) figures.push(...((await ALONE[name]?.(root)) ?? []));
 process.stdout.write(`${figures.map(showFigure).join("\n")}\n`);

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import path from "node:path";
-import { exitOf, waitUntilUp, wranglerCommand } from "../../scripts/local-worker.ts";
+import { exitOf, waitUntilUp } from "../../scripts/local-worker.ts";
 import { freePort } from "../support/node/running-patchbay.ts";
 
 /** A bench worker of this folder, running under the same workerd as the platform. */
@@ -12,13 +12,12 @@ export interface BenchWorker {
 export async function startBenchWorker(root: string, name: string, warmUpPath: string): Promise<BenchWorker> {
   const port = await freePort();
   const folder = path.join(root, "test/bench", name);
-  const flags = ["--ip", "127.0.0.1", "--port", String(port), "--inspector-port", "0", "--log-level", "error"];
   const child = spawn(
     process.execPath,
-    [wranglerCommand(root), "dev", "--local", ...flags, "--show-interactive-dev-session", "false"],
+    [path.join(root, "scripts/serve.ts"), "--config", "wrangler.toml", "--port", String(port)],
     {
       cwd: folder,
-      env: { ...process.env, WRANGLER_SEND_METRICS: "false", CLOUDFLARE_CF_FETCH_ENABLED: "false" },
+      env: process.env,
       stdio: "ignore",
     },
   );

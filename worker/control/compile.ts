@@ -1,6 +1,7 @@
 import { PlatformError } from "../../sdk/contract/errors.ts";
 import type { Deps } from "../deps.ts";
 import { SNAPSHOT_FORMAT, snapshotKey, type Snapshot } from "../execution/snapshot.ts";
+import { errorText } from "../lib/error-text.ts";
 import { logError } from "../lib/json-log.ts";
 import { buildSnapshot } from "./snapshot-rules.ts";
 import { readRevisions, readTenantRecord } from "./snapshots/store.ts";
@@ -105,7 +106,7 @@ export async function compileStaleSnapshots(deps: CompileDeps): Promise<StaleRep
       await compileSnapshot(deps, tenantId);
       compiled.push(tenantId);
     } catch (error) {
-      logError("snapshot.compile-failed", { tenantId, error: String(error) });
+      logError("snapshot.compile-failed", { tenantId, error: errorText(error) });
       failed.push(tenantId);
     }
   }

@@ -7,6 +7,7 @@ import {
 } from "../../sdk/contract/sandbox.ts";
 import { healthOf } from "../../durable-objects/plugin-health/client.ts";
 import type { PluginHealth } from "../../durable-objects/plugin-health/object.ts";
+import { errorText } from "../lib/error-text.ts";
 import { logError } from "../lib/json-log.ts";
 import type { IsolateBook } from "./isolate-book.ts";
 import { readModule } from "./module-store.ts";
@@ -88,7 +89,7 @@ export class Isolates {
 
   /** The generation is kept by the health object, so that every location moves on from the same failure once. */
   async #replace(install: SnapshotInstall, failed: number, error: unknown): Promise<number> {
-    logError("isolate.replaced", { installId: install.installId, generation: failed, error: String(error) });
+    logError("isolate.replaced", { installId: install.installId, generation: failed, error: errorText(error) });
     const replacement = await healthOf(this.#bindings.health, install.installId).replaceGeneration(failed);
     this.#bindings.book.setGeneration(install.installId, replacement);
     return replacement;

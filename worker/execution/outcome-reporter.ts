@@ -1,43 +1,73 @@
+import type { Clock } from "../lib/clock.ts";
+import { errorText } from "../lib/error-text.ts";
 import { logError } from "../lib/json-log.ts";
 import type { ExecutionRecord } from "./settle.ts";
 
-/** Most messages and bytes the queue takes in one batch (Cloudflare Queues: 100 messages, 256 KB). */
+/** Most messages the queue takes in one batch (Cloudflare Queues: 100 messages, 256 KB). */
 const BATCH = 100;
-/** How long a record may wait for company. */
-const LINGER_MS = 20;
+/** How long a record of a good call may wait for company. Milliseconds. */
+const LINGER_MS = 250;
 /** Tries of one batch before its records go back to wait for the next request. */
 const TRIES = 3;
 
 /** Records not yet sent. One per worker isolate, shared by all requests; plain data. */
-export type PendingRecords = ExecutionRecord[];
+export interface PendingRecords {
+  readonly records: ExecutionRecord[];
+  /** Until then some request will send what is here; 0 where none has promised to. Milliseconds since the epoch. */
+  sentBy: number;
+}
+
+export function noPendingRecords(): PendingRecords {
+  return { records: [], sentBy: 0 };
+}
 
 /**
- * Sends execution records to the queue after the answer, in batches. Every request flushes in its own context, so a
- * request that is cut off loses nothing: records it leaves behind are sent by the next one.
+ * Sends execution records to the queue after the answer, in batches. One request at a time undertakes to send for all. One
+ * that is cut off loses nothing: the first record after its promise has lapsed finds another sender.
  */
 export class OutcomeReporter {
   readonly #queue: Queue<ExecutionRecord>;
   readonly #pending: PendingRecords;
+  readonly #clock: Clock;
   readonly #defer: (work: Promise<unknown>) => void;
 
-  constructor(queue: Queue<ExecutionRecord>, pending: PendingRecords, defer: (work: Promise<unknown>) => void) {
+  constructor(
+    queue: Queue<ExecutionRecord>,
+    pending: PendingRecords,
+    clock: Clock,
+    defer: (work: Promise<unknown>) => void,
+  ) {
     this.#queue = queue;
     this.#pending = pending;
+    this.#clock = clock;
     this.#defer = defer;
   }
 
-  /** Never throws and never delays the answer. Failures are sent at once, successes wait for company. */
+  /** Never throws and never delays the answer. Failures and full batches are sent at once. */
   report(record: ExecutionRecord): void {
-    this.#pending.push(record);
-    this.#defer(this.#flush(record.status === "failed" ? 0 : LINGER_MS));
+    const { records } = this.#pending;
+    records.push(record);
+    const now = this.#clock.now();
+    if (record.status === "failed" || records.length >= BATCH) {
+      this.#defer(this.#sendAll());
+    } else if (now > this.#pending.sentBy) {
+      this.#pending.sentBy = now + 2 * LINGER_MS;
+      this.#defer(this.#sendLater());
+    }
   }
 
-  async #flush(lingerMs: number): Promise<void> {
-    if (lingerMs > 0) await scheduler.wait(lingerMs);
-    while (this.#pending.length > 0) {
-      const batch = this.#pending.splice(0, BATCH);
+  async #sendLater(): Promise<void> {
+    await scheduler.wait(LINGER_MS);
+    this.#pending.sentBy = 0;
+    await this.#sendAll();
+  }
+
+  async #sendAll(): Promise<void> {
+    const { records } = this.#pending;
+    while (records.length > 0) {
+      const batch = records.splice(0, BATCH);
       if (!(await this.#send(batch))) {
-        this.#pending.unshift(...batch);
+        records.unshift(...batch);
         return;
       }
     }
@@ -49,7 +79,7 @@ export class OutcomeReporter {
         await this.#queue.sendBatch(batch.map((body) => ({ body })));
         return true;
       } catch (error) {
-        logError("outcomes.send-failed", { attempt, records: batch.length, error: String(error) });
+        logError("outcomes.send-failed", { attempt, records: batch.length, error: errorText(error) });
       }
     }
     return false;

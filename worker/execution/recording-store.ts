@@ -1,5 +1,6 @@
 import { PlatformError } from "../../sdk/contract/errors.ts";
 import type { Clock } from "../lib/clock.ts";
+import { errorText } from "../lib/error-text.ts";
 import { logError } from "../lib/json-log.ts";
 import { captureReason, RECORDING_BYTES, timeOfUlid, type CaptureBook } from "./recording/capture-rules.ts";
 import { decodeRecording, encodeRecording } from "./recording/codec.ts";
@@ -155,7 +156,7 @@ export class Recorder {
       const stored = await this.#deps.store.put(await recordCall(captured, reason, SANDBOX_DIGEST));
       if (!stored) logError("recording.too-large", { executionId, limit: RECORDING_BYTES });
     } catch (error) {
-      logError("recording.not-stored", { executionId, error: String(error) });
+      logError("recording.not-stored", { executionId, error: errorText(error) });
     }
   }
 }

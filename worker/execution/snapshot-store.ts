@@ -1,5 +1,6 @@
 import { PlatformError } from "../../sdk/contract/errors.ts";
 import type { Clock } from "../lib/clock.ts";
+import { errorText } from "../lib/error-text.ts";
 import { logError } from "../lib/json-log.ts";
 import { SNAPSHOT_FORMAT, snapshotKey, type Snapshot } from "./snapshot.ts";
 
@@ -74,7 +75,7 @@ export class SnapshotStore {
         entry.checkStartedAt = now;
         this.#defer(
           this.#check(tenantId, entry).catch((error: unknown) =>
-            logError("snapshot.check-failed", { tenantId, error: String(error) }),
+            logError("snapshot.check-failed", { tenantId, error: errorText(error) }),
           ),
         );
       }

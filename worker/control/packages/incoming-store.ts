@@ -1,5 +1,6 @@
 import type { Deps } from "../../deps.ts";
 import { toHex } from "../../lib/hex.ts";
+import { errorText } from "../../lib/error-text.ts";
 import { logError } from "../../lib/json-log.ts";
 import type { IdSource } from "../../lib/ulid.ts";
 
@@ -110,7 +111,7 @@ export class IncomingArea {
   async discard(): Promise<void> {
     const results = await Promise.allSettled(this.#writers.map((writer) => writer.discard()));
     for (const result of results) {
-      if (result.status === "rejected") logError("incoming.not-deleted", { error: String(result.reason) });
+      if (result.status === "rejected") logError("incoming.not-deleted", { error: errorText(result.reason) });
     }
   }
 }

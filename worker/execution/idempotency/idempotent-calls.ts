@@ -3,6 +3,7 @@ import type { Claim, IdempotencyKey } from "../../../durable-objects/idempotency
 import { ANSWER_BYTES, type KeptAnswer } from "../../../durable-objects/idempotency/rules.ts";
 import { PlatformError } from "../../../sdk/contract/errors.ts";
 import { sha256Hex } from "../../lib/hex.ts";
+import { errorText } from "../../lib/error-text.ts";
 import { logError } from "../../lib/json-log.ts";
 import { REPLAYED_HEADER } from "./key-rules.ts";
 
@@ -88,7 +89,7 @@ export class IdempotentCalls {
     try {
       await repeated(send);
     } catch (error) {
-      logError("idempotency.not-told", { message, error: String(error) });
+      logError("idempotency.not-told", { message, error: errorText(error) });
     }
   }
 }

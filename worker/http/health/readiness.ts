@@ -2,6 +2,7 @@ import { sql } from "drizzle-orm";
 import type { Deps } from "../../deps.ts";
 import { snapshotKey } from "../../execution/snapshot.ts";
 import { PLATFORM_TENANT } from "../../../sdk/contract/identifiers.ts";
+import { errorText } from "../../lib/error-text.ts";
 import { logError } from "../../lib/json-log.ts";
 import { parseIssuers } from "../authentication/issuers.ts";
 import journal from "../../../migrations/meta/_journal.json";
@@ -26,7 +27,7 @@ async function check(missing: string, attempt: () => unknown): Promise<string | 
     await attempt();
     return undefined;
   } catch (error) {
-    logError("readiness.check-failed", { missing, error: String(error) });
+    logError("readiness.check-failed", { missing, error: errorText(error) });
     return missing;
   }
 }

@@ -1,0 +1,90 @@
+import { readFile } from "node:fs/promises";
+import path from "node:path";
+import { parseArgs, parseEnv } from "node:util";
+import { build, type Plugin } from "esbuild";
+import { convertV4MiniflareOptions, Miniflare, type V4MiniflareOptions } from "miniflare";
+import { unstable_getMiniflareWorkerOptions } from "wrangler";
+
+/**
+ * `node scripts/serve.ts --config wrangler.toml --port 8787 --state folder --variables file`: runs a worker under workerd until
+ * it is told to stop, with the bindings of its wrangler configuration. `wrangler dev` does the same and watches for changes, at
+ * the price of a second proxy in front of each request; this is what the worker itself costs.
+ */
+
+/** Modules the bundle leaves to the runtime, by ending. */
+const MODULE_TYPES: Readonly<Record<string, "CompiledWasm" | "Data">> = { ".wasm": "CompiledWasm", ".bin": "Data" };
+
+interface RuntimeModule {
+  readonly type: "ESModule" | "CompiledWasm" | "Data";
+  readonly path: string;
+  readonly contents: Uint8Array<ArrayBuffer>;
+}
+
+async function bundle(entry: string): Promise<RuntimeModule[]> {
+  const files = new Map<string, string>();
+  const runtimeModules: Plugin = {
+    name: "runtime-modules",
+    setup({ onResolve }) {
+      onResolve({ filter: /\.(wasm|bin)$/ }, ({ path: specifier, resolveDir }) => {
+        const file = path.resolve(resolveDir, specifier);
+        const name = `${files.size}-${path.basename(file)}`;
+        const known = [...files].find(([, other]) => other === file)?.[0];
+        if (known === undefined) files.set(name, file);
+        return { path: `./${known ?? name}`, external: true };
+      });
+    },
+  };
+  const { outputFiles } = await build({
+    entryPoints: [entry],
+    bundle: true,
+    write: false,
+    format: "esm",
+    target: "es2024",
+    keepNames: true,
+    external: ["cloudflare:*"],
+    conditions: ["workerd", "worker", "browser"],
+    mainFields: ["browser", "module", "main"],
+    plugins: [runtimeModules],
+  });
+  const [output] = outputFiles;
+  if (!output) throw new Error(`${entry} made no bundle.`);
+  const others = [...files].map(async ([name, file]): Promise<RuntimeModule> => {
+    const type = MODULE_TYPES[path.extname(file)] ?? "Data";
+    return { type, path: name, contents: new Uint8Array(await readFile(file)) };
+  });
+  return [
+    { type: "ESModule", path: "index.js", contents: new Uint8Array(output.contents) },
+    ...(await Promise.all(others)),
+  ];
+}
+
+async function serve(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      config: { type: "string", default: "wrangler.toml" },
+      port: { type: "string", default: "8787" },
+      state: { type: "string" },
+      variables: { type: "string" },
+    },
+  });
+  const variables = values.variables === undefined ? {} : parseEnv(await readFile(values.variables, "utf8"));
+  Object.assign(process.env, variables); // where wrangler looks for the required secrets
+  const { workerOptions, main } = unstable_getMiniflareWorkerOptions(path.resolve(values.config));
+  if (main === undefined) throw new Error(`${values.config} names no main module.`);
+  const { modulesRules: _ofWrangler, bindings, ...options } = workerOptions;
+  const all = {
+    ...options,
+    name: "patchbay",
+    modules: await bundle(main),
+    bindings: Object.assign({}, bindings, variables),
+    host: "127.0.0.1",
+    port: Number(values.port),
+    cf: false,
+    ...(values.state === undefined ? {} : { resourcePersistencePath: path.join(values.state, "v3") }),
+  };
+  const worker = new Miniflare(convertV4MiniflareOptions(all as V4MiniflareOptions)); // wrangler's options differ only in exact optionality
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => void worker.dispose());
+  await worker.ready;
+}
+
+await serve();
