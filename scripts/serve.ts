@@ -40,7 +40,7 @@ async function bundle(entry: string): Promise<RuntimeModule[]> {
     write: false,
     format: "esm",
     target: "es2024",
-    keepNames: true,
+    minify: true,
     external: ["cloudflare:*"],
     conditions: ["workerd", "worker", "browser"],
     mainFields: ["browser", "module", "main"],

@@ -3,13 +3,14 @@ import { PlatformError } from "../sdk/contract/errors.ts";
 import { createDeps } from "./deps.ts";
 import { answerProblem } from "./http/problem.ts";
 import { register } from "./http/register.ts";
+import { RememberingRouter } from "./http/remembering-router.ts";
 import type { AppEnv, Route } from "./http/route.ts";
 import { finishHeaders } from "./http/security-headers.ts";
 import { traceIdOf } from "./http/trace.ts";
 
 /** The HTTP application of a table of routes: context before, headers after, every failure a problem document. */
 export function createApp(routes: readonly Route[]): Hono<AppEnv> {
-  const app = new Hono<AppEnv>({ strict: false });
+  const app = new Hono<AppEnv>({ strict: false, router: new RememberingRouter() });
   app.use(async (context, next) => {
     const deps = createDeps(context.env, context.executionCtx);
     const traceId = traceIdOf(context.req.header("traceparent"), deps.randomBytes);

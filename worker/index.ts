@@ -9,9 +9,12 @@ export { IdempotencyKey } from "../durable-objects/idempotency/object.ts";
 export { PluginHealth } from "../durable-objects/plugin-health/object.ts";
 
 const app = createApp(routes);
+/** Files of the reference page. All other paths are the application's, which is asked first (wrangler.toml). */
+const ASSETS = "/swagger/";
 
 export default {
-  fetch: (request, env, context) => app.fetch(request, env, context),
+  fetch: (request, env, context) =>
+    new URL(request.url).pathname.startsWith(ASSETS) ? env.ASSETS.fetch(request) : app.fetch(request, env, context),
   queue: (batch, env, context) => consume(createDeps(env, context), batch),
   scheduled: (controller, env, context) => runSchedule(createDeps(env, context), controller.cron),
 } satisfies ExportedHandler<Env, ExecutionRecord>;

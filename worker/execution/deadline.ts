@@ -10,16 +10,14 @@ const GRACE_MS = 250;
  * interrupt a guest that computes; that is what fuel is for.
  */
 export async function raceDeadline(call: Promise<SandboxOutcome>, limits: Limits): Promise<SandboxOutcome> {
-  const timer = new AbortController();
-  const deadline = scheduler.wait(limits.wallClock + GRACE_MS, { signal: timer.signal }).then(
-    () => lateOutcome(limits),
-    () => undefined, // aborted: the call was in time
-  );
+  let timer: number | null = null;
+  const deadline = new Promise<SandboxOutcome>((resolve) => {
+    timer = setTimeout(() => resolve(lateOutcome(limits)), limits.wallClock + GRACE_MS);
+  });
   try {
-    const first = await Promise.race([call, deadline]);
-    return first ?? (await call);
+    return await Promise.race([call, deadline]);
   } finally {
-    timer.abort();
+    clearTimeout(timer);
     // A call that fails after it was abandoned has nobody left to tell.
     call.catch(() => undefined);
   }
