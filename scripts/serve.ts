@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { parseArgs, parseEnv } from "node:util";
 import { build, type Plugin } from "esbuild";
-import { convertV4MiniflareOptions, Miniflare, type V4MiniflareOptions } from "miniflare";
+import { convertV4MiniflareOptions, Miniflare, Response, type V4MiniflareOptions } from "miniflare";
 import { unstable_getMiniflareWorkerOptions } from "wrangler";
 
 /**
@@ -58,6 +58,34 @@ async function bundle(entry: string): Promise<RuntimeModule[]> {
   ];
 }
 
+const CONTENT_TYPES: Readonly<Record<string, string>> = {
+  ".css": "text/css; charset=utf-8",
+  ".js": "text/javascript; charset=utf-8",
+  ".png": "image/png",
+};
+
+/** A folder as the static files of a worker. */
+function filesOf(folder: string): (request: { readonly url: string }) => Promise<Response> {
+  return async ({ url }) => {
+    const file = path.join(folder, path.posix.normalize(decodeURIComponent(new URL(url).pathname)));
+    const content = await readFile(file).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === "ENOENT" || error.code === "EISDIR") return undefined;
+      throw error;
+    });
+    if (!content) return new Response("Not found", { status: 404 });
+    return new Response(new Uint8Array(content), {
+      headers: { "content-type": CONTENT_TYPES[path.extname(file)] ?? "application/octet-stream" },
+    });
+  };
+}
+
+interface WorkerOptions {
+  readonly modulesRules?: unknown;
+  readonly bindings?: Readonly<Record<string, unknown>>;
+  readonly assets?: { readonly directory: string; readonly binding?: string };
+  readonly serviceBindings?: Readonly<Record<string, unknown>>;
+}
+
 async function serve(): Promise<void> {
   const { values } = parseArgs({
     options: {
@@ -71,7 +99,8 @@ async function serve(): Promise<void> {
   Object.assign(process.env, variables); // where wrangler looks for the required secrets
   const { workerOptions, main } = unstable_getMiniflareWorkerOptions(path.resolve(values.config));
   if (main === undefined) throw new Error(`${values.config} names no main module.`);
-  const { modulesRules: _ofWrangler, bindings, ...options } = workerOptions;
+  // The type of a worker's options is open-ended; these members are those of wrangler.toml.
+  const { modulesRules: _ofWrangler, bindings, assets, ...options } = workerOptions as WorkerOptions;
   const all = {
     ...options,
     name: "patchbay",
@@ -80,6 +109,11 @@ async function serve(): Promise<void> {
     host: "127.0.0.1",
     port: Number(values.port),
     cf: false,
+    // Asked by the worker where it wants a file, as in production; the local runtime would put a router before the worker.
+    serviceBindings: {
+      ...options.serviceBindings,
+      ...(assets?.binding ? { [assets.binding]: filesOf(assets.directory) } : {}),
+    },
     ...(values.state === undefined ? {} : { resourcePersistencePath: path.join(values.state, "v3") }),
   };
   const worker = new Miniflare(convertV4MiniflareOptions(all as V4MiniflareOptions)); // wrangler's options differ only in exact optionality

@@ -8,6 +8,7 @@ import { Recorder, RecordingStore } from "./execution/recording-store.ts";
 import { CaptureBook } from "./execution/recording/capture-rules.ts";
 import { SnapshotCache, type SnapshotStore } from "./execution/snapshot-store.ts";
 import { systemClock, type Clock } from "./lib/clock.ts";
+import { randomPool } from "./lib/random-pool.ts";
 import { systemIds, type IdSource } from "./lib/ulid.ts";
 
 /** What actions receive: bindings made into values, and the sources of time, ids, randomness and deferred work. */
@@ -52,10 +53,6 @@ function pause(milliseconds: number): Promise<void> {
   return scheduler.wait(milliseconds);
 }
 
-function randomBytes(length: number): Uint8Array {
-  return crypto.getRandomValues(new Uint8Array(length));
-}
-
 /** @param kept  state between requests; tests give their own to begin cold */
 export function createDeps(
   env: Env,
@@ -64,6 +61,7 @@ export function createDeps(
   kept: Resident = resident,
 ): Deps {
   const defer = (work: Promise<unknown>): void => context.waitUntil(work);
+  const randomBytes = randomPool((bytes) => crypto.getRandomValues(bytes));
   const recordings = new RecordingStore({ bucket: env.STORE, keyRing: env.RECORDING_KEYS, randomBytes });
   const afterAnswer = (): Promise<void> => pause(0);
   let database: Database | undefined;
@@ -85,7 +83,7 @@ export function createDeps(
     recorder: new Recorder({ store: recordings, book: kept.captures, clock, afterAnswer, defer }),
     idempotency: new IdempotentCalls(env.IDEMPOTENCY, defer),
     clock,
-    newId: systemIds(() => clock.now()),
+    newId: systemIds(() => clock.now(), randomBytes),
     randomBytes,
     pause,
     defer,

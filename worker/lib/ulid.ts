@@ -18,6 +18,10 @@ export function ulid(milliseconds: number, random: Uint8Array): string {
 /** Fresh ids for records; the only place that draws them. */
 export type IdSource = () => string;
 
-export function systemIds(now: () => number): IdSource {
-  return () => ulid(now(), crypto.getRandomValues(new Uint8Array(RANDOM_BYTES)));
+/** @param randomBytes  gives as many random bytes as asked; the platform's where left out */
+export function systemIds(
+  now: () => number,
+  randomBytes: (length: number) => Uint8Array = (length) => crypto.getRandomValues(new Uint8Array(length)),
+): IdSource {
+  return () => ulid(now(), randomBytes(RANDOM_BYTES));
 }
