@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { parseArgs, parseEnv } from "node:util";
-import { build, type Plugin } from "esbuild";
+import { build as bundleWith, type Plugin } from "esbuild";
 import { convertV4MiniflareOptions, Miniflare, Response, type V4MiniflareOptions } from "miniflare";
 import { unstable_getMiniflareWorkerOptions } from "wrangler";
 
@@ -24,8 +24,8 @@ async function bundle(entry: string): Promise<RuntimeModule[]> {
   const files = new Map<string, string>();
   const runtimeModules: Plugin = {
     name: "runtime-modules",
-    setup({ onResolve }) {
-      onResolve({ filter: /\.(wasm|bin)$/ }, ({ path: specifier, resolveDir }) => {
+    setup(bundler) {
+      bundler.onResolve({ filter: /\.(wasm|bin)$/ }, ({ path: specifier, resolveDir }) => {
         const file = path.resolve(resolveDir, specifier);
         const name = `${files.size}-${path.basename(file)}`;
         const known = [...files].find(([, other]) => other === file)?.[0];
@@ -34,7 +34,7 @@ async function bundle(entry: string): Promise<RuntimeModule[]> {
       });
     },
   };
-  const { outputFiles } = await build({
+  const { outputFiles } = await bundleWith({
     entryPoints: [entry],
     bundle: true,
     write: false,
