@@ -67,10 +67,11 @@ export async function startWorker(options: LocalWorkerOptions): Promise<ChildPro
   const child = spawn(process.execPath, [path.join(root, "scripts/serve.ts"), ...flags], {
     cwd: root,
     env: { ...process.env, ...QUIET },
-    stdio: ["ignore", "pipe", "pipe"],
+    // The channel carries nothing: its end tells the worker that nobody is left to stop it.
+    stdio: ["ignore", "pipe", "pipe", "ipc"],
   });
-  child.stdout.pipe(process.stderr);
-  child.stderr.pipe(process.stderr);
+  child.stdout?.pipe(process.stderr);
+  child.stderr?.pipe(process.stderr);
   await waitUntilUp(child, `http://127.0.0.1:${port}/healthz`);
   return child;
 }

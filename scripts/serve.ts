@@ -117,7 +117,9 @@ async function serve(): Promise<void> {
     ...(values.state === undefined ? {} : { resourcePersistencePath: path.join(values.state, "v3") }),
   };
   const worker = new Miniflare(convertV4MiniflareOptions(all as V4MiniflareOptions)); // wrangler's options differ only in exact optionality
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => void worker.dispose());
+  const stop = (): void => void worker.dispose().then(() => process.exit());
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, stop);
+  process.once("disconnect", stop); // whoever started this is gone, however it ended
   await worker.ready;
 }
 

@@ -52,6 +52,17 @@ describe("npm start", () => {
     }
   });
 
+  test("a start that is killed leaves no worker on its port", async () => {
+    await patchbay.stop("SIGKILL");
+    const refused = () =>
+      fetch(`${patchbay.url}/healthz`).then(
+        () => false,
+        () => true,
+      );
+    await expect.poll(refused, { timeout: 15_000 }).toBe(true);
+    patchbay = await RunningPatchbay.start(state.path);
+  }, 120_000);
+
   test("a second start is quick to say ready and keeps the data", async () => {
     const ran = await call("/api/plugins/sentiment/execute", "demo", { input: { text: "fine" } });
     const { executionId } = (await ran.json()) as { executionId: string };
