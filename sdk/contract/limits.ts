@@ -1,5 +1,7 @@
 import type { ErrorCode } from "./errors.ts";
 
+export type LimitUnit = "bytes" | "fuel" | "stack units" | "entries" | "rows" | "ms" | "calls";
+
 /**
  * Every limit of a plugin call, once: default, largest value anybody may be given, unit, and the error that reports it.
  * `0` means zero, never "unlimited". Sizes are bytes unless the unit says otherwise.
@@ -7,7 +9,7 @@ import type { ErrorCode } from "./errors.ts";
 export interface LimitSpec {
   readonly default: number;
   readonly maximum: number;
-  readonly unit: "bytes" | "fuel" | "stack units" | "entries" | "ms" | "calls";
+  readonly unit: LimitUnit;
   readonly code: ErrorCode;
   readonly title: string;
 }

@@ -110,6 +110,7 @@ function snapshotInstall(install: InstallRecord, ceilings: Limits): SnapshotInst
     suspends: install.suspends,
     limits: effectiveLimits(install.manifestLimits, install.limits, ceilings),
     config: install.config,
+    grants: {},
   };
 }
 

@@ -1,3 +1,4 @@
+import type { Grants } from "../../sdk/contract/grants.ts";
 import type { Limits } from "../../sdk/contract/limits.ts";
 import type { Role } from "../../sdk/contract/roles.ts";
 
@@ -34,6 +35,8 @@ export interface SnapshotInstall {
   readonly suspends: boolean;
   readonly limits: Limits;
   readonly config: Readonly<Record<string, string>>;
+  /** Capabilities it may use and how far. Whatever is not here is refused. */
+  readonly grants: Grants;
 }
 
 export interface SnapshotKey {

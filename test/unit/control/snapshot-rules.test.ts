@@ -101,6 +101,7 @@ describe("buildSnapshot", () => {
           suspends: false,
           limits: DEFAULT_LIMITS,
           config: { greeting: "hello" },
+          grants: {},
         },
       },
       keys: {},

@@ -17,6 +17,7 @@ export function sampleInstall(changes: Partial<SnapshotInstall> = {}): SnapshotI
     suspends: false,
     limits: DEFAULT_LIMITS,
     config: {},
+    grants: {},
     ...changes,
   };
 }

@@ -85,6 +85,7 @@ describe("compileSnapshot", () => {
           suspends: true,
           limits: { ...DEFAULT_LIMITS, fuel: 2e9, hostCalls: 3 },
           config: { greeting: "hi" },
+          grants: {},
         },
       },
       keys: { [`${tenantId}-good`]: { secretHash: "d".repeat(64), roles: ["caller"], expiresAt: now + 1_000 } },

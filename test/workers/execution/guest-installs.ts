@@ -1,5 +1,6 @@
 import { env } from "cloudflare:workers";
 import { inject } from "vitest";
+import type { Grants } from "../../../sdk/contract/grants.ts";
 import { DEFAULT_LIMITS, WASM_PAGE_BYTES, type Limits } from "../../../sdk/contract/limits.ts";
 import { inspectModule } from "../../../worker/execution/metering/inspect.ts";
 import { rewriteModule } from "../../../worker/execution/metering/rewrite.ts";
@@ -15,6 +16,7 @@ export interface GuestInstall {
   readonly limits?: Partial<Limits>;
   readonly config?: Readonly<Record<string, string>>;
   readonly suspends?: boolean;
+  readonly grants?: Grants;
 }
 
 export async function installGuests(tenantId: string, guests: readonly GuestInstall[]): Promise<Snapshot> {
@@ -60,6 +62,7 @@ async function installOf(tenantId: string, install: GuestInstall): Promise<Snaps
     suspends: install.suspends ?? false,
     limits,
     config: install.config ?? {},
+    grants: install.grants ?? {},
   };
 }
 

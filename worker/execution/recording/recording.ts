@@ -89,6 +89,7 @@ export function recordedTarget({ install, call }: Recording): SnapshotInstall {
     defaultFunction: undefined,
     limits: call.limits,
     config: call.config,
+    grants: {},
   };
 }
 
