@@ -5,7 +5,7 @@ import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { promisify } from "node:util";
 import { build as bundle } from "esbuild";
-import { clang, go, QUICKJS_SOURCE, quickjs, rust, type Toolchain } from "./toolchains.ts";
+import { clang, go, quickjs, quickjsSource, rust, type Toolchain } from "./toolchains.ts";
 
 const execute = promisify(execFile);
 
@@ -100,7 +100,6 @@ const QUICKJS_FILES = ["quickjs", "libregexp", "libunicode", "dtoa"];
 const QUICKJS_OPTIONS = [
   "-Os",
   "-g0",
-  `-I${QUICKJS_SOURCE}`,
   ...["_GNU_SOURCE", "QUICKJS_NG_BUILD", "NDEBUG", "_WASI_EMULATED_PROCESS_CLOCKS", "_WASI_EMULATED_SIGNAL"].map(
     (name) => `-D${name}`,
   ),
@@ -108,16 +107,18 @@ const QUICKJS_OPTIONS = [
 
 /** The engine's objects take most of the time and depend on nothing of ours, so they are kept. */
 async function compileQuickJs({ folder, target, scratch, compiler }: Job): Promise<void> {
-  const options = [`--target=${compiler.target}`, ...QUICKJS_OPTIONS];
+  const sources = quickjsSource();
+  if (sources === undefined) throw new Error("The sources of quickjs-ng are gone.");
+  const options = [`--target=${compiler.target}`, `-I${sources}`, ...QUICKJS_OPTIONS];
   const engine = createHash("sha256")
-    .update(await readFile(`${QUICKJS_SOURCE}/quickjs.c`))
+    .update(await readFile(path.join(sources, "quickjs.c")))
     .digest("hex");
   const objects = path.join(scratch, `quickjs-${digestOf([compiler.version, engine, ...options])}`);
   await mkdir(objects, { recursive: true });
   for (const name of QUICKJS_FILES) {
     const object = path.join(objects, `${name}.o`);
     if (existsSync(object)) continue;
-    await execute(compiler.command, [...options, "-w", "-c", `${QUICKJS_SOURCE}/${name}.c`, "-o", `${object}.part`]);
+    await execute(compiler.command, [...options, "-w", "-c", path.join(sources, `${name}.c`), "-o", `${object}.part`]);
     await rename(`${object}.part`, object);
   }
   await writeFile(path.join(scratch, "bundle.h"), await bundleHeader(path.join(folder, "plugin.ts")));

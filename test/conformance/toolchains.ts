@@ -6,9 +6,11 @@ import path from "node:path";
 export type Toolchain =
   { readonly command: string; readonly version: string; readonly target: string } | { readonly missing: string };
 
-/** Debian's packages: what `apt-get install` of the README brings. */
+/** Where Debian's packages put things: under the root, or under the folder into which scripts/toolchains.sh unpacks. */
+const UNPACKED = path.resolve(import.meta.dirname, "../../dist/toolchains");
 const WASI_LIBC = "/usr/lib/wasm32-wasi/libc.a";
-export const QUICKJS_SOURCE = "/usr/src/quickjs-ng";
+const GO_COMMANDS = ["go", "/usr/lib/go-1.24/bin/go", path.join(UNPACKED, "usr/lib/go-1.24/bin/go")];
+const QUICKJS_FOLDERS = ["/usr/src/quickjs-ng", path.join(UNPACKED, "usr/src/quickjs-ng")];
 const MINIMUM_GO = [1, 24] as const;
 
 export function clang(target: "bare" | "wasi"): Toolchain {
@@ -20,7 +22,12 @@ export function clang(target: "bare" | "wasi"): Toolchain {
 }
 
 export function quickjs(): Toolchain {
-  return existsSync(`${QUICKJS_SOURCE}/quickjs.c`) ? clang("wasi") : { missing: "qjs-src (quickjs-ng)" };
+  return quickjsSource() === undefined ? { missing: "qjs-src (quickjs-ng)" } : clang("wasi");
+}
+
+/** @returns the folder of the engine's sources, undefined where they are not installed */
+export function quickjsSource(): string | undefined {
+  return QUICKJS_FOLDERS.find((folder) => existsSync(path.join(folder, "quickjs.c")));
 }
 
 /** A rustc with the target's standard library; other installations may come before Debian's in the path. */
@@ -36,7 +43,7 @@ export function rust(targets: readonly string[]): Toolchain {
 }
 
 export function go(): Toolchain {
-  for (const command of ["go", "/usr/lib/go-1.24/bin/go"]) {
+  for (const command of GO_COMMANDS) {
     const version = versionOf(command, "version");
     const [major = 0, minor = 0] =
       /go(\d+)\.(\d+)/
