@@ -77,6 +77,8 @@ export function createDeps(
       bucket: env.STORE,
       health: env.PLUGIN_HEALTH,
       book: kept.isolates,
+      clock,
+      pause,
     }),
     outcomes: new OutcomeReporter(env.OUTCOMES, kept.pendingRecords, clock, defer),
     recordings,

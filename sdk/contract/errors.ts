@@ -304,6 +304,27 @@ export const ERRORS = {
     trips: false,
     title: "No isolate could be opened for the plugin.",
   },
+  ISOLATE_BUSY: {
+    status: 503,
+    blame: "platform",
+    retryable: true,
+    trips: false,
+    title: "The plugin's isolates are full of calls in flight.",
+  },
+  ISOLATE_REPLACED_TOO_OFTEN: {
+    status: 503,
+    blame: "platform",
+    retryable: true,
+    trips: false,
+    title: "The plugin's isolate keeps failing and is not replaced for now.",
+  },
+  MODULE_UNAVAILABLE: {
+    status: 503,
+    blame: "platform",
+    retryable: true,
+    trips: false,
+    title: "The plugin's module cannot be read.",
+  },
   SNAPSHOT_UNAVAILABLE: {
     status: 503,
     blame: "platform",

@@ -43,18 +43,32 @@ function raised(path: string, asked: number | undefined, allowed: number): Issue
   return [{ path, message: `must be at most ${allowed}, the install's limit; found ${asked}` }];
 }
 
-/** Memory of one isolate that instances may reserve together: 128 MiB less the host program and buffers. */
+/** Memory of one isolate that calls may hold together: 128 MiB less the host program, spare kernels and buffers. */
 export const ISOLATE_MEMORY_BUDGET = 96 * 1024 * 1024;
+/** Copies of one plugin's isolate that one worker isolate uses at once. Each is an id of its own, billed by the day. */
+export const MOST_LANES = 8;
 
 /**
- * Chooses the isolate copy ("lane") for one more call, so that reservations never exceed an isolate's memory. A plugin
- * that cannot suspend finishes one call before the next begins, so it reserves its memory once and needs one lane.
+ * What one call may hold of its isolate's memory, in bytes. A plugin that cannot suspend finishes one call before the next
+ * begins, so its calls share one reservation, which is not counted.
+ *
+ * @param inputBytes  size of the input
+ */
+export function reservationOf(suspends: boolean, limits: Limits, inputBytes: number): number {
+  return suspends ? limits.memory + limits.kernelMemory + inputBytes + limits.output : 0;
+}
+
+/**
+ * Chooses the isolate copy ("lane") for one more call, so that reservations never exceed an isolate's memory. A call that could
+ * need more than that by itself runs alone in its lane.
  *
  * @param reserved  bytes reserved in each open lane
  * @param bytes     what this call reserves
- * @returns index of the lane; may be one past the last open lane
+ * @returns index of the lane, which may be one past the last open one; undefined where all lanes are full
  */
-export function chooseLane(reserved: readonly number[], bytes: number): number {
+export function chooseLane(reserved: readonly number[], bytes: number): number | undefined {
+  if (bytes === 0) return 0;
   const lane = reserved.findIndex((taken) => taken === 0 || taken + bytes <= ISOLATE_MEMORY_BUDGET);
-  return lane === -1 ? reserved.length : lane;
+  if (lane !== -1) return lane;
+  return reserved.length < MOST_LANES ? reserved.length : undefined;
 }

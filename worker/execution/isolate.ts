@@ -9,7 +9,10 @@ import { healthOf } from "../../durable-objects/plugin-health/client.ts";
 import type { PluginHealth } from "../../durable-objects/plugin-health/object.ts";
 import { errorText } from "../lib/error-text.ts";
 import { logError } from "../lib/json-log.ts";
+import type { Clock } from "../lib/clock.ts";
+import { reservationOf } from "./admit.ts";
 import type { IsolateBook } from "./isolate-book.ts";
+import { takePlace } from "./lane-queue.ts";
 import { readModule } from "./module-store.ts";
 import { SANDBOX_DIGEST, SANDBOX_SOURCE } from "./sandbox-program.generated.ts";
 import kernel from "./sandbox/kernel.generated.wasm";
@@ -28,14 +31,24 @@ export interface IsolateBindings {
   readonly bucket: R2Bucket;
   readonly health: DurableObjectNamespace<PluginHealth>;
   readonly book: IsolateBook;
+  readonly clock: Clock;
+  readonly pause: (milliseconds: number) => Promise<void>;
 }
+
+/** A place outlives its call's deadline by this: a call that is stopped late still holds its memory. Milliseconds. */
+const LATE_MS = 2_000;
 
 /**
  * Everything that decides which code runs and how: module bytes, sandbox program, rewriter, runtime limits. No tenant, no
  * request, no deploy: each distinct id is billed by the day, and the first caller's code serves all later ones.
  */
 export function isolateId(install: SnapshotInstall, generation: number, lane: number): string {
-  return [install.rewrittenDigest, SANDBOX_DIGEST, install.rewriterVersion, CPU_MS, generation, lane].join(":");
+  return [isolateIdentity(install), generation, lane].join(":");
+}
+
+/** The id without generation and lane. */
+function isolateIdentity(install: SnapshotInstall): string {
+  return [install.rewrittenDigest, SANDBOX_DIGEST, install.rewriterVersion, CPU_MS].join(":");
 }
 
 /** Opens Dynamic Workers for plugins. Made per request; what lasts is in the book. */
@@ -49,24 +62,41 @@ export class Isolates {
   /**
    * Runs one call in the plugin's isolate. An isolate that fails, rather than answers, is replaced once.
    *
-   * @throws {PlatformError} ISOLATE_UNAVAILABLE where the replacement fails too; INTEGRITY_FAILED for damaged bytes
+   * @throws {PlatformError} ISOLATE_BUSY where there is no memory for the call; ISOLATE_UNAVAILABLE where the replacement
+   *   fails too, or there is none; ISOLATE_REPLACED_TOO_OFTEN; MODULE_UNAVAILABLE; INTEGRITY_FAILED for damaged bytes
    */
   async call(install: SnapshotInstall, call: SandboxCall): Promise<SandboxOutcome> {
-    const { book } = this.#bindings;
-    const reservation = install.suspends ? call.limits.memory + call.limits.kernelMemory : 0;
-    const lane = book.reserve(install.rewrittenDigest, reservation);
+    const { book, clock } = this.#bindings;
+    const { limits } = call;
+    const bytes = reservationOf(install.suspends, limits, call.input.byteLength);
+    if (bytes === 0) return await this.#callInLane(install, 0, call);
+
+    const startedAt = clock.now();
+    const request = { isolate: isolateIdentity(install), bytes, expiresAt: startedAt + limits.wallClock + LATE_MS };
+    const place = await takePlace(book.lanes, request, limits, this.#bindings);
     try {
-      const generation = book.generation(install.installId);
-      return await this.#attempt(install, generation, lane, call).catch(async (error: unknown) => {
-        if (error instanceof PlatformError) throw error;
-        const replacement = await this.#replace(install, generation, error);
-        return await this.#attempt(install, replacement, lane, call);
-      });
-    } catch (cause) {
-      if (cause instanceof PlatformError) throw cause;
-      throw new PlatformError("ISOLATE_UNAVAILABLE", "The plugin's isolate failed twice.", { cause });
+      const wallClock = Math.max(0, limits.wallClock - (clock.now() - startedAt));
+      return await this.#callInLane(install, place.lane, { ...call, limits: { ...limits, wallClock } });
     } finally {
-      book.release(install.rewrittenDigest, lane, reservation);
+      book.lanes.release(request.isolate, place);
+    }
+  }
+
+  /** One try, and where the isolate fails one more under the generation that replaces it. */
+  async #callInLane(install: SnapshotInstall, lane: number, call: SandboxCall): Promise<SandboxOutcome> {
+    const generation = this.#bindings.book.generation(install.installId);
+    try {
+      return await this.#attempt(install, generation, lane, call);
+    } catch (error) {
+      if (error instanceof PlatformError) throw error;
+      if (isPlatformCap(error)) {
+        throw new PlatformError("ISOLATE_BUSY", "The request has too many isolates at work at once.", { cause: error });
+      }
+      const replacement = await this.#replace(install, generation, error);
+      return await this.#attempt(install, replacement, lane, call).catch((cause: unknown) => {
+        if (cause instanceof PlatformError) throw cause;
+        throw new PlatformError("ISOLATE_UNAVAILABLE", "The plugin's isolate failed twice.", { cause });
+      });
     }
   }
 
@@ -87,13 +117,38 @@ export class Isolates {
     return outcome;
   }
 
-  /** The generation is kept by the health object, so that every location moves on from the same failure once. */
+  /**
+   * The generation that replaces one that failed. The health object keeps it, so that all who saw the same failure move on
+   * together, and whoever knows an old generation only gets to the current one in one step.
+   */
   async #replace(install: SnapshotInstall, failed: number, error: unknown): Promise<number> {
-    logError("isolate.replaced", { installId: install.installId, generation: failed, error: errorText(error) });
-    const replacement = await healthOf(this.#bindings.health, install.installId).replaceGeneration(failed);
-    this.#bindings.book.setGeneration(install.installId, replacement);
-    return replacement;
+    const { installId } = install;
+    const { book, health } = this.#bindings;
+    logError("isolate.failed", { installId, generation: failed, error: errorText(error) });
+    // Another call that was in flight has asked meanwhile.
+    if (book.generation(installId) > failed) return book.generation(installId);
+    const replacement = await healthOf(health, installId)
+      .replaceGeneration(failed)
+      .catch((cause: unknown) => {
+        throw new PlatformError("ISOLATE_UNAVAILABLE", "The plugin's isolate failed and could not be replaced.", {
+          cause,
+        });
+      });
+    if ("refusedUntil" in replacement) {
+      throw new PlatformError(
+        "ISOLATE_REPLACED_TOO_OFTEN",
+        `The plugin's isolate failed and has been replaced too often; the next replacement is possible at ${new Date(replacement.refusedUntil).toISOString()}.`,
+        { cause: error },
+      );
+    }
+    book.setGeneration(installId, replacement.generation);
+    return replacement.generation;
   }
+}
+
+/** The runtime's refusal of one more Dynamic Worker for this request: nothing is wrong with the isolate. */
+function isPlatformCap(error: unknown): boolean {
+  return error instanceof Error && /dynamic worker concurrency limit/i.test(error.message);
 }
 
 function workerCode(plugin: Uint8Array<ArrayBuffer>): WorkerLoaderWorkerCode {

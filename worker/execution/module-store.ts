@@ -9,17 +9,21 @@ export function moduleKey(digest: string): string {
  * Reads a rewritten module and proves that it is the one asked for: a flipped byte in the store never runs.
  *
  * @param digest  SHA-256 of the rewritten module, hexadecimal
- * @throws {PlatformError} ISOLATE_UNAVAILABLE where the store does not answer; INTEGRITY_FAILED where bytes differ
+ * @throws {PlatformError} MODULE_UNAVAILABLE where the store does not answer; INTEGRITY_FAILED where bytes differ
  */
 export async function readModule(bucket: R2Bucket, digest: string): Promise<Uint8Array<ArrayBuffer>> {
-  const object = await bucket.get(moduleKey(digest)).catch((cause: unknown) => {
-    throw new PlatformError("ISOLATE_UNAVAILABLE", "The plugin's module could not be read.", { cause });
+  const content = await readObject(bucket, moduleKey(digest)).catch((cause: unknown) => {
+    throw new PlatformError("MODULE_UNAVAILABLE", "The plugin's module could not be read.", { cause });
   });
-  if (!object) throw new PlatformError("INTEGRITY_FAILED", `The module ${digest} is missing from the store.`);
-  const bytes = new Uint8Array(await object.arrayBuffer());
+  if (!content) throw new PlatformError("INTEGRITY_FAILED", `The module ${digest} is missing from the store.`);
+  const bytes = new Uint8Array(content);
   const found = await sha256Hex(bytes);
   if (found !== digest) {
     throw new PlatformError("INTEGRITY_FAILED", `The stored module ${digest} has digest ${found}.`);
   }
   return bytes;
+}
+
+async function readObject(bucket: R2Bucket, key: string): Promise<ArrayBuffer | undefined> {
+  return await (await bucket.get(key))?.arrayBuffer();
 }

@@ -8,7 +8,7 @@ export type Layer = (typeof LAYERS)[number];
 const ROLES: readonly (readonly [RegExp, Layer])[] = [
   [/^worker\/(index|app|deps|schedule|queues|routes)\.ts$/, "composition"],
   [/^worker\/execution\/sandbox\//, "pure"],
-  [/^worker\/execution\/(metering\/|(resolve|admit|settle|snapshot|isolate-book)\.ts$)/, "pure"],
+  [/^worker\/execution\/(metering\/|(resolve|admit|settle|snapshot|isolate-book|lanes)\.ts$)/, "pure"],
   [
     /^worker\/execution\/(recording|idempotency)\/(([a-z-]+-)?rules|codec|comparison|envelope|key-ring|recording|retry)\.ts$/,
     "pure",

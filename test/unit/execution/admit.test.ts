@@ -1,6 +1,12 @@
 import { describe, expect, test } from "vitest";
 import { DEFAULT_LIMITS } from "../../../sdk/contract/limits.ts";
-import { admit, chooseLane, ISOLATE_MEMORY_BUDGET } from "../../../worker/execution/admit.ts";
+import {
+  admit,
+  chooseLane,
+  ISOLATE_MEMORY_BUDGET,
+  MOST_LANES,
+  reservationOf,
+} from "../../../worker/execution/admit.ts";
 
 describe("admit", () => {
   test("without options the install's limits hold", () => {
@@ -46,6 +52,19 @@ describe("chooseLane", () => {
     { reserved: [ISOLATE_MEMORY_BUDGET], bytes: 0, lane: 0 },
   ])("$reserved plus $bytes goes to lane $lane", ({ reserved, bytes, lane }) => {
     expect(chooseLane(reserved, bytes)).toBe(lane);
+  });
+
+  test("there are so many lanes and no more", () => {
+    const full = Array.from({ length: MOST_LANES }, () => ISOLATE_MEMORY_BUDGET);
+    expect(chooseLane(full, 1)).toBeUndefined();
+    expect(chooseLane(full.slice(1), 1)).toBe(MOST_LANES - 1);
+    expect(chooseLane(full, 0)).toBe(0);
+  });
+
+  test("a call that may suspend reserves all that it could hold; one that cannot, nothing", () => {
+    const limits = { ...DEFAULT_LIMITS, memory: 1_000, kernelMemory: 200, output: 30, input: 99 };
+    expect(reservationOf(true, limits, 4)).toBe(1_234);
+    expect(reservationOf(false, limits, 4)).toBe(0);
   });
 
   test("a call larger than the budget still gets an empty lane of its own", () => {

@@ -24,3 +24,10 @@ test("a missing module is an integrity failure that names it", async () => {
     message: `The module ${digest} is missing from the store.`,
   });
 });
+
+test("bytes that stop coming are the store's failure, not the module's", async () => {
+  const digest = await sha256Hex(bytes);
+  const body = { arrayBuffer: () => Promise.reject(new Error("Network connection lost.")) };
+  const bucket = { get: () => Promise.resolve(body) } as unknown as R2Bucket; // only `get` is used
+  await expect(readModule(bucket, digest)).rejects.toMatchObject({ code: "MODULE_UNAVAILABLE" });
+});

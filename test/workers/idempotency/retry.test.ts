@@ -29,7 +29,7 @@ describe("withRetries", () => {
     { failures: 2, pauses: [25, 100] },
   ])("$failures failure(s) of the platform, then an answer", async ({ failures, pauses }) => {
     const { deps, pauses: found } = bench();
-    expect(await withRetries(deps, START + 5_000, attempts("ISOLATE_UNAVAILABLE", failures))).toBe(failures + 1);
+    expect(await withRetries(deps, START + 5_000, attempts("MODULE_UNAVAILABLE", failures))).toBe(failures + 1);
     expect(found).toEqual(pauses);
   });
 
@@ -41,8 +41,8 @@ describe("withRetries", () => {
 
   test("gives up after the third try with what that said", async () => {
     const { deps, pauses } = bench();
-    await expect(withRetries(deps, START + 5_000, attempts("ISOLATE_UNAVAILABLE", 9))).rejects.toMatchObject({
-      code: "ISOLATE_UNAVAILABLE",
+    await expect(withRetries(deps, START + 5_000, attempts("MODULE_UNAVAILABLE", 9))).rejects.toMatchObject({
+      code: "MODULE_UNAVAILABLE",
       message: "try 3",
     });
     expect(pauses).toEqual([25, 100]);
@@ -54,19 +54,24 @@ describe("withRetries", () => {
     { left: 125, tries: 2 },
     { left: 126, tries: 3 },
   ])("with $left ms left tries $tries time(s)", async ({ left, tries }) => {
-    await expect(withRetries(bench().deps, START + left, attempts("ISOLATE_UNAVAILABLE", 9))).rejects.toMatchObject({
+    await expect(withRetries(bench().deps, START + left, attempts("MODULE_UNAVAILABLE", 9))).rejects.toMatchObject({
       message: `try ${tries}`,
     });
   });
 
-  test.each<ErrorCode>(["INTEGRITY_FAILED", "INTERNAL", "PLUGIN_TRAPPED", "WALL_CLOCK_EXCEEDED", "NOT_READY"])(
-    "%s is final",
-    async (code) => {
-      const { deps, pauses } = bench();
-      await expect(withRetries(deps, START + 5_000, attempts(code, 9))).rejects.toMatchObject({ message: "try 1" });
-      expect(pauses).toEqual([]);
-    },
-  );
+  test.each<ErrorCode>([
+    "ISOLATE_UNAVAILABLE",
+    "ISOLATE_BUSY",
+    "INTEGRITY_FAILED",
+    "INTERNAL",
+    "PLUGIN_TRAPPED",
+    "WALL_CLOCK_EXCEEDED",
+    "NOT_READY",
+  ])("%s is final", async (code) => {
+    const { deps, pauses } = bench();
+    await expect(withRetries(deps, START + 5_000, attempts(code, 9))).rejects.toMatchObject({ message: "try 1" });
+    expect(pauses).toEqual([]);
+  });
 
   test("an error that is not ours is final", () => {
     expect(retryDelay(new Error("x"), 1, 0)).toBeUndefined();

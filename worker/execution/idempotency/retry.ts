@@ -1,9 +1,12 @@
 import { PlatformError, type ErrorCode } from "../../../sdk/contract/errors.ts";
 import type { Clock } from "../../lib/clock.ts";
 
-/** Tries again what failed for the platform's own reasons. A guest's failure is an outcome, not an error, and never comes here. */
+/**
+ * Tries again what could not be read. A guest's failure is an outcome, not an error, and never comes here; an isolate that
+ * failed has been replaced once already (isolate.ts), which is all the tries it gets.
+ */
 
-const RETRYABLE: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["ISOLATE_UNAVAILABLE", "SNAPSHOT_UNAVAILABLE"]);
+const RETRYABLE: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["MODULE_UNAVAILABLE", "SNAPSHOT_UNAVAILABLE"]);
 /** Waits before the second and the third try, in milliseconds, before jitter. */
 const DELAYS_MS = [50, 200] as const;
 const RANDOM_BYTES = 4;
