@@ -1,0 +1,169 @@
+/** What a script of the official WebAssembly test suite runs against: the modules as they are, or rewritten. */
+import v8 from "node:v8";
+import { METERING_EXPORTS } from "../../sdk/contract/metering-abi.ts";
+import { WasmRefusal } from "../../worker/execution/metering/rewrite.ts";
+
+// Released in the V8 of the platform, still behind a flag in this one.
+v8.setFlagsFromString("--experimental-wasm-exnref");
+
+const PLENTY = 2n ** 60n;
+export const CALL_DEPTH = 10_240;
+
+export type Exports = Record<string, unknown>;
+export type Load = (bytes: Uint8Array) => Uint8Array<ArrayBuffer>;
+
+/** A command needs a module that was refused for a feature, so it has no outcome to compare. */
+export class Refused extends Error {
+  readonly feature: string;
+
+  constructor(feature: string) {
+    super(`refused: ${feature}`);
+    this.feature = feature;
+  }
+}
+
+/** A command that this runner cannot carry out. */
+export class NotRun extends Error {}
+
+/** Stands in for the exports of an instance that is not there. */
+export interface Missing {
+  readonly missing: Error;
+}
+
+export class ScriptHost {
+  readonly #load: Load;
+  readonly #registry = new Map<string, Exports | Missing>();
+  readonly #references = new Map<string, HostReference>();
+  readonly #meters: { readonly fuel: WebAssembly.Global; readonly depth: WebAssembly.Global }[] = [];
+
+  constructor(load: Load) {
+    this.#load = load;
+    this.#registry.set(
+      "spectest",
+      spectest((name) => this.reference(name)),
+    );
+  }
+
+  /** The same object for the same name. */
+  reference(name: string | number): HostReference {
+    const key = String(name);
+    const reference = this.#references.get(key) ?? new HostReference(key);
+    this.#references.set(key, reference);
+    return reference;
+  }
+
+  register(name: string, exports: Exports | Missing): void {
+    this.#registry.set(name, exports);
+  }
+
+  /** Throws as the runtime does, {@link Refused} where the rewriter does not run a feature. */
+  compile(bytes: Uint8Array): WebAssembly.Module {
+    try {
+      return new WebAssembly.Module(this.#load(bytes));
+    } catch (error) {
+      if (!(error instanceof WasmRefusal)) throw error;
+      // What the runtime would not take either is not refused for its feature.
+      if (error.code === "WASM_MALFORMED" || !WebAssembly.validate(Uint8Array.from(bytes))) {
+        throw new WebAssembly.CompileError(error.message);
+      }
+      throw new Refused(error.feature ?? error.message);
+    }
+  }
+
+  /** @param given  modules to import from, in front of those registered */
+  instantiate(module: WebAssembly.Module, given: Readonly<Record<string, Exports>> = {}): Exports {
+    this.refuel();
+    const imports: Record<string, Exports> = {};
+    for (const { module: from, name } of WebAssembly.Module.imports(module)) {
+      const source = given[from] ?? this.#registry.get(from) ?? {};
+      if (isMissing(source)) throw source.missing;
+      (imports[from] ??= {})[name] = source[name];
+    }
+    const { exports } = new WebAssembly.Instance(module, imports as WebAssembly.Imports);
+    const { [METERING_EXPORTS.fuel]: fuel, [METERING_EXPORTS.depth]: depth, [METERING_EXPORTS.start]: start } = exports;
+    if (fuel instanceof WebAssembly.Global && depth instanceof WebAssembly.Global) this.#meters.push({ fuel, depth });
+    this.refuel();
+    if (typeof start === "function") start();
+    return exports;
+  }
+
+  /** Before each call from outside. */
+  refuel(): void {
+    for (const { fuel, depth } of this.#meters) {
+      fuel.value = PLENTY;
+      depth.value = CALL_DEPTH;
+    }
+  }
+
+  call(exports: Exports, name: string, values: readonly unknown[]): unknown {
+    const callee = exports[name];
+    if (typeof callee !== "function") throw new NotRun(`${name} is not a function`);
+    this.refuel();
+    return (callee as (...values: readonly unknown[]) => unknown)(...values);
+  }
+
+  /** What came of a command, as text that is the same on both sides where the behaviour is. */
+  outcomeOf(command: () => string): string {
+    try {
+      return command();
+    } catch (error) {
+      return this.#failure(error);
+    }
+  }
+
+  #failure(error: unknown): string {
+    if (error instanceof Refused) return error.message;
+    if (error instanceof NotRun) return `not run: ${error.message}`;
+    if (error instanceof WebAssembly.CompileError) return "invalid";
+    if (error instanceof WebAssembly.LinkError) return "unlinkable";
+    const refusedDepth = this.#meters.some(({ depth }) => depth.value === -1);
+    if (error instanceof RangeError || refusedDepth) return "exhaustion";
+    if (error instanceof WebAssembly.RuntimeError) return `trap: ${error.message}`;
+    if (error instanceof TypeError && error.message.includes("mport")) return "unlinkable";
+    return error instanceof Error ? `${error.name}: ${error.message}` : "exception";
+  }
+}
+
+export function isMissing(exports: Exports | Missing): exports is Missing {
+  return "missing" in exports && exports["missing"] instanceof Error;
+}
+
+/** The module that every script may import from; see the suite's own harness. */
+function spectest(reference: (name: string) => HostReference): Exports {
+  const nothing = (): void => {};
+  const print = ["print", "print_i32", "print_i64", "print_f32", "print_f64", "print_i32_f32", "print_f64_f64"];
+  return {
+    ...Object.fromEntries(print.map((name) => [name, nothing])),
+    global_i32: new WebAssembly.Global({ value: "i32" }, 666),
+    global_i64: new WebAssembly.Global({ value: "i64" }, 666n),
+    global_f32: new WebAssembly.Global({ value: "f32" }, 666.6),
+    global_f64: new WebAssembly.Global({ value: "f64" }, 666.6),
+    table: new WebAssembly.Table({ initial: 10, maximum: 20, element: "anyfunc" }),
+    memory: new WebAssembly.Memory({ initial: 1, maximum: 2 }),
+    externref: (value: unknown) => reference(String(value)),
+    is_externref: (value: unknown) => Number(value instanceof HostReference),
+    is_funcref: (value: unknown) => Number(typeof value === "function"),
+    eq_externref: (left: unknown, right: unknown) => Number(left === right),
+    eq_funcref: (left: unknown, right: unknown) => Number(left === right),
+  };
+}
+
+/** A value as text; the sign of zero counts, the bits of a NaN do not cross the border. */
+export function shown(value: unknown): string {
+  if (value === undefined) return "nothing";
+  if (Array.isArray(value)) return `[${value.map(shown).join()}]`;
+  if (Object.is(value, -0)) return "-0";
+  if (typeof value === "bigint") return `${value}n`;
+  if (typeof value === "number" || value === null) return String(value);
+  if (value instanceof HostReference) return `object ${value.name}`;
+  return typeof value;
+}
+
+/** An object of the host that guests pass around. */
+export class HostReference {
+  readonly name: string;
+
+  constructor(name: string) {
+    this.name = name;
+  }
+}
