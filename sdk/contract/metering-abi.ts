@@ -21,6 +21,22 @@ export const METERING_EXPORTS = {
   start: "__patchbay_start",
 } as const;
 
+/**
+ * Counters that the modules of a package share: mutable globals that the host makes and each module imports, appended to its
+ * own imports in this order. Exported again under the names above where those have one. So a call from one module into
+ * another goes from WASM to WASM like a call into an import that calls back: fuel and depth are where both look.
+ */
+export const METERING_IMPORTS = {
+  module: "__patchbay",
+  counters: [
+    { name: "fuel", type: "i64" },
+    { name: "depth", type: "i32" },
+    { name: "refused_pages", type: "i32" },
+    /** Pages by which the memories of all modules may still grow together. */
+    { name: "spare_pages", type: "i32" },
+  ],
+} as const;
+
 /** An original module that exports a name with this prefix is refused. */
 export const RESERVED_EXPORT_PREFIX = "__patchbay_";
 

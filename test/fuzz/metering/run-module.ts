@@ -1,5 +1,10 @@
 import { createHash } from "node:crypto";
-import { classifyFuel, METERING_EXPORTS, type FuelState } from "../../../sdk/contract/metering-abi.ts";
+import {
+  classifyFuel,
+  METERING_EXPORTS,
+  METERING_IMPORTS,
+  type FuelState,
+} from "../../../sdk/contract/metering-abi.ts";
 import { inspectModule, type ExportReport } from "../../../worker/execution/metering/inspect.ts";
 import { rewriteModule, type RewrittenModule } from "../../../worker/execution/metering/rewrite.ts";
 
@@ -18,9 +23,10 @@ export function joined({ chunks, size }: RewrittenModule): Uint8Array<ArrayBuffe
   return bytes;
 }
 
-/** Rewrites a module; every fourth seed in the global form. */
+/** Rewrites a module; every fourth seed in the global form, every third with the counters of the host. */
 export function metered(bytes: Uint8Array, seed: number): Uint8Array<ArrayBuffer> {
-  return joined(rewriteModule(bytes, seed % 4 === 0 ? { ...POLICY, backend: "global" } : POLICY));
+  const form = seed % 4 === 0 ? { backend: "global" as const } : {};
+  return joined(rewriteModule(bytes, { ...POLICY, ...form, sharedCounters: seed % 3 === 0 }));
 }
 
 /** What one run of all exports of a module did. */
@@ -130,9 +136,15 @@ function argumentsFor(type = "() -> ()"): unknown[] {
 function importsOf(module: WebAssembly.Module, guest: Guest): WebAssembly.Imports {
   const imports: WebAssembly.Imports = {};
   for (const { module: from, name, kind } of WebAssembly.Module.imports(module)) {
-    (imports[from] ??= {})[name] = importValue(name, kind, guest) as WebAssembly.ImportValue;
+    const value = from === METERING_IMPORTS.module ? counter(name) : importValue(name, kind, guest);
+    (imports[from] ??= {})[name] = value as WebAssembly.ImportValue;
   }
   return imports;
+}
+
+function counter(name: string): WebAssembly.Global {
+  const type = METERING_IMPORTS.counters.find((known) => known.name === name)?.type ?? "i32";
+  return new WebAssembly.Global({ value: type, mutable: true }, type === "i64" ? 0n : POLICY.memoryPages);
 }
 
 type TagConstructor = new (type: { parameters: string[] }) => unknown;

@@ -14,6 +14,7 @@ const ROLES: readonly (readonly [RegExp, Layer])[] = [
     "pure",
   ],
   [/^worker\/execution\/idempotency\//, "adapter"],
+  [/^worker\/execution\/linking\//, "pure"],
   [/^worker\/execution\/invoke\.ts$/, "action"],
   [/^worker\/execution\/[a-z-]+(\.generated)?\.(ts|wasm)$/, "adapter"],
   [/^worker\/execution\/capabilities\/[a-z-]+\/grant\.ts$/, "pure"],

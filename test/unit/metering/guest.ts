@@ -1,5 +1,10 @@
 import v8 from "node:v8";
-import { classifyFuel, METERING_EXPORTS, type FuelState } from "../../../sdk/contract/metering-abi.ts";
+import {
+  classifyFuel,
+  METERING_EXPORTS,
+  METERING_IMPORTS,
+  type FuelState,
+} from "../../../sdk/contract/metering-abi.ts";
 import { rewriteModule, type MeteringPolicy, type RewriteReport } from "../../../worker/execution/metering/rewrite.ts";
 import { wat } from "./wat.ts";
 
@@ -35,6 +40,17 @@ export function original(source: string, imports: Imports = {}): Exports {
   return instantiate(Uint8Array.from(wat(source)), imports) as Exports;
 }
 
+/** Counters for the modules of one package. */
+export function sharedCounters(sparePages = 0): Record<string, WebAssembly.Global> {
+  const counters = METERING_IMPORTS.counters.map(({ name, type }) => {
+    return [name, new WebAssembly.Global({ value: type, mutable: true }, type === "i64" ? 0n : 0)] as const;
+  });
+  const made = Object.fromEntries(counters);
+  const pages = made["spare_pages"];
+  if (pages) pages.value = sparePages;
+  return made;
+}
+
 /** A rewritten module with its host. */
 export class Guest {
   readonly report: RewriteReport;
@@ -48,7 +64,8 @@ export class Guest {
     const { report, chunks } = rewriteModule(input, { ...POLICY, ...policy });
     this.report = report;
     this.bytes = joined(chunks);
-    this.exports = instantiate(this.bytes, imports);
+    const shared = policy.sharedCounters ? { [METERING_IMPORTS.module]: sharedCounters(POLICY.memoryPages) } : {};
+    this.exports = instantiate(this.bytes, { ...shared, ...imports });
     this.fuel = this.exports[METERING_EXPORTS.fuel] as WebAssembly.Global;
     this.depth = this.exports[METERING_EXPORTS.depth] as WebAssembly.Global;
   }

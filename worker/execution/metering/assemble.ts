@@ -1,8 +1,8 @@
 /** Puts the rewritten module together: original sections, appended entries, patched indices. */
-import { METERING_EXPORTS, POISON_FUEL } from "../../../sdk/contract/metering-abi.ts";
+import { METERING_EXPORTS, METERING_IMPORTS, POISON_FUEL } from "../../../sdk/contract/metering-abi.ts";
 import type { Additions } from "./additions.ts";
 import type { MeterGlobals } from "./carrier.ts";
-import { EXTERNAL_KINDS, type FunctionReference, type ModuleShape } from "./module.ts";
+import { EXTERNAL_KINDS, type ExternalKind, type FunctionReference, type ModuleShape } from "./module.ts";
 import { Op } from "./opcodes.ts";
 import { ByteReader } from "./reader.ts";
 import { SECTION_ORDER, SectionId } from "./sections.ts";
@@ -35,7 +35,10 @@ export interface AssemblyInput {
 const HAS_MAXIMUM = 1;
 const IMMUTABLE = 0;
 const MUTABLE = 1;
+const EXTERNAL_GLOBAL = 3;
+/** Globals that the rewriter adds, and those of them that a package's modules share. */
 const ADDED_GLOBALS = 4;
+const ADDED_BESIDE_SHARED = 1;
 const TABLE_WITH_INITIALISER = [0x40, 0x00] as const;
 
 /**
@@ -53,6 +56,7 @@ export function assembleSections(input: AssemblyInput): Map<number, Uint8Array> 
   if (contents.has(SectionId.table)) contents.set(SectionId.table, tables(input));
   if (contents.has(SectionId.memory)) contents.set(SectionId.memory, memories(input));
   contents.set(SectionId.global, globals(input));
+  if (sharesCounters(input)) contents.set(SectionId.import, imports(input));
   contents.set(SectionId.export, exports(input));
   contents.set(SectionId.function, functions(input));
   contents.set(SectionId.type, types(input));
@@ -125,36 +129,64 @@ function writeLimits(writer: ByteWriter, minimum: number, maximum: number): void
   writer.u32(maximum);
 }
 
-/** The original globals, then the fuel, which is zero until the host sets it, the depth, the poison, and the refused pages. */
-function globals({ shape, indices, callDepth }: AssemblyInput): Uint8Array {
+function sharesCounters(input: AssemblyInput): boolean {
+  return input.globals.sparePages !== undefined;
+}
+
+/** The original imports, then the counters that the host brings. */
+function imports({ shape }: AssemblyInput): Uint8Array {
+  const writer = new ByteWriter();
+  const original = entries(shape, SectionId.import);
+  const { module, counters } = METERING_IMPORTS;
+  writer.u32((original?.count ?? 0) + counters.length);
+  if (original !== null) writer.copy(shape.bytes, original.reader.position, original.reader.limit);
+  for (const { name, type } of counters) {
+    writer.text(module);
+    writer.text(name);
+    writer.copy(Uint8Array.of(EXTERNAL_GLOBAL, type === "i64" ? I64 : I32, MUTABLE));
+  }
+  return writer.bytes();
+}
+
+/**
+ * The original globals, then the poison; where the module counts alone, the fuel, which is zero until the host sets it,
+ * and the depth before it, and the refused pages behind it.
+ */
+function globals(input: AssemblyInput): Uint8Array {
+  const { shape, indices, callDepth } = input;
+  const shares = sharesCounters(input);
   const writer = new CodeWriter();
   const original = entries(shape, SectionId.global);
-  writer.u32((original?.count ?? 0) + ADDED_GLOBALS);
+  writer.u32((original?.count ?? 0) + (shares ? ADDED_BESIDE_SHARED : ADDED_GLOBALS));
   if (original !== null) {
     const span = [original.reader.position, original.reader.limit] as const;
     copyPatched(writer, shape.bytes, span, shape.globalReferences, (index) => indices.visible(index));
   }
-  writer.copy(Uint8Array.of(I64, MUTABLE));
-  writer.i64Const(0);
-  writer.byte(Op.end);
-  writer.copy(Uint8Array.of(I32, MUTABLE));
-  writer.i32Const(callDepth);
-  writer.byte(Op.end);
+  if (!shares) {
+    writer.copy(Uint8Array.of(I64, MUTABLE));
+    writer.i64Const(0);
+    writer.byte(Op.end);
+    writer.copy(Uint8Array.of(I32, MUTABLE));
+    writer.i32Const(callDepth);
+    writer.byte(Op.end);
+  }
   writer.copy(Uint8Array.of(I64, IMMUTABLE));
   writer.i64ConstBig(POISON_FUEL);
   writer.byte(Op.end);
+  if (shares) return writer.bytes();
   writer.copy(Uint8Array.of(I32, MUTABLE));
   writer.i32Const(0);
   writer.byte(Op.end);
   return writer.bytes();
 }
 
-function exports({ shape, indices, globals: added, hideTables }: AssemblyInput): Uint8Array {
+function exports(input: AssemblyInput): Uint8Array {
+  const { shape, indices, globals: added, hideTables } = input;
   const writer = new ByteWriter();
   const kept = shape.exports.filter(({ kind }) => !(hideTables && kind === "table"));
   writer.u32(kept.length + (shape.start >= 0 ? 4 : 3));
   for (const { name, kind, index } of kept) {
-    writeExport(writer, name, kind, kind === "function" ? indices.visible(index) : index);
+    writeExport(writer, name, kind, outputIndex(input, kind, index));
   }
   writeExport(writer, METERING_EXPORTS.fuel, "global", added.fuel);
   writeExport(writer, METERING_EXPORTS.depth, "global", added.depth);
@@ -163,7 +195,13 @@ function exports({ shape, indices, globals: added, hideTables }: AssemblyInput):
   return writer.bytes();
 }
 
-function writeExport(writer: ByteWriter, name: string, kind: (typeof EXTERNAL_KINDS)[number], index: number): void {
+function outputIndex(input: AssemblyInput, kind: ExternalKind, index: number): number {
+  if (kind === "function") return input.indices.visible(index);
+  const { from, by } = input.globals.moved;
+  return kind === "global" && index >= from ? index + by : index;
+}
+
+function writeExport(writer: ByteWriter, name: string, kind: ExternalKind, index: number): void {
   writer.text(name);
   writer.byte(EXTERNAL_KINDS.indexOf(kind));
   writer.u32(index);

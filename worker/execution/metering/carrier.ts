@@ -3,7 +3,14 @@ import { EditKind } from "./edits.ts";
 import type { FunctionPlan } from "./scan.ts";
 import type { CodeWriter } from "./writer.ts";
 
-/** Where the globals are that the rewriter appends. */
+/** Globals of the module whose number changes, because imported ones are put in front of them. */
+export interface MovedGlobals {
+  /** First of them; Infinity where none moves. */
+  readonly from: number;
+  readonly by: number;
+}
+
+/** Where the globals are that the rewriter adds. */
 export interface MeterGlobals {
   readonly fuel: number;
   readonly depth: number;
@@ -11,6 +18,9 @@ export interface MeterGlobals {
   readonly poison: number;
   /** Pages of the last growth that was refused. */
   readonly refusedPages: number;
+  /** Pages by which all modules of the package may still grow; undefined where the module counts alone. */
+  readonly sparePages: number | undefined;
+  readonly moved: MovedGlobals;
 }
 
 /** Writes one function: how its fuel and depth are held, and with that how each edit looks. */
@@ -54,6 +64,11 @@ export function emitBody(
     if (edit.kind === EditKind.charge && edit.region?.cost === 0) continue;
     if (edit.start > from) code.copy(bytes, from, edit.start);
     from = edit.end;
+    if (edit.kind === EditKind.global) {
+      code.byte(bytes[edit.start] ?? 0);
+      code.u32(edit.index);
+      continue;
+    }
     if (edit.region === null) {
       carrier.replace(edit);
       continue;

@@ -30,6 +30,9 @@ export function readConstantExpression(reader: InstructionReader, references: Fu
       reader.malformed(`${opcodeText(opcode)} is not allowed in a constant expression`, reader.start);
     }
     if (opcode === Op.refFunc) noteReference(reader, references);
+    if (opcode === Op.globalGet && reader.first >= reader.spaces.importedGlobals) {
+      reader.ownGlobalInConstant = reader.start;
+    }
   }
 }
 

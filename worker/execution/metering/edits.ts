@@ -42,6 +42,8 @@ export const EditKind = {
   length: 14,
   /** ref.func */
   functionReference: 15,
+  /** A global whose number changes. */
+  global: 16,
 } as const;
 
 /** One place of a function body that is written differently. Edits of a body are in the order of their bytes. */
@@ -52,7 +54,7 @@ export class Edit {
   readonly start: number;
   /** First byte after what is replaced. */
   readonly end: number;
-  /** Function, type, local or charging function, depending on the kind. */
+  /** Function, type, local, charging function or new number of a global, depending on the kind. */
   readonly index: number;
   /** Table of an indirect call. */
   readonly table: number;

@@ -10,6 +10,8 @@ export interface IndexSpaces extends TypeContext {
   tables: number;
   memories: number;
   globals: number;
+  /** How many of them are imported; these come first. */
+  importedGlobals: number;
   tags: number;
   elements: number;
   data: number;
@@ -34,6 +36,8 @@ export class InstructionReader extends ByteReader {
   first = 0;
   /** Its second index, where it has two. */
   second = 0;
+  /** Offset of the last constant expression that reads a global of the module itself, -1 where none does. */
+  ownGlobalInConstant = -1;
   /** Labels of a `br_table` or of the clauses of a `try_table`. */
   labels: number[] = [];
 

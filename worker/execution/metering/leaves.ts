@@ -26,9 +26,10 @@ const PLAIN = new Set<number>([
 /**
  * Finds small functions without branches and calls that only this module calls directly. They keep their signature and
  * their bytes; who calls them pays for them, which is exact because they are executed as a whole.
+ * @param movedGlobals  first global whose number changes: a function that uses such cannot keep its bytes
  * @returns for each function, imported ones included, its cost, or -1 for a function that is metered itself
  */
-export function leafCosts(reader: InstructionReader, shape: ModuleShape): Int32Array {
+export function leafCosts(reader: InstructionReader, shape: ModuleShape, movedGlobals = Infinity): Int32Array {
   const costs = new Int32Array(shape.functionTypes.length).fill(-1);
   const referenced = declaredReferences(shape).add(shape.start);
   for (let index = shape.importedFunctions; index < costs.length; index++) {
@@ -38,17 +39,19 @@ export function leafCosts(reader: InstructionReader, shape: ModuleShape): Int32A
     if (end - start > LEAF_BODY_BYTES || referenced.has(index)) continue;
     reader.position = start;
     reader.limit = end;
-    costs[index] = leafCost(reader, shape.types[shape.functionTypes[index] ?? -1]?.parameterCount ?? 0);
+    const parameters = shape.types[shape.functionTypes[index] ?? -1]?.parameterCount ?? 0;
+    costs[index] = leafCost(reader, parameters, movedGlobals);
   }
   return costs;
 }
 
-function leafCost(reader: InstructionReader, parameters: number): number {
+function leafCost(reader: InstructionReader, parameters: number, movedGlobals: number): number {
   let cost = entryCost(parameters, reader.readLocals(parameters));
   for (;;) {
     const opcode = reader.next();
     if (opcode === Op.end) break;
     const isControl = opcode < Op.catchAll + 1 && opcode !== NOP;
+    if ((opcode === Op.globalGet || opcode === Op.globalSet) && reader.first >= movedGlobals) return -1;
     if (isControl || !PLAIN.has(OPERANDS[opcode] ?? Operands.unknown)) return -1;
     cost += COSTS[opcode] ?? 0;
   }

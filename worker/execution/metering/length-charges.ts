@@ -68,18 +68,16 @@ export class LengthCharges {
 
   #body(price: LengthPrice): Uint8Array {
     const code = new CodeWriter();
+    const isGrowth = price.bound === "memoryRoom";
     code.u32(0);
     pushLength(code);
     this.#pushBound(code, price);
     code.byte(Op.i64GtU);
+    if (isGrowth) this.#orBeyondPackage(code);
     code.byte(Op.if);
     code.byte(VOID_BLOCK);
-    if (price.bound === "memoryRoom") {
-      // The growth will be refused; a guest that dies of it is told apart from one that traps for other reasons.
-      code.localGet(LENGTH);
-      code.globalSet(this.#globals.refusedPages);
-    }
-    code.localGet(LENGTH);
+    if (isGrowth) this.#refuseGrowth(code);
+    else code.localGet(LENGTH);
     code.localGet(FUEL);
     code.byte(Op.return);
     code.byte(Op.end);
@@ -97,10 +95,40 @@ export class LengthCharges {
     code.globalSet(this.#globals.fuel);
     code.byte(Op.unreachable);
     code.byte(Op.end);
+    if (isGrowth) this.#takeFromPackage(code);
     code.localGet(LENGTH);
     code.localGet(FUEL);
     code.byte(Op.end);
     return code.bytes();
+  }
+
+  /** Also true where the growth is more than what the package's modules have left together. */
+  #orBeyondPackage(code: CodeWriter): void {
+    const { sparePages } = this.#globals;
+    if (sparePages === undefined) return;
+    pushLength(code);
+    code.globalGet(sparePages);
+    code.byte(Op.i64ExtendI32U);
+    code.byte(Op.i64GtU);
+    code.byte(Op.i32Or);
+  }
+
+  /** The growth will be refused; a guest that dies of it is told apart from one that traps for other reasons. */
+  #refuseGrowth(code: CodeWriter): void {
+    code.localGet(LENGTH);
+    code.globalSet(this.#globals.refusedPages);
+    // More than any memory can grow by, for one that has room of its own.
+    if (this.#globals.sparePages === undefined) code.localGet(LENGTH);
+    else code.i32Const(-1);
+  }
+
+  #takeFromPackage(code: CodeWriter): void {
+    const { sparePages } = this.#globals;
+    if (sparePages === undefined) return;
+    code.globalGet(sparePages);
+    code.localGet(LENGTH);
+    code.byte(Op.i32Sub);
+    code.globalSet(sparePages);
   }
 
   /** Pushes the greatest length that does work, as an i64. */

@@ -71,7 +71,6 @@ export interface ModuleShape {
   readonly types: (FunctionType | null)[];
   readonly imports: ImportShape[];
   importedFunctions: number;
-  importedGlobals: number;
   /** Type index of every function, imported ones first. */
   functionTypes: Uint32Array;
   readonly tables: TableShape[];

@@ -102,6 +102,7 @@ export const Op = {
   i32Add: 0x6a,
   i32Sub: 0x6b,
   i32Mul: 0x6c,
+  i32Or: 0x72,
   i64Add: 0x7c,
   i64Sub: 0x7d,
   i64Mul: 0x7e,

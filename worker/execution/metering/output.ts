@@ -13,6 +13,8 @@ export interface ModuleParts {
   readonly code: CodeBodies;
   readonly additions: Additions;
   readonly keepNames: boolean;
+  /** Globals of the original have other numbers. */
+  readonly globalsMove: boolean;
 }
 
 /** Bytes of the whole module. */
@@ -49,7 +51,7 @@ function sectionFrames(parts: ModuleParts): Frame[] {
   if (!parts.sections.has(SectionId.data)) frames.push(codeFrame(parts));
   if (!parts.keepNames) return frames;
   for (const section of parts.shape.sections.custom) {
-    const names = keptNames(parts.shape.bytes, section);
+    const names = keptNames(parts.shape.bytes, section, parts.globalsMove);
     if (names !== null) {
       frames.push({ head: head(SectionId.custom, names.length), length: names.length, contents: () => slices(names) });
     }

@@ -130,7 +130,7 @@ function readImportedDefinition(reader: InstructionReader, shape: ModuleShape, k
   } else if (kind === "memory") readMemory(reader, shape, true);
   else if (kind === "global") {
     readGlobalType(reader, shape, true);
-    shape.importedGlobals = ++shape.spaces.globals;
+    shape.spaces.importedGlobals = ++shape.spaces.globals;
   } else readTag(reader, shape);
 }
 
@@ -229,7 +229,7 @@ function readTag(reader: InstructionReader, shape: ModuleShape): void {
 
 export function readGlobals(reader: InstructionReader, shape: ModuleShape): void {
   const count = reader.count("globals", STRUCTURE_LIMITS.globals, 4);
-  shape.spaces.globals = shape.importedGlobals + count;
+  shape.spaces.globals = shape.spaces.importedGlobals + count;
   for (let i = 0; i < count; i++) {
     readGlobalType(reader, shape, false);
     readConstantExpression(reader, shape.globalReferences);

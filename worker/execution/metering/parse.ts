@@ -60,7 +60,7 @@ export function parseModule(
 
 function emptySpaces(features: FeatureLog): IndexSpaces {
   const none = { functions: 0, tables: 0, memories: 0, globals: 0, tags: 0, elements: 0, data: 0 };
-  return { typeCount: 0, features, ...none };
+  return { typeCount: 0, features, importedGlobals: 0, ...none };
 }
 
 function emptyShape(reader: InstructionReader): ModuleShape {
@@ -73,7 +73,6 @@ function emptyShape(reader: InstructionReader): ModuleShape {
     types: [],
     imports: [],
     importedFunctions: 0,
-    importedGlobals: 0,
     functionTypes: new Uint32Array(0),
     tables: [],
     memories: [],

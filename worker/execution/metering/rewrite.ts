@@ -1,10 +1,12 @@
-import { RESERVED_EXPORT_PREFIX } from "../../../sdk/contract/metering-abi.ts";
+import { METERING_IMPORTS, RESERVED_EXPORT_PREFIX } from "../../../sdk/contract/metering-abi.ts";
 import { assembleSections } from "./assemble.ts";
 import { maximaWithin } from "./capacity.ts";
+import type { MeterGlobals } from "./carrier.ts";
 import { CodeBodies } from "./code-section.ts";
 import { COST_TABLE_VERSION } from "./costs.ts";
 import { FeatureLog, type Feature } from "./features.ts";
 import { globalForm, registerForm, type Form, type ModuleFacts } from "./forms.ts";
+import type { InstructionReader } from "./instructions.ts";
 import { leafCosts } from "./leaves.ts";
 import { LengthCharges } from "./length-charges.ts";
 import type { ModuleShape } from "./module.ts";
@@ -33,6 +35,11 @@ export interface MeteringPolicy {
    * as cheap as direct ones, and functions in tables need no wrapper.
    */
   readonly hideTables?: boolean;
+  /**
+   * Count in globals that the host brings ({@link METERING_IMPORTS}), which all modules of a package share. Then memoryPages
+   * is what this module may have while no other grows; how far all may grow together, the host says.
+   */
+  readonly sharedCounters?: boolean;
   /** Use the global form even where the faster register form carries the module. */
   readonly backend?: "global";
 }
@@ -84,24 +91,27 @@ const REFUSED: ReadonlySet<Feature> = new Set([
  */
 export function rewriteModule(bytes: Uint8Array, policy: MeteringPolicy): RewrittenModule {
   const { shape, reader } = parseModule(bytes, new FeatureLog(REFUSED));
-  refuseReservedExports(shape);
+  refuseReservedNames(shape);
+  const globals = policy.sharedCounters === true ? sharedGlobals(reader) : ownGlobals(reader);
   const facts: ModuleFacts = {
     shape,
     reader,
-    leafCosts: leafCosts(reader, shape),
-    globals: {
-      fuel: shape.spaces.globals,
-      depth: shape.spaces.globals + 1,
-      poison: shape.spaces.globals + 2,
-      refusedPages: shape.spaces.globals + 3,
-    },
+    leafCosts: leafCosts(reader, shape, globals.moved.from),
+    globals,
     hideTables: policy.hideTables ?? false,
     memoryMaxima: maximaWithin(shape.memories, policy.memoryPages, "memory pages"),
     tableMaxima: maximaWithin(shape.tables, policy.tableElements, "table elements"),
   };
   const { form, code } = firstThatCarries(facts, policy.backend === "global");
   const sections = assembleSections({ ...facts, ...form, callDepth: policy.callDepth });
-  const parts: ModuleParts = { shape, sections, code, additions: form.additions, keepNames: policy.keepNames ?? false };
+  const parts: ModuleParts = {
+    shape,
+    sections,
+    code,
+    additions: form.additions,
+    keepNames: policy.keepNames ?? false,
+    globalsMove: globals.moved.by > 0,
+  };
   const size = moduleSize(parts);
   const report: RewriteReport = {
     rewriterVersion: REWRITER_VERSION,
@@ -120,11 +130,46 @@ export function rewriteModule(bytes: Uint8Array, policy: MeteringPolicy): Rewrit
   return { report, size, chunks: { [Symbol.iterator]: () => moduleChunks(parts) } };
 }
 
-function refuseReservedExports(shape: ModuleShape): void {
+function refuseReservedNames(shape: ModuleShape): void {
+  if (shape.imports.some(({ module }) => module === METERING_IMPORTS.module)) {
+    const detail = `the module imports from "${METERING_IMPORTS.module}", a reserved name`;
+    throw new WasmRefusal("WASM_UNSUPPORTED", detail, 0);
+  }
   const reserved = shape.exports.find(({ name }) => name.startsWith(RESERVED_EXPORT_PREFIX));
   if (reserved === undefined) return;
   const detail = `the export "${reserved.name}" has a name that starts with the reserved "${RESERVED_EXPORT_PREFIX}"`;
   throw new WasmRefusal("WASM_UNSUPPORTED", detail, reserved.offset);
+}
+
+/** Appended, so that every other global keeps its number. */
+function ownGlobals({ spaces: { globals } }: InstructionReader): MeterGlobals {
+  return {
+    fuel: globals,
+    depth: globals + 1,
+    poison: globals + 2,
+    refusedPages: globals + 3,
+    sparePages: undefined,
+    moved: { from: Infinity, by: 0 },
+  };
+}
+
+/** Imported ones come before all that the module defines, so these move. In the order of METERING_IMPORTS. */
+function sharedGlobals({ spaces, ownGlobalInConstant }: InstructionReader): MeterGlobals {
+  if (ownGlobalInConstant >= 0) {
+    const detail =
+      "a constant expression reads a global of the module itself, which is not supported in a package of several modules";
+    throw new WasmRefusal("WASM_UNSUPPORTED", detail, ownGlobalInConstant);
+  }
+  const { globals, importedGlobals } = spaces;
+  const by = METERING_IMPORTS.counters.length;
+  return {
+    fuel: importedGlobals,
+    depth: importedGlobals + 1,
+    refusedPages: importedGlobals + 2,
+    sparePages: importedGlobals + 3,
+    poison: globals + by,
+    moved: { from: importedGlobals, by },
+  };
 }
 
 /** Tries the forms from the cheapest to the one that carries everything. */
@@ -146,7 +191,7 @@ function measure(facts: ModuleFacts, form: Form): CodeBodies | null {
   const { shape, reader, leafCosts: costs } = facts;
   const maxima = { memories: facts.memoryMaxima, tables: facts.tableMaxima };
   const lengths = new LengthCharges(form.additions, facts.globals, maxima);
-  const scanner = new FunctionScanner(reader, shape, costs, lengths, form.movedLocals);
+  const scanner = new FunctionScanner(reader, shape, costs, lengths, form.movedLocals, facts.globals.moved);
   const code = new CodeBodies(shape, costs, scanner, (plan, writer) => form.carrierFor(plan, writer));
   code.measure(() => !form.carries(scanner.findings));
   return form.carries(scanner.findings) ? code : null;

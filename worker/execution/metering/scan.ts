@@ -1,3 +1,4 @@
+import type { MovedGlobals } from "./carrier.ts";
 import { ControlFlow } from "./control-flow.ts";
 import { COSTS, entryCost, IMPORT_CALL_COST } from "./costs.ts";
 import { Edit, EditKind } from "./edits.ts";
@@ -51,7 +52,7 @@ SPECIAL.fill(1, Op.unreachable, Op.catchAll + 1);
 SPECIAL[0x01] = 0;
 SPECIAL[Op.tryTable] = 1;
 SPECIAL.fill(1, Op.localGet, Op.localTee + 1);
-SPECIAL.fill(1, Op.tableGet, Op.tableSet + 1);
+SPECIAL.fill(1, Op.globalGet, Op.tableSet + 1);
 SPECIAL[Op.memoryGrow] = 1;
 SPECIAL[Op.refFunc] = 1;
 SPECIAL.fill(1, Op.brOnNull, Op.brOnNonNull + 1);
@@ -70,6 +71,7 @@ export class FunctionScanner {
   readonly #declared: ReadonlySet<number>;
   /** Declared locals whose number changes: the first ones, up to this many. */
   readonly #movedLocals: number;
+  readonly #movedGlobals: MovedGlobals;
 
   #edits: Edit[] = [];
   #flow: ControlFlow;
@@ -86,6 +88,7 @@ export class FunctionScanner {
     leafCosts: Int32Array,
     lengths: LengthCharges,
     movedLocals: number,
+    movedGlobals: MovedGlobals,
   ) {
     this.#reader = reader;
     this.#shape = shape;
@@ -93,6 +96,7 @@ export class FunctionScanner {
     this.#lengths = lengths;
     this.#declared = declaredReferences(shape);
     this.#movedLocals = movedLocals;
+    this.#movedGlobals = movedGlobals;
     this.#flow = new ControlFlow(reader, this.#edits, 0);
   }
 
@@ -147,6 +151,7 @@ export class FunctionScanner {
       if (flow.current !== null) flow.current.cost += COSTS[opcode] ?? 0;
       if (SPECIAL[opcode] === 0) continue;
       if (opcode >= Op.localGet && opcode <= Op.localTee) this.#local();
+      else if (opcode === Op.globalGet || opcode === Op.globalSet) this.#global();
       else if (opcode <= Op.return) this.#control(opcode);
       else if (opcode <= Op.returnCallRef) this.#call(opcode);
       else this.#other(opcode);
@@ -169,6 +174,12 @@ export class FunctionScanner {
   #local(): void {
     const local = this.#reader.first;
     if (local >= this.#firstDeclared && local <= this.#lastMoved) this.#edit(EditKind.local, local);
+  }
+
+  #global(): void {
+    const { from, by } = this.#movedGlobals;
+    const global = this.#reader.first;
+    if (global >= from) this.#edit(EditKind.global, global + by);
   }
 
   #control(opcode: number): void {

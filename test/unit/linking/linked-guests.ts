@@ -1,0 +1,75 @@
+import {
+  classifyFuel,
+  METERING_EXPORTS,
+  METERING_IMPORTS,
+  type FuelState,
+} from "../../../sdk/contract/metering-abi.ts";
+import { BRIDGE_TABLE, MAIN_MODULE, parseBridgeName } from "../../../sdk/contract/linking.ts";
+import { bridgeModule } from "../../../worker/execution/linking/bridge.ts";
+import { planCapacity, planLinks, type LinkPlan } from "../../../worker/execution/linking/plan.ts";
+import { inspectModule } from "../../../worker/execution/metering/inspect.ts";
+import { rewriteModule, type MeteringPolicy } from "../../../worker/execution/metering/rewrite.ts";
+import { joined, PLENTY, POLICY, sharedCounters, type Exports } from "../metering/guest.ts";
+import { wat } from "../metering/wat.ts";
+
+/** Modules of one package, metered and linked as a host does. */
+export class LinkedGuests {
+  readonly plan: LinkPlan;
+  readonly instances = new Map<string, WebAssembly.Exports>();
+  readonly counters: Record<string, WebAssembly.Global>;
+
+  constructor(sources: Readonly<Record<string, string>>, policy: Partial<MeteringPolicy> = {}) {
+    const binaries = new Map(Object.entries(sources).map(([name, source]) => [name, wat(`(module ${source})`)]));
+    const modules = [...binaries].map(([name, bytes]) => ({ name, report: inspectModule(bytes) }));
+    const reports = modules.map(({ report }) => report);
+    const capacity = planCapacity(reports, { ...POLICY, ...policy });
+    this.plan = planLinks(modules);
+    this.counters = sharedCounters(capacity.sparePages);
+    const options = { ...POLICY, ...policy, sharedCounters: true };
+    const { bridged } = this.plan;
+    const bridge = bridged.length > 0 ? this.#instance(bridgeModule(bridged), options, {}) : {};
+    for (const name of this.plan.order) {
+      const at = modules.findIndex((module) => module.name === name);
+      const bytes = binaries.get(name) ?? new Uint8Array();
+      this.instances.set(name, this.#instance(bytes, { ...options, ...capacity.shares[at], hideTables: true }, bridge));
+    }
+    const table = bridge[BRIDGE_TABLE] as WebAssembly.Table | undefined;
+    for (const [slot, target] of bridged.entries()) table?.set(slot, this.instances.get(target.module)?.[target.name]);
+  }
+
+  #instance(bytes: Uint8Array, policy: MeteringPolicy, bridge: WebAssembly.Exports): WebAssembly.Exports {
+    const imports: Record<string, WebAssembly.ModuleImports> = { [METERING_IMPORTS.module]: this.counters };
+    for (const [name, thunk] of Object.entries(bridge).filter(([key]) => key !== BRIDGE_TABLE)) {
+      const target = parseBridgeName(name);
+      imports[target.module] = { ...imports[target.module], [target.name]: thunk };
+    }
+    for (const [name, exports] of this.instances) imports[name] = exports;
+    return new WebAssembly.Instance(new WebAssembly.Module(joined(rewriteModule(bytes, policy).chunks)), imports)
+      .exports;
+  }
+
+  get main(): WebAssembly.Exports {
+    return this.instances.get(MAIN_MODULE) ?? {};
+  }
+
+  call(
+    name: string,
+    values: readonly unknown[] = [],
+    fuel = PLENTY,
+    depth = POLICY.callDepth,
+  ): { value?: unknown; error?: string; state: FuelState; used: bigint } {
+    const [fuelGlobal, depthGlobal] = [METERING_EXPORTS.fuel, METERING_EXPORTS.depth].map((counter) => {
+      return this.main[counter] as WebAssembly.Global;
+    }) as [WebAssembly.Global, WebAssembly.Global]; // two names give two globals
+    fuelGlobal.value = fuel;
+    depthGlobal.value = depth;
+    let outcome: { value?: unknown; error?: string };
+    try {
+      outcome = { value: (this.main as Exports)[name]?.(...values) };
+    } catch (error) {
+      outcome = { error: error instanceof Error ? error.message : "exception" };
+    }
+    const left = fuelGlobal.value as bigint;
+    return { ...outcome, state: classifyFuel(left, depthGlobal.value as number), used: fuel - left };
+  }
+}
