@@ -1,16 +1,38 @@
 import { writeFile } from "node:fs/promises";
 import path from "node:path";
 import { format } from "prettier";
+import { toJsonSchema } from "@valibot/to-json-schema";
 import { ERRORS } from "../sdk/contract/errors.ts";
+import { EVENTS, type EventSpec } from "../sdk/contract/events.ts";
 import { LIMITS, PACKAGE_LIMITS } from "../sdk/contract/limits.ts";
+import { FAILURES_TOLD } from "../worker/control/executions/event-rules.ts";
 import { PERMISSIONS, permits, ROLE_NAMES, type Permission } from "../sdk/contract/roles.ts";
 
 /** Pages of docs/ that are tables of the contract. A test compares them with what is committed. */
 
 const MADE = "Made from the contract by `node scripts/build-docs.ts`; edit the table, not this page.";
 
+const EVENTS_INTRODUCTION = `What happens to a tenant's plugins is written to its event log, in the same database batch as the change itself: there is no
+change without its event and no event without its change. Events of a tenant are numbered from 1 (\`sequence\`), without gaps, in
+the order in which they were committed. An event is
+\`{ id, sequence, pluginId, type, severity, data, subject, createdAt }\`; its data is flat and holds names, ids, codes and
+counts, never configuration, input or output. Events are kept for 90 days.
+
+| to | ask |
+| --- | --- |
+| read the log | \`GET /api/plugins/events\`, with \`type\`, \`plugin\`, \`after\` and \`order\` (newest or oldest) |
+| read what happened to one plugin | \`GET /api/plugins/:id/events\` |
+| catch up | \`GET /api/plugins/events?order=oldest&after=<last sequence seen>\` |
+
+Executions are many, so they are told together: once the records of a batch (at most 100 records, or one second) are stored, one
+\`execution.started\` and one \`execution.completed\` per plugin tell of all of them, with counts, sums and the first and last
+execution id; the first ${FAILURES_TOLD} failures of a plugin in a batch also get an \`execution.failed\` each, the others are in the counts.
+Single executions are in \`GET /api/plugins/:id/executions\`. Records and events are stored together, each once, however often
+the queue delivers. Running a plugin itself never waits for the log.`;
+
 export const PAGES: Readonly<Record<string, () => string>> = {
   "docs/errors.md": errorsPage,
+  "docs/events.md": eventsPage,
   "docs/limits.md": limitsPage,
   "docs/roles.md": rolesPage,
 };
@@ -32,6 +54,29 @@ function errorsPage(): string {
     ["code", "status", "meaning", "who has to act", "may a retry help", "counts against the plugin"],
     rows,
   )}\n`;
+}
+
+function eventsPage(): string {
+  const rows = Object.entries<EventSpec>(EVENTS).map(([type, spec]) => [
+    `<a id="${type}"></a>\`${type}\``,
+    spec.title,
+    spec.severity,
+    spec.audience,
+    fieldsOf(spec)
+      .map((name) => `\`${name}\``)
+      .join(", "),
+    spec.webhooks === false ? "" : "yes",
+  ]);
+  return `# Events\n\n${EVENTS_INTRODUCTION}\n\n## Catalogue\n\n${MADE}\n\n${table(
+    ["type", "says that", "severity", "for", "data", "to webhooks"],
+    rows,
+  )}\n`;
+}
+
+/** Names of the data's fields; those that may be absent end with `?`. */
+function fieldsOf({ data }: EventSpec): string[] {
+  const { properties = {}, required = [] } = toJsonSchema(data);
+  return Object.keys(properties).map((name) => (required.includes(name) ? name : `${name}?`));
 }
 
 function limitsPage(): string {

@@ -1,4 +1,4 @@
-import { insertExecutions } from "./control/executions/store.ts";
+import { recordExecutions } from "./control/executions/actions.ts";
 import type { Deps } from "./deps.ts";
 import type { ExecutionRecord } from "./execution/settle.ts";
 import { errorText } from "./lib/error-text.ts";
@@ -10,8 +10,8 @@ const LONGEST_RETRY_DELAY = 300;
 /** Who consumes which queue. A batch is acknowledged whole or tried again whole; inserting twice changes nothing. */
 export async function consume(deps: Deps, batch: MessageBatch<ExecutionRecord>): Promise<void> {
   try {
-    await insertExecutions(
-      deps.db,
+    await recordExecutions(
+      deps,
       batch.messages.map((message) => message.body),
     );
     batch.ackAll();

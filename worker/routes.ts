@@ -1,6 +1,7 @@
 import type { Context } from "hono";
 import { PlatformError } from "../sdk/contract/errors.ts";
 import { LIMITS } from "../sdk/contract/limits.ts";
+import { eventRoutes } from "./control/events/routes.ts";
 import { executeRoutes } from "./control/executions/execute-routes.ts";
 import { replayRoutes } from "./control/executions/replay/routes.ts";
 import { executionRoutes } from "./control/executions/routes.ts";
@@ -27,6 +28,7 @@ import type { AppEnv, Route } from "./http/route.ts";
 
 const operations: readonly Route[] = [
   ...packageRoutes,
+  ...eventRoutes,
   ...pluginRoutes,
   ...installRoutes,
   ...executeRoutes.map(withIdempotencyKey),

@@ -1,4 +1,5 @@
 import { compileStaleSnapshots } from "./control/compile.ts";
+import { deleteEventsBefore } from "./control/events/store.ts";
 import { deleteExecutionsBefore } from "./control/executions/store.ts";
 import { sweepIncoming } from "./control/packages/store.ts";
 import type { Deps } from "./deps.ts";
@@ -8,6 +9,8 @@ import { logError } from "./lib/json-log.ts";
 
 /** How long execution records are kept. */
 export const EXECUTION_RETENTION_MS = 30 * 24 * 3_600_000;
+/** How long events are kept. */
+export const EVENT_RETENTION_MS = 90 * 24 * 3_600_000;
 /** Rows deleted in one run, so that a run ends well within a query's time. */
 const DELETIONS_PER_RUN = 10_000;
 /** Listings of up to 1,000 recordings in one run. */
@@ -26,6 +29,10 @@ export const SCHEDULE: Readonly<Record<string, readonly Job[]>> = {
     {
       name: "delete-old-executions",
       run: (deps) => deleteExecutionsBefore(deps.db, deps.clock.now() - EXECUTION_RETENTION_MS, DELETIONS_PER_RUN),
+    },
+    {
+      name: "delete-old-events",
+      run: (deps) => deleteEventsBefore(deps.db, deps.clock.now() - EVENT_RETENTION_MS, DELETIONS_PER_RUN),
     },
     {
       name: "delete-old-recordings",

@@ -1,19 +1,188 @@
-/** Catalogue of events. Every move of a state machine is one of these; ids sort by time. */
+import * as v from "valibot";
+
+/**
+ * Catalogue of events: what is kept in a tenant's log, streamed and sent to webhooks. Ids are public and stable: never
+ * rename, never reuse. Data is flat, and holds names, ids, codes and counts: never configuration, input or output.
+ */
+
+/** How much attention an event asks for. */
+export type Severity = "info" | "notice" | "warning" | "error";
+
+/** Whose business it is first; every event can be read by everybody who may read plugins. */
+export type Audience = "operator" | "developer" | "security";
+
+export type EventValue = string | number | boolean | null;
+
 export interface EventSpec {
   readonly title: string;
+  readonly severity: Severity;
+  readonly audience: Audience;
+  /** False where a webhook must not be told, because being told is what failed. */
+  readonly webhooks?: false;
+  readonly data: v.GenericSchema<Readonly<Record<string, EventValue | undefined>>>;
 }
 
+const text = v.string();
+const count = v.pipe(v.number(), v.integer(), v.minValue(0));
+const time = v.pipe(v.number(), v.integer());
+
+const install = { installId: text, version: text };
+const move = v.strictObject({
+  ...install,
+  from: v.optional(text),
+  to: v.optional(text),
+  /** Why, where the move was somebody's decision. */
+  reason: v.optional(text),
+});
+/** Executions of one plugin that were recorded together. */
+const executions = { count, firstExecutionId: text, lastExecutionId: text, firstStartedAt: time, lastStartedAt: time };
+const message = { messageId: text, topic: text, installId: text, functionName: text };
+const webhook = { webhookId: text };
+
 export const EVENTS = {
-  "package.uploaded": { title: "a version was uploaded and validated" },
-  "plugin.installed": { title: "a plugin was installed" },
-  "plugin.activated": { title: "an install began to take calls" },
-  "plugin.deactivated": { title: "an install stopped taking calls" },
-  "plugin.updated": { title: "version, configuration or limits of an install changed" },
-  "plugin.failed": { title: "an install moved to error" },
-  "plugin.recovered": { title: "an install left error" },
-  "plugin.quarantined": { title: "an install was quarantined" },
-  "plugin.released": { title: "an install left quarantine" },
-  "plugin.uninstalled": { title: "an install was removed" },
+  "package.uploaded": {
+    title: "a version was uploaded",
+    severity: "info",
+    audience: "developer",
+    data: v.strictObject({ version: text, packageDigest: text, verdict: text }),
+  },
+  "package.validated": {
+    title: "an uploaded version passed every check and may be installed",
+    severity: "info",
+    audience: "developer",
+    data: v.strictObject({ version: text, rewriterVersion: text, functions: count, findings: count }),
+  },
+  "package.refused": {
+    title: "the security scan refused an upload",
+    severity: "warning",
+    audience: "security",
+    data: v.strictObject({ version: text, code: text, findings: count }),
+  },
+
+  "plugin.installed": { title: "a plugin was installed", severity: "info", audience: "operator", data: move },
+  "plugin.activated": { title: "an install began to take calls", severity: "info", audience: "operator", data: move },
+  "plugin.deactivated": {
+    title: "an install stopped taking calls",
+    severity: "notice",
+    audience: "operator",
+    data: move,
+  },
+  "plugin.updated": {
+    title: "version, configuration or limits of an install changed",
+    severity: "notice",
+    audience: "operator",
+    data: v.strictObject({ ...install, changed: text, previousVersion: text }),
+  },
+  "plugin.failed": { title: "an install moved to error", severity: "error", audience: "operator", data: move },
+  "plugin.recovered": { title: "an install left error", severity: "notice", audience: "operator", data: move },
+  "plugin.quarantined": { title: "an install was quarantined", severity: "error", audience: "security", data: move },
+  "plugin.released": { title: "an install left quarantine", severity: "warning", audience: "security", data: move },
+  "plugin.uninstalled": { title: "an install was removed", severity: "notice", audience: "operator", data: move },
+
+  "config.changed": {
+    title: "the configuration of an install changed",
+    severity: "notice",
+    audience: "operator",
+    data: v.strictObject({ installId: text, revision: count, changed: text, reason: v.optional(text) }),
+  },
+  "grant.changed": {
+    title: "an install was given or refused a capability",
+    severity: "warning",
+    audience: "security",
+    data: v.strictObject({ installId: text, capability: text, change: text, hosts: v.optional(text) }),
+  },
+  "hook.fired": {
+    title: "plugins ran for a hook",
+    severity: "info",
+    audience: "operator",
+    data: v.strictObject({ hook: text, plugins: count, failed: count, durationMs: count, traceId: v.optional(text) }),
+  },
+
+  "execution.started": {
+    title: "executions of a plugin began",
+    severity: "info",
+    audience: "operator",
+    data: v.strictObject(executions),
+  },
+  "execution.completed": {
+    title: "executions of a plugin ended, failed ones among them",
+    severity: "info",
+    audience: "operator",
+    data: v.strictObject({ ...executions, failed: count, durationMs: count, slowestMs: count, fuel: count }),
+  },
+  "execution.failed": {
+    title: "an execution failed",
+    severity: "warning",
+    audience: "developer",
+    data: v.strictObject({ ...install, executionId: text, functionName: text, code: text, durationMs: count }),
+  },
+  "security.violated": {
+    title: "a plugin reached for something it may not use",
+    severity: "error",
+    audience: "security",
+    data: v.strictObject({ ...install, executionId: text, functionName: text, code: text }),
+  },
+  "health.checked": {
+    title: "the health of an install was checked",
+    severity: "info",
+    audience: "operator",
+    data: v.strictObject({ installId: text, status: text, reason: v.optional(text) }),
+  },
+  "health.threshold-exceeded": {
+    title: "an install fails more often than it may",
+    severity: "error",
+    audience: "operator",
+    data: v.strictObject({ installId: text, failed: count, calls: count, windowMs: count, code: v.optional(text) }),
+  },
+
+  "message.dead-lettered": {
+    title: "a message was given up for a subscriber and kept as a dead letter",
+    severity: "error",
+    audience: "operator",
+    data: v.strictObject({ ...message, deadLetterId: text, code: text, attempts: count }),
+  },
+  "message.redriven": {
+    title: "a dead letter was sent again",
+    severity: "notice",
+    audience: "operator",
+    data: v.strictObject({ ...message, deadLetterId: text }),
+  },
+  "message.discarded": {
+    title: "a dead letter was deleted",
+    severity: "notice",
+    audience: "operator",
+    data: v.strictObject({ ...message, deadLetterId: text }),
+  },
+
+  "webhook.created": {
+    title: "a webhook was created",
+    severity: "notice",
+    audience: "operator",
+    data: v.strictObject({ ...webhook, host: text }),
+  },
+  "webhook.updated": {
+    title: "a webhook was changed",
+    severity: "notice",
+    audience: "operator",
+    data: v.strictObject({ ...webhook, changed: text }),
+  },
+  "webhook.deleted": {
+    title: "a webhook was deleted",
+    severity: "notice",
+    audience: "operator",
+    data: v.strictObject(webhook),
+  },
+  "webhook.failed": {
+    title: "an event could not be delivered to a webhook and was given up",
+    severity: "error",
+    audience: "operator",
+    webhooks: false,
+    data: v.strictObject({ ...webhook, deliveryId: text, eventId: text, attempts: count, code: text }),
+  },
 } as const satisfies Record<string, EventSpec>;
 
 export type EventType = keyof typeof EVENTS;
+export const EVENT_TYPES = Object.keys(EVENTS) as EventType[]; // Object.keys loses the key type
+
+/** Data of an event of the type. */
+export type EventDataOf<Type extends EventType> = v.InferOutput<(typeof EVENTS)[Type]["data"]>;

@@ -1,4 +1,5 @@
 import { index, integer, primaryKey, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
+import type { EventValue } from "../../sdk/contract/events.ts";
 import type { Manifest } from "../../sdk/contract/manifest.ts";
 import type { Limits } from "../../sdk/contract/limits.ts";
 import type { Role } from "../../sdk/contract/roles.ts";
@@ -166,11 +167,18 @@ export const pluginEvents = sqliteTable(
   {
     id: text().primaryKey(),
     tenantId: text("tenant_id").notNull(),
+    /** Empty where the event concerns the tenant and no plugin. */
     pluginId: text("plugin_id").notNull(),
     type: text().notNull(),
-    data: text({ mode: "json" }).$type<Record<string, string | number | null>>().notNull(),
+    data: text({ mode: "json" }).$type<Record<string, EventValue>>().notNull(),
     subject: text().notNull(),
     createdAt: integer("created_at").notNull(),
+    /** Counts the tenant's events from 1 without gaps; given by the statement that records the event. */
+    sequence: integer().notNull().default(0),
   },
-  (table) => [index("plugin_events_by_plugin").on(table.tenantId, table.pluginId, table.id)],
+  (table) => [
+    uniqueIndex("plugin_events_by_sequence").on(table.tenantId, table.sequence),
+    index("plugin_events_by_plugin_sequence").on(table.tenantId, table.pluginId, table.sequence),
+    index("plugin_events_by_age").on(table.createdAt),
+  ],
 );

@@ -52,6 +52,7 @@ export const EXAMPLES: Readonly<Record<string, ExampleOf>> = {
   listPlugins: plain("/"),
   getPlugin: plugin("", "PLUGIN_NOT_FOUND"),
   listPluginEvents: plugin("/events", "PLUGIN_NOT_FOUND"),
+  listEvents: plain("/events?order=oldest&after=0"),
 
   installPlugin: ({ pluginId }) => ({ path: "/install", body: { pluginId }, foreign: "PLUGIN_NOT_FOUND" }),
   installPluginById: pluginAfter("install", "PLUGIN_NOT_FOUND", {}),

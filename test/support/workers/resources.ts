@@ -76,6 +76,7 @@ function insertRecords({ tenantId, pluginId, executionId, keyId, subject }: Reso
       data: { secretOf: tenantId },
       subject,
       createdAt,
+      sequence: 1,
     }),
     db.insert(pluginExecutions).values({
       ...sizes,

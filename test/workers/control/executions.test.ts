@@ -1,13 +1,13 @@
 import { count, eq } from "drizzle-orm";
 import { describe, expect, test } from "vitest";
 import { PLATFORM_TENANT } from "../../../sdk/contract/identifiers.ts";
-import { listPluginExecutions, readExecution } from "../../../worker/control/executions/actions.ts";
-import { deleteExecutionsBefore, insertExecutions } from "../../../worker/control/executions/store.ts";
+import { listPluginExecutions, readExecution, recordExecutions } from "../../../worker/control/executions/actions.ts";
+import { deleteExecutionsBefore } from "../../../worker/control/executions/store.ts";
 import { pluginExecutions } from "../../../worker/db/schema.ts";
 import type { ExecutionRecord } from "../../../worker/execution/settle.ts";
 import type { Actor } from "../../../worker/lib/actor.ts";
 import { ulid } from "../../../worker/lib/ulid.ts";
-import { db, NOW, refusal, seedTenant, seedVersion } from "./fixtures.ts";
+import { db, makeDeps, NOW, refusal, seedTenant, seedVersion } from "./fixtures.ts";
 
 /** The record of the n-th execution, one second after the one before. */
 function record(actor: Actor, n: number, change: Partial<ExecutionRecord> = {}): ExecutionRecord {
@@ -55,11 +55,11 @@ async function fiveRuns(): Promise<Actor> {
       functionName: n < 3 ? "run" : "greet",
     }),
   );
-  await insertExecutions(db, records);
+  await recordExecutions(makeDeps(), records);
   return actor;
 }
 
-describe("insertExecutions", () => {
+describe("recordExecutions", () => {
   test("what comes in comes out", async () => {
     const actor = await seedTenant();
     const succeeded = record(actor, 0);
@@ -68,15 +68,15 @@ describe("insertExecutions", () => {
       errorCode: "PLUGIN_ERROR",
       errorDetail: `it's "quoted", $.path, ü, 🙂 and\nlines`,
     });
-    await insertExecutions(db, [succeeded, failed]);
+    await recordExecutions(makeDeps(), [succeeded, failed]);
     const rows = await db.select().from(pluginExecutions).where(eq(pluginExecutions.tenantId, actor.tenantId));
     expect(rows).toEqual([succeeded, failed]);
   });
 
   test("a record that comes twice is kept once, as it came first", async () => {
     const actor = await seedTenant();
-    await insertExecutions(db, [record(actor, 0), record(actor, 0, { fuel: 1 })]);
-    await insertExecutions(db, [record(actor, 0, { fuel: 2 }), record(actor, 1)]);
+    await recordExecutions(makeDeps(), [record(actor, 0), record(actor, 0, { fuel: 1 })]);
+    await recordExecutions(makeDeps(), [record(actor, 0, { fuel: 2 }), record(actor, 1)]);
     const rows = await db.select().from(pluginExecutions).where(eq(pluginExecutions.tenantId, actor.tenantId));
     expect(rows.map(({ fuel }) => fuel)).toEqual([12_345_678_901, 12_345_678_901]);
   });
@@ -85,8 +85,8 @@ describe("insertExecutions", () => {
     const actor = await seedTenant();
     const detail = "x".repeat(500);
     const records = Array.from({ length: 1_201 }, (_, n) => record(actor, n, { errorDetail: detail }));
-    await insertExecutions(db, records);
-    await insertExecutions(db, []);
+    await recordExecutions(makeDeps(), records);
+    await recordExecutions(makeDeps(), []);
     expect(await countOf(actor)).toBe(1_201);
   });
 });
@@ -131,7 +131,10 @@ describe("list", () => {
   test("each tenant sees its own, also of a built-in that both run", async () => {
     await seedVersion({ tenantId: PLATFORM_TENANT, pluginId: "shared" });
     const [one, two] = [await seedTenant(), await seedTenant()];
-    await insertExecutions(db, [record(one, 0, { pluginId: "shared" }), record(two, 1, { pluginId: "shared" })]);
+    await recordExecutions(makeDeps(), [
+      record(one, 0, { pluginId: "shared" }),
+      record(two, 1, { pluginId: "shared" }),
+    ]);
     const rows = await listPluginExecutions({ db }, one, "shared", {}, { limit: 20 });
     expect(rows.map(({ id }) => id)).toEqual([record(one, 0).id]);
     expect(rows[0]).not.toHaveProperty("tenantId");
@@ -157,7 +160,7 @@ test("deleteExecutionsBefore takes the oldest first, up to its limit, and leaves
   const actor = await seedTenant();
   // Older than everything else in this file.
   const old = Array.from({ length: 5 }, (_, n) => record(actor, n - 1_000));
-  await insertExecutions(db, old.toReversed());
+  await recordExecutions(makeDeps(), old.toReversed());
   const third = old[3]?.startedAt ?? 0;
   expect(await deleteExecutionsBefore(db, third, 2)).toBe(2);
   expect(await countOf(actor)).toBe(3);

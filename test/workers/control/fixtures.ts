@@ -127,7 +127,7 @@ export async function eventTypes(actor: Actor, pluginId = "acme.echo"): Promise<
     .select({ type: pluginEvents.type })
     .from(pluginEvents)
     .where(and(eq(pluginEvents.tenantId, actor.tenantId), eq(pluginEvents.pluginId, pluginId)))
-    .orderBy(asc(pluginEvents.createdAt), asc(pluginEvents.id));
+    .orderBy(asc(pluginEvents.sequence));
   return rows.map((row) => row.type);
 }
 

@@ -1,10 +1,10 @@
 import { exports } from "cloudflare:workers";
 import { beforeAll, describe, expect, test } from "vitest";
 import { compileSnapshot } from "../../../worker/control/compile.ts";
-import { insertExecutions } from "../../../worker/control/executions/store.ts";
+import { recordExecutions } from "../../../worker/control/executions/actions.ts";
 import type { Actor } from "../../../worker/lib/actor.ts";
 import { mintToken } from "../../support/workers/tokens.ts";
-import { db, makeDeps, NOW, seedTenant, seedVersion } from "./fixtures.ts";
+import { makeDeps, NOW, seedTenant, seedVersion } from "./fixtures.ts";
 
 /** The routes of plugins, installs and executions as a client sees them: paths, status codes, bodies, pages. */
 
@@ -142,8 +142,8 @@ describe("lists", () => {
 
   test("executions by page, period and id", async () => {
     const ids = ["01J00000000000000000000A01", "01J00000000000000000000A02", "01J00000000000000000000A03"];
-    await insertExecutions(
-      db,
+    await recordExecutions(
+      makeDeps(),
       ids.map((id, n) => ({
         id,
         tenantId: actor.tenantId,

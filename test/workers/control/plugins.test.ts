@@ -168,7 +168,7 @@ describe("events", () => {
     expect(activations.map(({ type }) => type)).toEqual(["plugin.activated"]);
     const first = await listPluginEvents({ db }, actor, "acme.removed", {}, { limit: 2 });
     expect(first.map(({ type }) => type)).toEqual(["plugin.uninstalled", "plugin.activated", "plugin.installed"]);
-    const page = { limit: 2, before: first[1]?.id };
+    const page = { limit: 2, before: first[1]?.sequence };
     const rest = await listPluginEvents({ db }, actor, "acme.removed", {}, page);
     expect(rest.map(({ type }) => type)).toEqual(["plugin.installed"]);
   });

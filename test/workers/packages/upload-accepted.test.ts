@@ -32,7 +32,7 @@ async function eventsOf(tenantId: string): Promise<unknown[]> {
 }
 
 describe("an accepted package", () => {
-  test("is stored under its digests, with a version, a listing and an event", async () => {
+  test("is stored under its digests, with a version, a listing and its events", async () => {
     const actor = await seedDeveloper();
     const module = extismModule();
     const bytes = await archiveOf({ limits: { memory: 4 * MIB } }, module);
@@ -82,6 +82,12 @@ describe("an accepted package", () => {
         pluginId: "acme.count",
         subject: "dana",
         data: { version: "1.0.0", packageDigest, verdict: "clean" },
+        sequence: 1,
+      },
+      {
+        type: "package.validated",
+        data: { version: "1.0.0", rewriterVersion: REWRITER_VERSION, functions: 1, findings: 0 },
+        sequence: 2,
       },
     ]);
   });
@@ -120,7 +126,7 @@ describe("an accepted package", () => {
     const bytes = await archiveOf();
     const first = await upload(actor, { package: bytes });
     expect(await upload(actor, { package: bytes })).toEqual({ created: false, record: first.record });
-    expect(await eventsOf(actor.tenantId)).toHaveLength(1);
+    expect(await eventsOf(actor.tenantId)).toHaveLength(2);
   });
 
   test("of another tenant is a version of its own, of the same blobs", async () => {
@@ -138,7 +144,7 @@ describe("an accepted package", () => {
     const results = await Promise.all([1, 2, 3, 4].map(() => upload(actor, { package: bytes })));
     expect(new Set(results.map(({ record }) => record.id)).size).toBe(1);
     expect(results.filter(({ created }) => created)).toHaveLength(1);
-    expect(await eventsOf(actor.tenantId)).toHaveLength(1);
+    expect(await eventsOf(actor.tenantId)).toHaveLength(2);
   });
 
   test("with warnings is stored with its findings", async () => {

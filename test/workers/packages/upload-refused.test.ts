@@ -151,13 +151,14 @@ describe("a refused package", () => {
       "SCAN_REFUSED",
       "The scan refuses the package: The module imports extism:host/env.alloc as (i32) -> i32; it is (i64) -> i64.",
     ],
-  ])("%s leaves no rows", async (_name, parts, code, detail) => {
+  ])("%s leaves no rows but what the log says of a refusal by the scan", async (_name, parts, code, detail) => {
     const actor = await seedDeveloper();
     const error = await refusal(upload(actor, await parts()));
     expect(error.code).toBe(code);
     expect(error.message).toContain(detail);
     const rows = await db.select().from(pluginVersions).where(eq(pluginVersions.tenantId, actor.tenantId));
-    expect([rows, await eventsOf(actor.tenantId)]).toEqual([[], []]);
+    const refusals = code === "SCAN_REFUSED" ? [{ type: "package.refused", data: { version: "1.0.0", code } }] : [];
+    expect([rows, await eventsOf(actor.tenantId)]).toMatchObject([[], refusals]);
   });
 
   test("by the scan carries its findings", async () => {

@@ -1,8 +1,7 @@
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, test } from "vitest";
 import type { ReplayAnswer } from "../../../worker/control/executions/replay/schema.ts";
-import { insertExecutions } from "../../../worker/control/executions/store.ts";
-import { openDatabase } from "../../../worker/db/client.ts";
+import { recordExecutions } from "../../../worker/control/executions/actions.ts";
 import { recordingKey, RecordingStore } from "../../../worker/execution/recording-store.ts";
 import { RECORDING_RETENTION_MS } from "../../../worker/execution/recording/capture-rules.ts";
 import { parseKeyRing } from "../../../worker/execution/recording/key-ring.ts";
@@ -12,6 +11,7 @@ import { ulid } from "../../../worker/lib/ulid.ts";
 import { expectProblem } from "../../support/workers/api.ts";
 import { counted } from "../../support/workers/probe.ts";
 import { mintToken } from "../../support/workers/tokens.ts";
+import { makeDeps } from "../control/fixtures.ts";
 import { installGuests } from "../execution/guest-installs.ts";
 import { callGuest, settledApi, type GuestCall } from "./recorded-calls.ts";
 
@@ -19,7 +19,6 @@ let snapshot: Snapshot;
 let operator: string;
 
 const randomBytes = (length: number): Uint8Array => crypto.getRandomValues(new Uint8Array(length));
-const db = openDatabase(env.DB);
 
 beforeAll(async () => {
   snapshot = await installGuests("acme", [
@@ -201,7 +200,7 @@ describe("a recording that cannot be replayed", () => {
 
   test("was never made", async () => {
     const record = { ...(await recorded({ pluginId: "echo", input: "x" })), inputBytes: 2_000_000 };
-    await insertExecutions(db, [record]);
+    await recordExecutions(makeDeps(), [record]);
     await env.STORE.delete(recordingKey({ tenantId: "acme", executionId: record.id }));
     expectProblem(
       await replay(record.id),
@@ -214,7 +213,7 @@ describe("a recording that cannot be replayed", () => {
     const record = await recorded({ pluginId: "echo", input: "x" });
     const startedAt = Date.now() - RECORDING_RETENTION_MS;
     const id = ulid(startedAt, new Uint8Array(16));
-    await insertExecutions(db, [{ ...record, id, startedAt }]);
+    await recordExecutions(makeDeps(), [{ ...record, id, startedAt }]);
     await replace(id, await stored(record));
     expectProblem(
       await replay(id),
@@ -258,7 +257,7 @@ describe("a rotated key", () => {
 
 describe("GET /executions/:id", () => {
   async function shown(record: ExecutionRecord): Promise<unknown> {
-    await insertExecutions(db, [record]);
+    await recordExecutions(makeDeps(), [record]);
     const answer = await settledApi("GET", `/api/plugins/executions/${record.id}`, { token: operator });
     expect(answer.status).toBe(200);
     return (answer.body as { recording: unknown }).recording;

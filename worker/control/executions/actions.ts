@@ -3,13 +3,42 @@ import type { Deps } from "../../deps.ts";
 import type { ExecutionRecord } from "../../execution/settle.ts";
 import type { Actor } from "../../lib/actor.ts";
 import { requirePlugin } from "../plugins/actions.ts";
+import { eventsOfExecutions } from "./event-rules.ts";
 import type { ExecutionFilter } from "./schema.ts";
-import { getExecution, listExecutions } from "./store.ts";
+import { getExecution, insertExecutions, listExecutions, selectNewExecutions } from "./store.ts";
 
 export type ExecutionDeps = Pick<Deps, "db">;
+export type RecordDeps = Pick<Deps, "db" | "newId" | "clock">;
+
+/** Records in one statement: a bound value holds 2 MB at most, a record well under 4 KB. */
+const RECORDS_PER_STATEMENT = 500;
+
+/** Times that somebody else stored some of the same records first, before giving up. */
+const TRIES = 5;
 
 /** A record as answers show it: the tenant is the caller's own. */
 export type ShownExecution = Omit<ExecutionRecord, "tenantId">;
+
+/**
+ * Stores records from the queue and tells of them in the log, each once: what is stored already is left out, so a queue
+ * may deliver twice and in other batches.
+ *
+ * @throws {PlatformError} STATE_CONFLICT where others stored some of the records meanwhile, every time
+ */
+export async function recordExecutions(deps: RecordDeps, records: readonly ExecutionRecord[]): Promise<void> {
+  const distinct = records.filter(({ id }, index) => records.findIndex((other) => other.id === id) === index);
+  for (let start = 0; start < distinct.length; start += RECORDS_PER_STATEMENT) {
+    await recordTogether(deps, distinct.slice(start, start + RECORDS_PER_STATEMENT));
+  }
+}
+
+async function recordTogether(deps: RecordDeps, records: readonly ExecutionRecord[]): Promise<void> {
+  for (let attempt = 0; attempt < TRIES; attempt++) {
+    const fresh = await selectNewExecutions(deps.db, records);
+    if (await insertExecutions(deps.db, fresh, eventsOfExecutions(fresh, deps.newId, deps.clock.now()))) return;
+  }
+  throw new PlatformError("STATE_CONFLICT", `Others stored some of the records meanwhile, ${TRIES} times.`);
+}
 
 /**
  * Newest first, one more than `limit` where there are more.

@@ -2,32 +2,52 @@ import { and, desc, eq, getTableColumns, gte, lt, sql } from "drizzle-orm";
 import type { Database } from "../../db/client.ts";
 import { pluginExecutions } from "../../db/schema.ts";
 import type { ExecutionRecord } from "../../execution/settle.ts";
+import { eventRecorded, recordEventsWhere, type NewEvent } from "../events/store.ts";
 
-/** Records in one statement: a bound value holds 2 MB at most, a record well under 4 KB. */
-const RECORDS_PER_STATEMENT = 500;
-
-const COLUMNS = Object.entries(getTableColumns(pluginExecutions));
-const COLUMN_NAMES = sql.join(
-  COLUMNS.map(([, column]) => sql.identifier(column.name)),
-  sql`, `,
-);
 const RECORD_FIELDS = sql.join(
-  COLUMNS.map(([field]) => sql.raw(`json_extract(value, '$.${field}')`)),
+  Object.keys(getTableColumns(pluginExecutions)).map((field) => sql.raw(`json_extract(value, '$.${field}')`)),
   sql`, `,
 );
+
+/** Which of the records are not stored yet. */
+export async function selectNewExecutions(
+  db: Database,
+  records: readonly ExecutionRecord[],
+): Promise<readonly ExecutionRecord[]> {
+  const ids = JSON.stringify(records.map(({ id }) => id));
+  const known = await db
+    .select({ id: pluginExecutions.id })
+    .from(pluginExecutions)
+    .where(sql`${pluginExecutions.id} IN (SELECT value FROM json_each(${ids}))`);
+  const stored = new Set(known.map(({ id }) => id));
+  return records.filter(({ id }) => !stored.has(id));
+}
 
 /**
- * Stores execution records. A record that is stored already is left as it is, so a queue may deliver twice. The records
- * travel as one bound value, because D1 binds 100 values at most.
+ * Stores execution records with the events that tell of them, or nothing where one of the records was stored meanwhile.
+ * The records travel as one bound value, because D1 binds 100 values at most.
+ *
+ * @param records  at most 2 MB as JSON, which is what a bound value holds
+ * @param events   at least one
+ * @returns false where nothing was written
  */
-export async function insertExecutions(db: Database, records: readonly ExecutionRecord[]): Promise<void> {
-  for (let start = 0; start < records.length; start += RECORDS_PER_STATEMENT) {
-    const json = JSON.stringify(records.slice(start, start + RECORDS_PER_STATEMENT));
-    // `WHERE true` keeps SQLite from reading ON CONFLICT as a join condition (https://sqlite.org/lang_upsert.html §2.2).
-    await db.run(
-      sql`INSERT INTO ${pluginExecutions} (${COLUMN_NAMES}) SELECT ${RECORD_FIELDS} FROM json_each(${json}) WHERE true ON CONFLICT (id) DO NOTHING`,
-    );
-  }
+export async function insertExecutions(
+  db: Database,
+  records: readonly ExecutionRecord[],
+  events: readonly NewEvent[],
+): Promise<boolean> {
+  const [proof] = events;
+  if (!proof) return true;
+  const ids = JSON.stringify(records.map(({ id }) => id));
+  const json = JSON.stringify(records);
+  const noneStored = sql`NOT EXISTS (SELECT 1 FROM ${pluginExecutions} WHERE ${pluginExecutions.id} IN (SELECT value FROM json_each(${ids})))`;
+  const [recorded] = await db.batch([
+    recordEventsWhere(db, events, noneStored),
+    db
+      .insert(pluginExecutions)
+      .select(sql`SELECT ${RECORD_FIELDS} FROM json_each(${json}) WHERE ${eventRecorded(proof.id)}`),
+  ]);
+  return recorded.length > 0;
 }
 
 export interface ExecutionFilter {

@@ -1,8 +1,8 @@
 import { and, eq, ne, sql, type SQL } from "drizzle-orm";
 import type { Plan } from "../../../sdk/contract/plans.ts";
-import type { Database, Statement } from "../../db/client.ts";
+import type { Database } from "../../db/client.ts";
 import { pluginInstances, pluginVersions, tenants } from "../../db/schema.ts";
-import { eventRecorded, recordEventWhere, type NewEvent } from "../events/store.ts";
+import { eventRecorded, recordEventsWhere, type NewEvent } from "../events/store.ts";
 import { bumpRevision } from "../snapshots/store.ts";
 import type { Install, InstallChange } from "./schema.ts";
 
@@ -72,10 +72,10 @@ export async function insertInstall(db: Database, install: Install, events: Even
     .select(sql`SELECT ${values} WHERE ${countInstalls(install.tenantId)} < ${quota}`)
     .onConflictDoNothing();
   const written = sql`EXISTS (SELECT 1 FROM ${pluginInstances} WHERE ${pluginInstances.id} = ${install.id})`;
-  const [claim, ...later] = recordAll(db, events, written);
+  const claim = recordEventsWhere(db, events, written);
   const bump = bumpRevision(db, install.tenantId, eventRecorded(events[0].id));
-  const results = await db.batch([insert, claim, ...later, bump]);
-  return results[1].length === 1;
+  const results = await db.batch([insert, claim, bump]);
+  return results[1].length === events.length;
 }
 
 /**
@@ -95,20 +95,13 @@ export async function changeInstall(
   const unchanged = sql`EXISTS (SELECT 1 FROM ${pluginInstances} WHERE ${pluginInstances.id} = ${known.id} AND ${pluginInstances.state} = ${known.state} AND ${pluginInstances.updatedAt} = ${known.updatedAt})`;
   const guard = quota === undefined ? unchanged : sql`${unchanged} AND ${countInstalls(known.tenantId)} < ${quota}`;
   const proof = eventRecorded(events[0].id);
-  const [claim, ...later] = recordAll(db, events, guard);
+  const claim = recordEventsWhere(db, events, guard);
   const update = db
     .update(pluginInstances)
     .set({ ...set, updatedAt: Math.max(now, known.updatedAt + 1) })
     .where(and(eq(pluginInstances.id, known.id), proof));
-  const results = await db.batch([claim, ...later, update, bumpRevision(db, known.tenantId, proof)]);
-  return results[0].length === 1;
-}
-
-/** The first event is written where the guard holds, each further one where the first was. */
-function recordAll(db: Database, events: Events, guard: SQL): [ReturnType<typeof recordEventWhere>, ...Statement[]] {
-  const [first, ...rest] = events;
-  const proof = eventRecorded(first.id);
-  return [recordEventWhere(db, first, guard), ...rest.map((event) => recordEventWhere(db, event, proof))];
+  const results = await db.batch([claim, update, bumpRevision(db, known.tenantId, proof)]);
+  return results[0].length === events.length;
 }
 
 function countInstalls(tenantId: string): SQL<number> {

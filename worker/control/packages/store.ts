@@ -4,7 +4,7 @@ import { compareVersions, parseVersion } from "../../../sdk/contract/version.ts"
 import type { Database } from "../../db/client.ts";
 import { plugins, pluginVersions, tenants } from "../../db/schema.ts";
 import type { VersionRecord, VersionSummary } from "./version-record.ts";
-import { eventRecorded, recordEventWhere, type NewEvent } from "../events/store.ts";
+import { eventRecorded, recordEventsWhere, type NewEvent } from "../events/store.ts";
 
 export { sweepIncoming } from "./incoming-store.ts";
 
@@ -104,7 +104,7 @@ export async function getAllowance(
 }
 
 /**
- * Writes a version with its event, and the plugin's listing, in one batch; nothing where the version exists already or
+ * Writes a version with its events, and the plugin's listing, in one batch; nothing where the version exists already or
  * the plan allows no more.
  *
  * @param quota  versions that the plan allows
@@ -113,7 +113,7 @@ export async function getAllowance(
 export async function insertVersion(
   db: Database,
   record: VersionRecord,
-  event: NewEvent,
+  events: readonly [NewEvent, ...NewEvent[]],
   quota: number,
 ): Promise<boolean> {
   const columns = getTableColumns(pluginVersions);
@@ -131,10 +131,10 @@ export async function insertVersion(
   const written = sql`EXISTS (SELECT 1 FROM ${pluginVersions} WHERE ${pluginVersions.id} = ${record.id})`;
   const results = await db.batch([
     insert,
-    recordEventWhere(db, event, written),
-    upsertPlugin(db, record, eventRecorded(event.id)),
+    recordEventsWhere(db, events, written),
+    upsertPlugin(db, record, eventRecorded(events[0].id)),
   ]);
-  return results[1].length === 1;
+  return results[1].length === events.length;
 }
 
 /** The listing takes its texts from the version uploaded last. */

@@ -85,11 +85,11 @@ export async function listPluginEvents(
   actor: Actor,
   pluginId: string,
   filter: { readonly type?: EventType | undefined },
-  page: { readonly limit: number; readonly before?: string | undefined },
+  page: { readonly limit: number; readonly before?: number | undefined },
 ): Promise<PluginEvent[]> {
   await requirePlugin(deps, actor, pluginId);
-  const scope = { tenantId: actor.tenantId, pluginId };
-  return listEvents(deps.db, scope, filter, { ...page, limit: page.limit + 1 });
+  const { limit, before } = page;
+  return listEvents(deps.db, actor.tenantId, { ...filter, pluginId, before }, { limit: limit + 1, order: "newest" });
 }
 
 function summarise(row: PluginRow, versions: readonly VersionHead[]): InferInput<typeof PluginSummary> {

@@ -1,14 +1,14 @@
 import * as v from "valibot";
-import { PLUGIN_ID_PATTERN, ULID_PATTERN } from "../../../sdk/contract/identifiers.ts";
+import { PLUGIN_ID_PATTERN } from "../../../sdk/contract/identifiers.ts";
 import { decodeCursor, pageOf, pageQuery, toPage } from "../../http/page.ts";
 import { defineRoute, type Route } from "../../http/route.ts";
-import { EventAnswer, EventFilter } from "../events/schema.ts";
+import { EventPosition } from "../events/routes.ts";
+import { describeEvent, EventAnswer, EventFilter } from "../events/schema.ts";
 import { PluginParams } from "../installs/schema.ts";
 import { listPluginEvents, listVisiblePlugins, readPlugin } from "./actions.ts";
 import { PluginDetail, PluginFilter, PluginSummary } from "./schema.ts";
 
 const PluginPosition = v.tuple([v.pipe(v.string(), v.regex(PLUGIN_ID_PATTERN))]);
-const EventPosition = v.tuple([v.pipe(v.string(), v.regex(ULID_PATTERN))]);
 const read = { method: "get", mount: "plugins", tag: "Plugins", permission: "plugins:read" } as const;
 
 export const pluginRoutes: readonly Route[] = [
@@ -51,7 +51,7 @@ export const pluginRoutes: readonly Route[] = [
       const { limit, cursor, ...filter } = query;
       const page = { limit, before: decodeCursor(cursor, EventPosition)?.[0] };
       const rows = await listPluginEvents(context.get("deps"), context.get("actor"), params.id, filter, page);
-      return context.json(toPage(rows, limit, (row) => [row.id]));
+      return context.json(toPage(rows.map(describeEvent), limit, (row) => [row.sequence]));
     },
   }),
 ];

@@ -1,7 +1,11 @@
 import { PlatformError } from "../../../../sdk/contract/errors.ts";
+import type { Manifest } from "../../../../sdk/contract/manifest.ts";
 import { PLANS, type Plan } from "../../../../sdk/contract/plans.ts";
+import { commit } from "../../../db/client.ts";
 import type { Deps } from "../../../deps.ts";
 import type { Actor } from "../../../lib/actor.ts";
+import { newEvent, type NewEvent } from "../../events/rules.ts";
+import { recordEvent } from "../../events/store.ts";
 import { IncomingArea } from "../incoming-store.ts";
 import { summariseModule } from "../module-report.ts";
 import { requireRoom, requireUploadable, versionConflict } from "../package-rules.ts";
@@ -53,9 +57,27 @@ async function takeIn(deps: UploadDeps, actor: Actor, request: Request, area: In
   if (same) return { record: same, created: false };
   const { plan, versions } = await requirePlan(deps, tenantId);
   requireRoom(plan, versions);
-  const accepted = await opened.accept();
+  const accepted = await opened.accept().catch((error: unknown) => noteRefusal(deps, actor, opened.manifest, error));
   await proveRewritten(deps.env.STORE, accepted);
   return storeVersion(deps, actor, { ...opened, ...accepted }, plan);
+}
+
+/** A package that the scan refuses leaves a line in the log. @throws what was given, always */
+async function noteRefusal(deps: UploadDeps, actor: Actor, { id, version }: Manifest, error: unknown): Promise<never> {
+  if (error instanceof PlatformError && error.code === "SCAN_REFUSED") {
+    const findings = error.members?.["findings"];
+    const refused = newEvent({
+      id: deps.newId(),
+      tenantId: actor.tenantId,
+      pluginId: id,
+      type: "package.refused",
+      data: { version, code: error.code, findings: Array.isArray(findings) ? findings.length : 0 },
+      subject: actor.subject,
+      createdAt: deps.clock.now(),
+    });
+    await commit(deps.db, recordEvent(deps.db, refused));
+  }
+  throw error;
 }
 
 interface Allowance {
@@ -108,12 +130,21 @@ async function storeVersion(deps: UploadDeps, actor: Actor, content: Opened & Ac
     uploadedBy: subject,
     createdAt,
   };
-  const data = { version, packageDigest, verdict: scan.verdict };
-  const event = { id: deps.newId(), tenantId, pluginId, type: "package.uploaded", data, subject, createdAt } as const;
   const { versions: allowed } = PLANS[plan];
-  if (await insertVersion(deps.db, record, event, allowed)) return { record, created: true };
+  if (await insertVersion(deps.db, record, eventsOf(deps, record), allowed)) return { record, created: true };
   const winner = await findSame(deps, tenantId, content);
   if (winner) return { record: winner, created: false };
   requireRoom(plan, allowed);
   throw new PlatformError("INTERNAL", `Version ${version} of "${pluginId}" could not be stored.`);
+}
+
+function eventsOf({ newId }: UploadDeps, record: VersionRecord): [NewEvent, NewEvent] {
+  const { tenantId, pluginId, version, packageDigest, rewriterVersion, module, scan, createdAt } = record;
+  const shared = { tenantId, pluginId, subject: record.uploadedBy, createdAt };
+  const { verdict, findings } = scan;
+  const validated = { version, rewriterVersion, functions: module.functions.length, findings: findings.length };
+  return [
+    newEvent({ ...shared, id: newId(), type: "package.uploaded", data: { version, packageDigest, verdict } }),
+    newEvent({ ...shared, id: newId(), type: "package.validated", data: validated }),
+  ];
 }

@@ -1,0 +1,69 @@
+import type { ExecutionRecord } from "../../execution/settle.ts";
+import { newEvent, SYSTEM_SUBJECT, type NewEvent } from "../events/rules.ts";
+
+/** Failures of one plugin told one by one from one batch of records; `execution.completed` counts them all. */
+export const FAILURES_TOLD = 10;
+
+/** Codes of failures that are an attempt to leave what was granted. */
+const VIOLATIONS: ReadonlySet<string | null> = new Set(["GRANT_MISSING"]);
+
+/**
+ * What the log says of execution records that were stored together. Calls are many, so they are told together: of each
+ * plugin one event that they began and one that they ended, with counts; and of failures the first few by themselves.
+ *
+ * @param records  records of any tenants, none of them told before
+ * @param now      milliseconds since the epoch
+ */
+export function eventsOfExecutions(
+  records: readonly ExecutionRecord[],
+  newId: () => string,
+  now: number,
+): readonly NewEvent[] {
+  const byPlugin = Map.groupBy(records, ({ tenantId, pluginId }) => `${tenantId} ${pluginId}`);
+  return [...byPlugin.values()].flatMap((group) => {
+    const [first] = group;
+    if (!first) return [];
+    const { tenantId, pluginId } = first;
+    const subjects = new Set(group.map(({ subject }) => subject));
+    const subject = subjects.size === 1 ? first.subject : SYSTEM_SUBJECT;
+    const shared = (): Shared => ({ id: newId(), tenantId, pluginId, subject, createdAt: now });
+    const failed = group.filter(({ status }) => status === "failed");
+    return [
+      newEvent({ ...shared(), type: "execution.started", data: summaryOf(group) }),
+      newEvent({ ...shared(), type: "execution.completed", data: { ...summaryOf(group), ...endOf(group) } }),
+      ...failed.slice(0, FAILURES_TOLD).flatMap((record) => failureEvents(record, newId, now)),
+    ];
+  });
+}
+
+type Shared = Pick<NewEvent, "id" | "tenantId" | "pluginId" | "subject" | "createdAt">;
+
+function summaryOf(group: readonly ExecutionRecord[]) {
+  const ordered = group.toSorted((left, right) => left.startedAt - right.startedAt);
+  return {
+    count: group.length,
+    firstExecutionId: ordered[0]?.id ?? "",
+    lastExecutionId: ordered.at(-1)?.id ?? "",
+    firstStartedAt: ordered[0]?.startedAt ?? 0,
+    lastStartedAt: ordered.at(-1)?.startedAt ?? 0,
+  };
+}
+
+function endOf(group: readonly ExecutionRecord[]) {
+  return {
+    failed: group.filter(({ status }) => status === "failed").length,
+    durationMs: group.reduce((sum, { durationMs }) => sum + durationMs, 0),
+    slowestMs: Math.max(...group.map(({ durationMs }) => durationMs)),
+    fuel: group.reduce((sum, { fuel }) => sum + fuel, 0),
+  };
+}
+
+function failureEvents(record: ExecutionRecord, newId: () => string, now: number): NewEvent[] {
+  const { tenantId, pluginId, subject, installId, version, functionName, durationMs } = record;
+  const code = record.errorCode ?? "INTERNAL"; // a failed record always has one
+  const shared = { tenantId, pluginId, subject, createdAt: now };
+  const failure = { installId, version, executionId: record.id, functionName, code };
+  const failed = newEvent({ ...shared, id: newId(), type: "execution.failed", data: { ...failure, durationMs } });
+  if (!VIOLATIONS.has(code)) return [failed];
+  return [failed, newEvent({ ...shared, id: newId(), type: "security.violated", data: failure })];
+}
