@@ -1,4 +1,5 @@
 import { openDatabase, type Database } from "./db/client.ts";
+import type { CapabilityServices } from "./execution/capabilities/services.ts";
 import { IdempotentCalls } from "./execution/idempotency/idempotent-calls.ts";
 import { RetryingSnapshotStore } from "./execution/idempotency/retrying-snapshot-store.ts";
 import { IsolateBook } from "./execution/isolate-book.ts";
@@ -21,6 +22,7 @@ export interface Deps {
   readonly recordings: RecordingStore;
   readonly recorder: Recorder;
   readonly idempotency: IdempotentCalls;
+  readonly capabilities: CapabilityServices;
   readonly clock: Clock;
   readonly newId: IdSource;
   readonly randomBytes: (length: number) => Uint8Array;
@@ -63,6 +65,7 @@ export function createDeps(
   const defer = (work: Promise<unknown>): void => context.waitUntil(work);
   const randomBytes = randomPool((bytes) => crypto.getRandomValues(bytes));
   const recordings = new RecordingStore({ bucket: env.STORE, keyRing: env.RECORDING_KEYS, randomBytes });
+  const newId = systemIds(() => clock.now(), randomBytes);
   const afterAnswer = (): Promise<void> => pause(0);
   let database: Database | undefined;
   return {
@@ -85,7 +88,8 @@ export function createDeps(
     recorder: new Recorder({ store: recordings, book: kept.captures, clock, afterAnswer, defer }),
     idempotency: new IdempotentCalls(env.IDEMPOTENCY, defer),
     clock,
-    newId: systemIds(() => clock.now(), randomBytes),
+    capabilities: { clock, newId, randomBytes },
+    newId,
     randomBytes,
     pause,
     defer,

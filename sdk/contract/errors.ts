@@ -266,6 +266,27 @@ export const ERRORS = {
   },
 
   // Outcomes of a call
+  CAPABILITY_UNAVAILABLE: {
+    status: 503,
+    blame: "platform",
+    retryable: true,
+    trips: false,
+    title: "The platform could not serve a capability call.",
+  },
+  HOST_REQUEST_INVALID: {
+    status: 502,
+    blame: "plugin",
+    retryable: false,
+    trips: true,
+    title: "The plugin's capability call is not valid.",
+  },
+  CAPABILITY_QUOTA_EXCEEDED: {
+    status: 429,
+    blame: "caller",
+    retryable: false,
+    trips: false,
+    title: "A quota of the capability is used up.",
+  },
   GRANT_MISSING: {
     status: 403,
     blame: "caller",

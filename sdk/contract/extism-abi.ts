@@ -1,10 +1,12 @@
+import { LOCAL_FUNCTIONS, USER_FUNCTIONS } from "./user-functions.ts";
+
 /**
  * The Extism host ABI (https://github.com/extism/extism, `runtime/src/pdk.rs` and the kernel) as names and types:
  * what a plugin may import. The sandbox implements exactly this table; the upload scan refuses everything else.
  */
 
 export const HOST_MODULE = "extism:host/env";
-/** Platform functions for plugins; empty until the first capability arrives. */
+/** Functions of the platform's own (user-functions.ts). */
 export const USER_MODULE = "extism:host/user";
 /** Before 1.0 the same functions lived here, with this prefix. */
 export const LEGACY_MODULE = "env";
@@ -96,8 +98,17 @@ export const WASI_FUNCTIONS: ReadonlySet<string> = new Set([
   "sock_shutdown",
 ]);
 
-/** Functions that may suspend the guest (JS Promise Integration): a plugin importing one can hold its isolate's memory. */
-export const SUSPENDING_IMPORTS: ReadonlySet<string> = new Set([`${WASI_MODULE}.poll_oneoff`]);
+const SUSPENDING_IMPORTS: ReadonlySet<string> = new Set([
+  `${WASI_MODULE}.poll_oneoff`,
+  `${HOST_MODULE}.http_request`,
+  `${LEGACY_MODULE}.${LEGACY_PREFIX}http_request`,
+  ...Object.keys(USER_FUNCTIONS).map((name) => `${USER_MODULE}.${name}`),
+]);
+
+/** @returns true for an import that may make the guest wait (JS Promise Integration), so that it holds its isolate's memory */
+export function isSuspending(module: string, name: string): boolean {
+  return SUSPENDING_IMPORTS.has(`${module}.${name}`);
+}
 
 function isHostName(name: string): boolean {
   return Object.hasOwn(KERNEL_FUNCTIONS, name) || Object.hasOwn(HOST_FUNCTIONS, name);
@@ -107,5 +118,6 @@ function isHostName(name: string): boolean {
 export function isKnownImport(module: string, name: string): boolean {
   if (module === HOST_MODULE) return isHostName(name);
   if (module === LEGACY_MODULE) return name.startsWith(LEGACY_PREFIX) && isHostName(name.slice(LEGACY_PREFIX.length));
+  if (module === USER_MODULE) return Object.hasOwn(USER_FUNCTIONS, name) || Object.hasOwn(LOCAL_FUNCTIONS, name);
   return module === WASI_MODULE && WASI_FUNCTIONS.has(name);
 }

@@ -1,5 +1,7 @@
+import type { Capability } from "./capabilities.ts";
 import type { ErrorCode } from "./errors.ts";
 import type { Limits } from "./limits.ts";
+import type { Role } from "./roles.ts";
 
 /** What crosses between the worker and the program inside a plugin's isolate. Structured-clonable data only. */
 
@@ -16,6 +18,22 @@ export interface SandboxCall {
   /** Milliseconds since the epoch; the guest's clock and the seed of its randomness are inputs, so a call can be replayed. */
   readonly now: number;
   readonly randomSeed: Uint8Array;
+  readonly context: ExecutionContext;
+}
+
+/** For whom and why a call runs. A plugin reads it as JSON; nothing in it is secret. */
+export interface ExecutionContext {
+  readonly tenantId: string;
+  /** Who called: the token's `sub` or the API key's id. */
+  readonly subject: string;
+  readonly roles: readonly Role[];
+  readonly installId: string;
+  readonly pluginId: string;
+  readonly version: string;
+  readonly executionId: string;
+  readonly traceId: string;
+  /** Milliseconds since the epoch at which the call is ended. */
+  readonly deadline: number;
 }
 
 export interface LogLine {
@@ -30,6 +48,18 @@ export interface Usage {
   /** Largest linear memory plus kernel memory, in bytes. */
   readonly memoryBytes: number;
   readonly hostCalls: number;
+}
+
+/** What a call asked of one capability. */
+export interface CapabilityUse {
+  readonly capability: Capability;
+  readonly calls: number;
+  /** Of the calls, those refused for want of a grant or quota. */
+  readonly refused: number;
+  /** Hosts, topics or services asked for; the first 20. */
+  readonly scopes: readonly string[];
+  /** Bytes sent and received. */
+  readonly bytes: number;
 }
 
 export interface SandboxFailure {

@@ -1,13 +1,17 @@
 import { PlatformError } from "../../sdk/contract/errors.ts";
-import type { SandboxCall, SandboxOutcome } from "../../sdk/contract/sandbox.ts";
+import type { Role } from "../../sdk/contract/roles.ts";
+import type { ExecutionContext, SandboxCall, SandboxOutcome } from "../../sdk/contract/sandbox.ts";
 import type { IdSource } from "../lib/ulid.ts";
 import { admit, type CallOptions } from "./admit.ts";
+import { CallBridge } from "./bridge.ts";
+import { CallLedger } from "./call-ledger.ts";
+import type { CapabilityServices } from "./capabilities/services.ts";
 import { raceDeadline } from "./deadline.ts";
 import { withRetries, type RetryDeps } from "./idempotency/retry.ts";
-import type { Isolates } from "./isolate.ts";
+import type { CallHost, Isolates } from "./isolate.ts";
 import type { OutcomeReporter } from "./outcome-reporter.ts";
 import type { Recorder } from "./recording-store.ts";
-import { resolve } from "./resolve.ts";
+import { resolve, type Target } from "./resolve.ts";
 import { failedOutcome, settle, type ExecutionRecord } from "./settle.ts";
 import type { Snapshot, SnapshotInstall } from "./snapshot.ts";
 
@@ -19,6 +23,7 @@ export interface InvokeDeps extends RunDeps {
   readonly outcomes: OutcomeReporter;
   readonly recorder: Recorder;
   readonly newId: IdSource;
+  readonly capabilities: CapabilityServices;
 }
 
 export interface PluginEvent {
@@ -27,6 +32,7 @@ export interface PluginEvent {
   readonly input: Uint8Array;
   readonly options: CallOptions & { readonly logLevel: number };
   readonly subject: string;
+  readonly roles: readonly Role[];
   readonly traceId: string;
 }
 
@@ -54,34 +60,74 @@ export async function invoke(deps: InvokeDeps, snapshot: Snapshot, event: Plugin
     throw new PlatformError("REQUEST_INVALID", "An option is not valid.", { issues: admission.issues });
 
   const limits = "limits" in admission ? admission.limits : target.install.limits;
+  const now = deps.clock.now();
+  const executionId = deps.newId();
+  const context = contextOf(snapshot, event, target, executionId, now + limits.wallClock);
   const call: SandboxCall = {
-    executionId: deps.newId(),
+    executionId,
     functionName: target.functionName,
     input: event.input,
     config: target.install.config,
     limits,
     logLevel: event.options.logLevel,
-    now: deps.clock.now(),
+    now,
     randomSeed: deps.randomBytes(SEED_BYTES),
+    context,
   };
-  const outcome = "failure" in admission ? failedOutcome(admission.failure) : await runCall(deps, target.install, call);
+  const ledger = new CallLedger();
+  const outcome =
+    "failure" in admission ? failedOutcome(admission.failure) : await runBridged(deps, target.install, call, ledger);
 
-  const durationMs = deps.clock.now() - call.now;
+  const durationMs = deps.clock.now() - now;
   const { subject, traceId } = event;
-  const record = settle({ tenantId: snapshot.tenantId, subject, traceId, target, call, outcome, durationMs });
+  const { tenantId } = snapshot;
+  const capabilities = ledger.uses;
+  const record = settle({ tenantId, subject, traceId, target, call, outcome, durationMs, capabilities });
   deps.outcomes.report(record);
-  deps.recorder.capture({ tenantId: snapshot.tenantId, install: target.install, call, outcome });
+  deps.recorder.capture({ tenantId, install: target.install, call, outcome, exchanges: ledger.exchanges });
   return { record, outcome };
+}
+
+function contextOf(
+  { tenantId }: Snapshot,
+  { subject, roles, traceId }: PluginEvent,
+  { install: { installId, pluginId, version } }: Target,
+  executionId: string,
+  deadline: number,
+): ExecutionContext {
+  return { tenantId, subject, roles, installId, pluginId, version, executionId, traceId, deadline };
+}
+
+/** Only a plugin that can wait can call a capability; the rest are spared the bridge. */
+async function runBridged(
+  deps: InvokeDeps,
+  install: SnapshotInstall,
+  call: SandboxCall,
+  ledger: CallLedger,
+): Promise<SandboxOutcome> {
+  if (!install.suspends) return runCall(deps, install, call);
+  const { context } = call;
+  const bridge = new CallBridge({ context, grants: install.grants, services: deps.capabilities, ledger });
+  try {
+    return await runCall(deps, install, call, { bridge, ledger });
+  } finally {
+    CallBridge.end(bridge);
+  }
 }
 
 /**
  * Runs an admitted call, and tries again within its deadline where the platform failed. A platform failure that stays is
  * an outcome too, so that it is recorded like any other.
  */
-export async function runCall(deps: RunDeps, install: SnapshotInstall, call: SandboxCall): Promise<SandboxOutcome> {
+export async function runCall(
+  deps: RunDeps,
+  install: SnapshotInstall,
+  call: SandboxCall,
+  host?: CallHost,
+): Promise<SandboxOutcome> {
   const deadline = deps.clock.now() + call.limits.wallClock;
   try {
-    const outcome = withRetries(deps, deadline, () => deps.isolates.call(install, call));
+    const outcome = withRetries(deps, deadline, () => deps.isolates.call(install, call, host));
     return await raceDeadline(outcome, call.limits);
   } catch (error) {
     if (!(error instanceof PlatformError)) throw error;

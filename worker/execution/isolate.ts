@@ -5,6 +5,7 @@ import {
   type SandboxCall,
   type SandboxOutcome,
 } from "../../sdk/contract/sandbox.ts";
+import type { HostBridge } from "../../sdk/contract/user-functions.ts";
 import { healthOf } from "../../durable-objects/plugin-health/client.ts";
 import type { PluginHealth } from "../../durable-objects/plugin-health/object.ts";
 import { errorText } from "../lib/error-text.ts";
@@ -23,7 +24,13 @@ const CPU_MS = 30_000;
 const SUBREQUESTS = 0;
 
 interface SandboxStub {
-  call(call: SandboxCall): Promise<SandboxOutcome>;
+  call(call: SandboxCall, bridge?: HostBridge): Promise<SandboxOutcome>;
+}
+
+/** How a call reaches its capabilities, and whether it has. */
+export interface CallHost {
+  readonly bridge: HostBridge;
+  readonly ledger: { readonly served: boolean };
 }
 
 export interface IsolateBindings {
@@ -60,40 +67,50 @@ export class Isolates {
   }
 
   /**
-   * Runs one call in the plugin's isolate. An isolate that fails, rather than answers, is replaced once.
+   * Runs one call in the plugin's isolate. An isolate that fails, rather than answers, is replaced once; a call that has used
+   * capabilities is not run again.
    *
    * @throws {PlatformError} ISOLATE_BUSY where there is no memory for the call; ISOLATE_UNAVAILABLE where the replacement
    *   fails too, or there is none; ISOLATE_REPLACED_TOO_OFTEN; MODULE_UNAVAILABLE; INTEGRITY_FAILED for damaged bytes
    */
-  async call(install: SnapshotInstall, call: SandboxCall): Promise<SandboxOutcome> {
+  async call(install: SnapshotInstall, call: SandboxCall, host?: CallHost): Promise<SandboxOutcome> {
     const { book, clock } = this.#bindings;
     const { limits } = call;
     const bytes = reservationOf(install.suspends, limits, call.input.byteLength);
-    if (bytes === 0) return await this.#callInLane(install, 0, call);
+    if (bytes === 0) return await this.#callInLane(install, 0, call, host);
 
     const startedAt = clock.now();
     const request = { isolate: isolateIdentity(install), bytes, expiresAt: startedAt + limits.wallClock + LATE_MS };
     const place = await takePlace(book.lanes, request, limits, this.#bindings);
     try {
       const wallClock = Math.max(0, limits.wallClock - (clock.now() - startedAt));
-      return await this.#callInLane(install, place.lane, { ...call, limits: { ...limits, wallClock } });
+      return await this.#callInLane(install, place.lane, { ...call, limits: { ...limits, wallClock } }, host);
     } finally {
       book.lanes.release(request.isolate, place);
     }
   }
 
   /** One try, and where the isolate fails one more under the generation that replaces it. */
-  async #callInLane(install: SnapshotInstall, lane: number, call: SandboxCall): Promise<SandboxOutcome> {
+  async #callInLane(
+    install: SnapshotInstall,
+    lane: number,
+    call: SandboxCall,
+    host: CallHost | undefined,
+  ): Promise<SandboxOutcome> {
     const generation = this.#bindings.book.generation(install.installId);
     try {
-      return await this.#attempt(install, generation, lane, call);
+      return await this.#attempt(install, generation, lane, call, host);
     } catch (error) {
       if (error instanceof PlatformError) throw error;
       if (isPlatformCap(error)) {
         throw new PlatformError("ISOLATE_BUSY", "The request has too many isolates at work at once.", { cause: error });
       }
       const replacement = await this.#replace(install, generation, error);
-      return await this.#attempt(install, replacement, lane, call).catch((cause: unknown) => {
+      if (host?.ledger.served) {
+        const detail = "The plugin's isolate failed after it had used capabilities.";
+        throw new PlatformError("ISOLATE_UNAVAILABLE", detail, { cause: error });
+      }
+      return await this.#attempt(install, replacement, lane, call, host).catch((cause: unknown) => {
         if (cause instanceof PlatformError) throw cause;
         throw new PlatformError("ISOLATE_UNAVAILABLE", "The plugin's isolate failed twice.", { cause });
       });
@@ -105,6 +122,7 @@ export class Isolates {
     generation: number,
     lane: number,
     call: SandboxCall,
+    host: CallHost | undefined,
   ): Promise<SandboxOutcome> {
     const { book, bucket, loader } = this.#bindings;
     const id = isolateId(install, generation, lane);
@@ -112,7 +130,7 @@ export class Isolates {
     const bytes = book.hasStarted(id) ? undefined : await readModule(bucket, install.rewrittenDigest);
     const worker = loader.get(id, async () => workerCode(bytes ?? (await readModule(bucket, install.rewrittenDigest))));
     const sandbox = worker.getEntrypoint(SANDBOX_ENTRYPOINT) as unknown as SandboxStub; // the loader cannot know the class it loads
-    const outcome = await sandbox.call(call);
+    const outcome = await (host ? sandbox.call(call, host.bridge) : sandbox.call(call));
     book.markStarted(id);
     return outcome;
   }

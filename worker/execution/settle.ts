@@ -1,4 +1,4 @@
-import type { SandboxCall, SandboxOutcome } from "../../sdk/contract/sandbox.ts";
+import type { CapabilityUse, SandboxCall, SandboxOutcome } from "../../sdk/contract/sandbox.ts";
 import type { Target } from "./resolve.ts";
 
 /** One row of plugin_executions, as it travels through the queue. Holds no input, output or log text. */
@@ -22,6 +22,8 @@ export interface ExecutionRecord {
   readonly traceId: string;
   readonly subject: string;
   readonly startedAt: number;
+  /** For the usage figures, which are tables of their own; absent for a call that only computed. */
+  readonly capabilities?: readonly CapabilityUse[];
 }
 
 /** Longest error text kept in a record, in UTF-16 units; the guest writes it. */
@@ -35,6 +37,7 @@ export interface SettledCall {
   readonly call: SandboxCall;
   readonly outcome: SandboxOutcome;
   readonly durationMs: number;
+  readonly capabilities: readonly CapabilityUse[];
 }
 
 /** Turns a finished call into the record that is kept of it. */
@@ -60,6 +63,7 @@ export function settle(settled: SettledCall): ExecutionRecord {
     traceId: settled.traceId,
     subject: settled.subject,
     startedAt: call.now,
+    ...(settled.capabilities.length > 0 ? { capabilities: settled.capabilities } : {}),
   };
 }
 

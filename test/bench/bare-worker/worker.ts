@@ -8,6 +8,7 @@ import { DEFAULT_LIMITS } from "../../../sdk/contract/limits.ts";
 import { SANDBOX_SOURCE } from "../../../worker/execution/sandbox-program.generated.ts";
 import kernel from "../../../worker/execution/sandbox/kernel.generated.wasm";
 import plugin from "../../../dist/bench/plugin.bin";
+import { CONTEXT } from "../../support/guests/call-context.ts";
 
 /**
  * The baseline: the same Dynamic Worker, the same plugin, and nothing around it. No token, no tenant, no validation, no
@@ -50,6 +51,7 @@ export default {
       logLevel: 2,
       now: Date.now(),
       randomSeed: new Uint8Array(32),
+      context: CONTEXT,
     });
     if (outcome.failure) return new Response(outcome.failure.detail, { status: 502 });
     return new Response(outcome.output as Uint8Array<ArrayBuffer> | undefined); // never shared memory

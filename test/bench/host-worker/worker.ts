@@ -10,6 +10,7 @@ import echo from "../../../dist/guests/echo.wasm";
 import greet from "../../../dist/guests/greet.wasm";
 import echoRewritten from "../../../dist/bench/echo.wasm";
 import greetRewritten from "../../../dist/bench/greet.wasm";
+import { CONTEXT } from "../../support/guests/call-context.ts";
 
 /**
  * Our host and the reference host in one isolate, in turn. Both make a new instance for each call: the reference host mixes up
@@ -31,6 +32,7 @@ function callOf(input: Uint8Array): SandboxCall {
     logLevel: 2,
     now: 0,
     randomSeed: new Uint8Array(32),
+    context: CONTEXT,
   };
 }
 

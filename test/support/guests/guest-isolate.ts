@@ -6,18 +6,24 @@ import {
   type SandboxCall,
   type SandboxOutcome,
 } from "../../../sdk/contract/sandbox.ts";
+import type { Grants } from "../../../sdk/contract/grants.ts";
+import type { HostBridge } from "../../../sdk/contract/user-functions.ts";
+import { CallBridge } from "../../../worker/execution/bridge.ts";
+import { CallLedger } from "../../../worker/execution/call-ledger.ts";
 import { SANDBOX_SOURCE } from "../../../worker/execution/sandbox-program.generated.ts";
 import kernel from "../../../worker/execution/sandbox/kernel.generated.wasm";
+import { systemIds } from "../../../worker/lib/ulid.ts";
 import { guestBytes } from "./provided-guests.ts";
-import { type CallOptions, meteredBytes, sandboxCall } from "./sandbox-call.ts";
+import { type CallOptions, meteredBytes, NOW, sandboxCall } from "./sandbox-call.ts";
 
 /** A fixture in a Dynamic Worker of its own, with the built sandbox program, as the worker loads it. */
 export interface GuestIsolate {
-  call(functionName: string, options?: CallOptions): Promise<SandboxOutcome>;
+  /** @param host  grants of the call, or what answers its capability calls instead of the platform */
+  call(functionName: string, options?: CallOptions, host?: Grants | HostBridge): Promise<SandboxOutcome>;
 }
 
 interface SandboxStub {
-  call(call: SandboxCall): Promise<SandboxOutcome>;
+  call(call: SandboxCall, bridge: HostBridge): Promise<SandboxOutcome>;
 }
 
 /** @param limits  limits the module is rewritten under, and each call's where it names none */
@@ -41,11 +47,19 @@ export function openModule(name: string, plugin: Uint8Array<ArrayBuffer>, limits
     globalOutbound: null,
   }));
   return {
-    async call(functionName, options = {}) {
+    async call(functionName, options = {}, host = {}) {
       const sandbox = worker.getEntrypoint(SANDBOX_ENTRYPOINT) as unknown as SandboxStub; // the loader cannot know the class it loads
-      return await sandbox.call(sandboxCall(functionName, { ...options, limits: { ...limits, ...options.limits } }));
+      const call = sandboxCall(functionName, { ...options, limits: { ...limits, ...options.limits } });
+      return await sandbox.call(call, "call" in host ? host : grantedBridge(call, host));
     },
   };
+}
+
+function grantedBridge({ context }: SandboxCall, grants: Grants): CallBridge {
+  const randomBytes = (length: number): Uint8Array<ArrayBuffer> => crypto.getRandomValues(new Uint8Array(length));
+  const clock = { now: () => NOW };
+  const services = { clock, randomBytes, newId: systemIds(() => NOW, randomBytes) };
+  return new CallBridge({ context, grants, services, ledger: new CallLedger() });
 }
 
 export function hex(bytes: Uint8Array | undefined): string | undefined {

@@ -1,5 +1,6 @@
 import { DEFAULT_LIMITS, type Limits, WASM_PAGE_BYTES } from "../../../sdk/contract/limits.ts";
 import type { SandboxCall } from "../../../sdk/contract/sandbox.ts";
+import { CONTEXT } from "./call-context.ts";
 import { rewriteModule } from "../../../worker/execution/metering/rewrite.ts";
 
 /** What a test says about a call; the rest has defaults. */
@@ -23,6 +24,7 @@ export function sandboxCall(functionName: string, options: CallOptions = {}): Sa
     logLevel,
     now: NOW,
     randomSeed: Uint8Array.from({ length: 32 }, (_, index) => index),
+    context: { ...CONTEXT, deadline: NOW + (limits.wallClock ?? DEFAULT_LIMITS.wallClock) },
   };
 }
 

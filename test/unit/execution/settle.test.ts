@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import { DEFAULT_LIMITS } from "../../../sdk/contract/limits.ts";
-import type { SandboxCall, SandboxOutcome } from "../../../sdk/contract/sandbox.ts";
+import type { CapabilityUse, SandboxCall, SandboxOutcome } from "../../../sdk/contract/sandbox.ts";
 import { failedOutcome, settle } from "../../../worker/execution/settle.ts";
+import { CONTEXT } from "../../support/guests/call-context.ts";
 import { sampleInstall } from "./samples.ts";
 
 const call: SandboxCall = {
@@ -13,11 +14,12 @@ const call: SandboxCall = {
   logLevel: 2,
   now: 1_000,
   randomSeed: new Uint8Array(32),
+  context: CONTEXT,
 };
 
-function settled(outcome: SandboxOutcome): ReturnType<typeof settle> {
+function settled(outcome: SandboxOutcome, capabilities: readonly CapabilityUse[] = []): ReturnType<typeof settle> {
   const target = { install: sampleInstall(), functionName: "greet" };
-  return settle({ tenantId: "demo", subject: "me", traceId: "t", target, call, outcome, durationMs: 7 });
+  return settle({ tenantId: "demo", subject: "me", traceId: "t", target, call, outcome, durationMs: 7, capabilities });
 }
 
 test("a good call becomes a record without its content", () => {
@@ -57,4 +59,9 @@ test("a failed call keeps its code and a bounded detail", () => {
   const record = settled(failedOutcome({ code: "PLUGIN_ERROR", detail: "x".repeat(2_000) }, 12));
   expect(record).toMatchObject({ status: "failed", errorCode: "PLUGIN_ERROR", fuel: 12, outputBytes: 0 });
   expect(record.errorDetail).toHaveLength(500);
+});
+
+test("what a call asked of the platform travels with its record", () => {
+  const use: CapabilityUse = { capability: "http", calls: 2, refused: 1, scopes: ["api.example.com"], bytes: 90 };
+  expect(settled(failedOutcome({ code: "PLUGIN_ERROR", detail: "" }), [use]).capabilities).toEqual([use]);
 });

@@ -1,7 +1,9 @@
 import { DEFAULT_LIMITS } from "../../../sdk/contract/limits.ts";
 import type { SandboxCall, SandboxOutcome } from "../../../sdk/contract/sandbox.ts";
+import type { Exchange } from "../../../worker/execution/call-ledger.ts";
 import { recordCall, type Recording } from "../../../worker/execution/recording/recording.ts";
 import { sampleInstall } from "../execution/samples.ts";
+import { CONTEXT } from "../../support/guests/call-context.ts";
 
 /** A recorded call that tests vary by what matters to them. */
 
@@ -14,6 +16,7 @@ export const SAMPLE_CALL: SandboxCall = {
   logLevel: 2,
   now: 1_763_683_200_000,
   randomSeed: Uint8Array.from({ length: 32 }, (_, index) => index),
+  context: CONTEXT,
 };
 
 export const SAMPLE_OUTCOME: SandboxOutcome = {
@@ -23,6 +26,21 @@ export const SAMPLE_OUTCOME: SandboxOutcome = {
   logs: [{ level: "info", text: "ü\nline" }],
   logsTruncated: false,
 };
+
+export const SAMPLE_EXCHANGES: readonly Exchange[] = [
+  {
+    request: { name: "crypto_digest", request: new TextEncoder().encode("{}"), body: Uint8Array.of(1, 2, 3) },
+    answer: { answer: new TextEncoder().encode('{"value":1}'), body: Uint8Array.of(4, 5), failure: undefined },
+  },
+  {
+    request: { name: "http_send", request: new Uint8Array(), body: undefined },
+    answer: {
+      answer: new TextEncoder().encode('{"error":{}}'),
+      body: undefined,
+      failure: { code: "GRANT_MISSING", message: "No." },
+    },
+  },
+];
 
 export const FAILED_OUTCOME: SandboxOutcome = {
   output: undefined,
@@ -40,9 +58,20 @@ export const FAILED_OUTCOME: SandboxOutcome = {
 export interface SampleChanges {
   readonly call?: Partial<SandboxCall>;
   readonly outcome?: SandboxOutcome;
+  readonly exchanges?: readonly Exchange[];
 }
 
-export function sampleRecording({ call, outcome = SAMPLE_OUTCOME }: SampleChanges = {}): Promise<Recording> {
-  const captured = { tenantId: "acme", install: sampleInstall(), call: { ...SAMPLE_CALL, ...call }, outcome };
+export function sampleRecording({
+  call,
+  outcome = SAMPLE_OUTCOME,
+  exchanges = [],
+}: SampleChanges = {}): Promise<Recording> {
+  const captured = {
+    tenantId: "acme",
+    install: sampleInstall(),
+    call: { ...SAMPLE_CALL, ...call },
+    outcome,
+    exchanges,
+  };
   return recordCall(captured, outcome.failure ? "failure" : "sample", "s".repeat(64));
 }

@@ -11,6 +11,7 @@ const GOOD: Ending = {
   exitCode: undefined,
   fuel: "ok",
   guestError: undefined,
+  unserved: undefined,
   memory: { bytes: 65_536, refusedBytes: 0 },
   kernel: { usedBytes: 100, refusedBytes: 0 },
   output: { bytes: 10, requested: 10 },
@@ -40,6 +41,26 @@ describe("success", () => {
     { title: "output at the limit", ending: { output: { bytes: 1_048_576, requested: 1_048_576 } } },
   ])("$title", ({ ending }) => {
     expect(classify(ending)).toBeUndefined();
+  });
+});
+
+describe("after a capability call that was not served", () => {
+  const unserved = { code: "GRANT_MISSING", message: "No grant." } as const;
+
+  test.each<{ title: string; ending: Partial<Ending>; code: string | undefined }>([
+    { title: "going on is no failure", ending: {}, code: undefined },
+    { title: "reporting an error is giving up", ending: { guestError: "x" }, code: "GRANT_MISSING" },
+    { title: "trapping is giving up", ending: { thrown: TRAP }, code: "GRANT_MISSING" },
+    { title: "a code is giving up", ending: { returned: 1 }, code: "GRANT_MISSING" },
+    { title: "exiting is giving up", ending: { thrown: STOPPED, exitCode: 2 }, code: "GRANT_MISSING" },
+    { title: "limits stay the plugin's", ending: { fuel: "exhausted", thrown: TRAP }, code: "FUEL_EXHAUSTED" },
+    {
+      title: "a large output stays the plugin's",
+      ending: { output: { bytes: 2e6, requested: 2e6 } },
+      code: "OUTPUT_TOO_LARGE",
+    },
+  ])("$title", ({ ending, code }) => {
+    expect(classify({ ...ending, unserved })).toBe(code);
   });
 });
 

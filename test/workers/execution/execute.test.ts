@@ -12,7 +12,7 @@ describe("POST /api/plugins/:id/execute", () => {
       { guest: "echo" },
       { guest: "fail" },
       { guest: "log" },
-      { guest: "sleep", suspends: true },
+      { guest: "sleep" },
       { guest: "config", config: { greeting: "hi" } },
     ]);
   });

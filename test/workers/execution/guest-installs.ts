@@ -1,6 +1,7 @@
 import { env } from "cloudflare:workers";
 import { inject } from "vitest";
 import type { Grants } from "../../../sdk/contract/grants.ts";
+import { isSuspending } from "../../../sdk/contract/extism-abi.ts";
 import { DEFAULT_LIMITS, WASM_PAGE_BYTES, type Limits } from "../../../sdk/contract/limits.ts";
 import { inspectModule } from "../../../worker/execution/metering/inspect.ts";
 import { rewriteModule } from "../../../worker/execution/metering/rewrite.ts";
@@ -15,7 +16,6 @@ export interface GuestInstall {
   readonly pluginId?: string;
   readonly limits?: Partial<Limits>;
   readonly config?: Readonly<Record<string, string>>;
-  readonly suspends?: boolean;
   readonly grants?: Grants;
 }
 
@@ -46,9 +46,8 @@ async function installOf(tenantId: string, install: GuestInstall): Promise<Snaps
   const bytes = concatenate([...rewritten.chunks], rewritten.size);
   const rewrittenDigest = await sha256Hex(bytes);
   await env.STORE.put(moduleKey(rewrittenDigest), bytes);
-  const functions = inspectModule(source)
-    .exports.filter(({ kind }) => kind === "function")
-    .map(({ name }) => name);
+  const report = inspectModule(source);
+  const functions = report.exports.filter(({ kind }) => kind === "function").map(({ name }) => name);
   return {
     installId: `${tenantId}-${install.guest}`,
     pluginId: install.pluginId ?? install.guest,
@@ -59,7 +58,7 @@ async function installOf(tenantId: string, install: GuestInstall): Promise<Snaps
     moduleBytes: bytes.byteLength,
     functions,
     defaultFunction: functions.find((name) => !name.startsWith("_")),
-    suspends: install.suspends ?? false,
+    suspends: report.imports.some(({ module, name }) => isSuspending(module, name)),
     limits,
     config: install.config ?? {},
     grants: install.grants ?? {},

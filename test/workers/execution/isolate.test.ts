@@ -10,6 +10,7 @@ import { moduleKey } from "../../../worker/execution/module-store.ts";
 import type { SnapshotInstall } from "../../../worker/execution/snapshot.ts";
 import { counted } from "../../support/workers/probe.ts";
 import { installGuests } from "./guest-installs.ts";
+import { CONTEXT } from "../../support/guests/call-context.ts";
 
 function callOf(input: string): SandboxCall {
   return {
@@ -21,6 +22,7 @@ function callOf(input: string): SandboxCall {
     logLevel: 2,
     now: 0,
     randomSeed: new Uint8Array(32),
+    context: CONTEXT,
   };
 }
 

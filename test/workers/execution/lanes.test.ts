@@ -20,7 +20,7 @@ describe("overlapping calls that wait", () => {
   let counting: CountingLoader;
 
   beforeEach(async () => {
-    snapshot = await installGuests("crowded", [{ guest: "sleep", suspends: true, limits: LIMITS }]);
+    snapshot = await installGuests("crowded", [{ guest: "sleep", limits: LIMITS }]);
     resident = createResident();
     counting = new CountingLoader(({ input }) => new TextDecoder().decode(input) === "broken");
   });
@@ -35,6 +35,7 @@ describe("overlapping calls that wait", () => {
       input: new TextEncoder().encode(input),
       options: { logLevel: 2, timeoutMs },
       subject: "s",
+      roles: [],
       traceId: "0".repeat(32),
     });
     await waitOnExecutionContext(context);

@@ -15,7 +15,6 @@ interface Hostile {
   readonly limits?: Partial<Limits>;
   readonly input?: string;
   readonly options?: Readonly<Record<string, unknown>>;
-  readonly suspends?: boolean;
 }
 
 const MIB = 1024 * 1024;
@@ -32,7 +31,7 @@ const HOSTILE: readonly Hostile[] = [
   { guest: "echo", code: "INPUT_TOO_LARGE", limit: "input", limits: { input: 4 }, input: "12345" },
   { guest: "big-output", code: "OUTPUT_TOO_LARGE", limit: "output" },
   { guest: "http", code: "HOST_CALLS_EXCEEDED", limit: "hostCalls", limits: { hostCalls: 0 } },
-  { guest: "sleep", code: "WALL_CLOCK_EXCEEDED", limit: "wallClock", limits: { wallClock: 50 }, suspends: true },
+  { guest: "sleep", code: "WALL_CLOCK_EXCEEDED", limit: "wallClock", limits: { wallClock: 50 } },
   { guest: "host-burner", code: "WALL_CLOCK_EXCEEDED", limit: "wallClock", limits: { wallClock: 20, fuel: 100e9 } },
   { guest: "http", code: "GRANT_MISSING" },
   { guest: "trap", code: "PLUGIN_TRAPPED" },
@@ -45,11 +44,10 @@ describe("hostile guests", () => {
   beforeAll(async () => {
     token = await mintToken({ tenant: "acme", roles: ["caller"] });
     await installGuests("acme", [
-      ...HOSTILE.map(({ guest, limits, suspends }, index) => ({
+      ...HOSTILE.map(({ guest, limits }, index) => ({
         guest,
         pluginId: `hostile-${index}`,
         ...(limits ? { limits } : {}),
-        ...(suspends === undefined ? {} : { suspends }),
       })),
       { guest: "echo", pluginId: "good" },
     ]);

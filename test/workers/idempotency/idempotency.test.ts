@@ -12,7 +12,7 @@ import { execute, executionOf, isReplay, newKey, stubOf, type Execute } from "./
 let token: string;
 
 beforeAll(async () => {
-  const guests = [{ guest: "echo" }, { guest: "fail" }, { guest: "sleep", suspends: true }, { guest: "wasi" }];
+  const guests = [{ guest: "echo" }, { guest: "fail" }, { guest: "sleep" }, { guest: "wasi" }];
   await installGuests("acme", guests);
   await installGuests("globex", guests);
   token = await mintToken({ tenant: "acme", roles: ["caller"] });

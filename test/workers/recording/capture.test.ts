@@ -107,7 +107,7 @@ describe("capturing", () => {
       const deps = createDeps(env, context, { now: () => now }, kept);
       const options = { logLevel: 2 };
       const event = { pluginId: "fail", functionName: "run", input: new Uint8Array(), options };
-      await invoke(deps, flood, { ...event, subject: "user-1", traceId: "0".repeat(32) });
+      await invoke(deps, flood, { ...event, subject: "user-1", roles: [], traceId: "0".repeat(32) });
       await waitOnExecutionContext(context);
     };
     for (let n = 0; n < FAILURES_PER_WINDOW + 5; n++) await call();
@@ -171,7 +171,7 @@ describe("capturing", () => {
     });
     const [install] = Object.values(snapshot.installs) as [SnapshotInstall]; // two were installed
     const call = { ...SAMPLE_CALL, executionId: sampledId() };
-    recorder.capture({ tenantId: "order", install, call, outcome: FAILED_OUTCOME });
+    recorder.capture({ tenantId: "order", install, call, outcome: FAILED_OUTCOME, exchanges: [] });
     expect(work).toHaveLength(1);
     await Promise.all(work);
     expect(steps).toEqual(["answer", "seal", "seal", "seal", "put"]);
@@ -194,7 +194,8 @@ describe("capturing", () => {
     const [install] = Object.values(snapshot.installs) as [SnapshotInstall]; // two were installed
     const capture = (config: Readonly<Record<string, string>>, outcome: SandboxOutcome): string => {
       const executionId = sampledId();
-      recorder.capture({ tenantId: "bounds", install, call: { ...SAMPLE_CALL, executionId, config }, outcome });
+      const call = { ...SAMPLE_CALL, executionId, config };
+      recorder.capture({ tenantId: "bounds", install, call, outcome, exchanges: [] });
       return executionId;
     };
     capture({ large: "x".repeat(RECORDING_BYTES) }, FAILED_OUTCOME);

@@ -40,6 +40,7 @@ export async function callGuest(snapshot: Snapshot, call: GuestCall): Promise<In
     input: new TextEncoder().encode(call.input ?? ""),
     options: { ...call.options, logLevel: 0 },
     subject: "user-1",
+    roles: ["caller"],
     traceId: "0".repeat(32),
   });
   await waitOnExecutionContext(context);

@@ -32,7 +32,9 @@ beforeAll(async () => {
     { guest: "wasi" },
     { guest: "vars" },
     { guest: "config", config: { greeting: "hi" } },
-    { guest: "sleep", suspends: true },
+    { guest: "sleep" },
+    { guest: "capability", grants: { crypto: {} } },
+    { guest: "capability", pluginId: "refused" },
     { guest: "echo", pluginId: "narrow", limits: { input: 3 } },
   ]);
   await installGuests("globex", []);
@@ -60,6 +62,10 @@ describe("a replay", () => {
     { pluginId: "config", input: "greeting", code: null },
     { pluginId: "log", code: null },
     { pluginId: "sleep", functionName: "nap", input: "zz", code: null },
+    { pluginId: "capability", functionName: "digest_bytes", input: "abc", code: null },
+    { pluginId: "capability", functionName: "context", code: null },
+    { pluginId: "refused", functionName: "digest", input: "abc", code: null },
+    { pluginId: "refused", functionName: "give_up", input: "abc", code: "GRANT_MISSING" },
     { pluginId: "fail", functionName: "run", code: "PLUGIN_ERROR" },
     { pluginId: "trap", code: "PLUGIN_TRAPPED" },
     { pluginId: "loop", code: "FUEL_EXHAUSTED" },

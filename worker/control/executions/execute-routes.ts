@@ -113,8 +113,9 @@ function call(
   event: Pick<Parameters<typeof invoke>[2], "pluginId" | "functionName" | "input" | "options">,
 ): Promise<Invocation> {
   const deps = context.get("deps");
+  const { subject, roles } = context.get("actor");
   return readSnapshot(context).then((snapshot) =>
-    invoke(deps, snapshot, { ...event, subject: context.get("actor").subject, traceId: context.get("traceId") }),
+    invoke(deps, snapshot, { ...event, subject, roles, traceId: context.get("traceId") }),
   );
 }
 

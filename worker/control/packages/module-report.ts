@@ -1,5 +1,5 @@
 import { CAPABILITY_NAMES, capabilityForImport, type Capability } from "../../../sdk/contract/capabilities.ts";
-import { SUSPENDING_IMPORTS } from "../../../sdk/contract/extism-abi.ts";
+import { isSuspending } from "../../../sdk/contract/extism-abi.ts";
 import { FUNCTION_NAME_PATTERN } from "../../../sdk/contract/identifiers.ts";
 import type { ModuleSummary } from "../../../sdk/contract/package-report.ts";
 import type { ModuleReport } from "../../execution/metering/inspect.ts";
@@ -50,7 +50,7 @@ export function summariseModule(report: ModuleReport, rewritten: RewriteReport):
     exports: report.exports,
     functions: callableFunctions(report),
     capabilities: requiredCapabilities(report),
-    suspends: report.imports.some(({ module, name }) => SUSPENDING_IMPORTS.has(`${module}.${name}`)),
+    suspends: report.imports.some(({ module, name }) => isSuspending(module, name)),
     features: report.features,
     memory: memoryPagesOf(report),
     producers: report.producers.map(({ name, version }) => (version === "" ? name : `${name} ${version}`)),

@@ -4,7 +4,7 @@ import type { RecordedOutcome, RecordedOutput } from "./recording.ts";
 
 /** One thing in which a replay came out otherwise. */
 export interface Difference {
-  readonly what: "output" | "fuel" | "failure" | "logs";
+  readonly what: "output" | "fuel" | "failure" | "logs" | "hostCalls";
   readonly recorded: string | number | null;
   readonly replayed: string | number | null;
   /** Absent where nothing is known that would explain it: then the call was not deterministic, which is a finding. */
@@ -22,8 +22,16 @@ export interface Run {
   readonly outcome: RecordedOutcome;
 }
 
-/** Compares output bytes, fuel, failure code and logs; time and memory held are not promised to be equal. */
-export function compareRuns(recorded: Run, replayed: Run): Difference[] {
+/**
+ * Compares capability calls, output bytes, fuel, failure code and logs; time and memory held are not promised to be equal.
+ *
+ * @param hostCalls  the first capability call that was not the recorded one, undefined where there was none
+ */
+export function compareRuns(
+  recorded: Run,
+  replayed: Run,
+  hostCalls?: Pick<Difference, "recorded" | "replayed">,
+): Difference[] {
   const because = explain(recorded, replayed);
   const [then, now] = [recorded.outcome, replayed.outcome];
   const found: Difference[] = [];
@@ -32,6 +40,7 @@ export function compareRuns(recorded: Run, replayed: Run): Difference[] {
       found.push({ what, recorded: before, replayed: after, ...(because === undefined ? {} : { because }) });
     }
   };
+  if (hostCalls) compare("hostCalls", hostCalls.recorded, hostCalls.replayed);
   compare("output", nameOutput(then.output), nameOutput(now.output));
   compare("fuel", then.usage.fuel, now.usage.fuel);
   compare("failure", then.failure?.code ?? null, now.failure?.code ?? null);

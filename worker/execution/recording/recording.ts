@@ -1,5 +1,6 @@
 import type { SandboxCall, SandboxOutcome } from "../../../sdk/contract/sandbox.ts";
 import { sha256Hex } from "../../lib/hex.ts";
+import type { Exchange } from "../call-ledger.ts";
 import type { SnapshotInstall } from "../snapshot.ts";
 
 /**
@@ -15,8 +16,11 @@ export interface Recording {
   /** SHA-256 of the configuration with its names in order, so that two recordings can be compared without showing it. */
   readonly configDigest: string;
   readonly call: SandboxCall;
-  /** Answers of capabilities, in call order. Clock and randomness are in `call`; no capability answers anything else yet. */
-  readonly hostResults: readonly unknown[];
+  /**
+   * Capability calls with their answers, in order. Clock and randomness are in `call`. Undefined where they were too large to
+   * keep: then the call cannot be run again.
+   */
+  readonly exchanges: readonly Exchange[] | undefined;
   readonly outcome: RecordedOutcome;
 }
 
@@ -47,6 +51,7 @@ export interface CapturedCall {
   readonly install: SnapshotInstall;
   readonly call: SandboxCall;
   readonly outcome: SandboxOutcome;
+  readonly exchanges: readonly Exchange[] | undefined;
 }
 
 /** @param sandboxDigest  build of the sandbox program that ran the call */
@@ -63,7 +68,7 @@ export async function recordCall(
     sandboxDigest,
     configDigest: await digestConfig(captured.call.config),
     call: captured.call,
-    hostResults: [],
+    exchanges: captured.exchanges,
     outcome: await recordOutcome(captured.outcome),
   };
 }

@@ -1,6 +1,7 @@
 import type { Limits } from "../../../sdk/contract/limits.ts";
 import type { FuelState } from "../../../sdk/contract/metering-abi.ts";
 import type { SandboxFailure } from "../../../sdk/contract/sandbox.ts";
+import type { HostFailure } from "../../../sdk/contract/user-functions.ts";
 import { quoteName } from "./text.ts";
 
 /** Everything known about how the guest ended. */
@@ -19,6 +20,8 @@ export interface Ending {
   readonly fuel: FuelState;
   /** Text of the last `error_set` not cleared, at most 4 KiB. */
   readonly guestError: string | undefined;
+  /** Why the last capability call was not served, where that was no fault of the plugin. */
+  readonly unserved: HostFailure | undefined;
   /** Linear memory in bytes, 0 where the module exports none; and the last growth of it that was refused. */
   readonly memory: { readonly bytes: number; readonly refusedBytes: number };
   readonly kernel: { readonly usedBytes: number; readonly refusedBytes: number };
@@ -35,6 +38,7 @@ const RULES: readonly Rule[] = [
   callDepthExceeded,
   memoryExceeded,
   kernelMemoryExceeded,
+  gaveUpUnserved,
   errorReported,
   trapped,
   exited,
@@ -98,6 +102,20 @@ function kernelMemoryExceeded(ending: Ending, { kernelMemory: allowed }: Limits)
     code: "KERNEL_MEMORY_EXCEEDED",
     detail: `The plugin was refused ${kernel.refusedBytes} bytes for its input, output and variables and failed: it would use ${used} bytes; the limit is ${allowed}.${lastWords(ending)}`,
     limit: { name: "kernelMemory", used, allowed },
+  };
+}
+
+/** A plugin that fails right after it was refused is not at fault. One that went on to use other capabilities is. */
+function gaveUpUnserved(ending: Ending): SandboxFailure | undefined {
+  const { unserved } = ending;
+  if (unserved === undefined) return undefined;
+  const own = errorReported(ending) ?? trapped(ending) ?? exited(ending) ?? returnedCode(ending);
+  if (own?.code !== "PLUGIN_ERROR" && own?.code !== "PLUGIN_TRAPPED") return undefined;
+  const { exitCode } = own;
+  return {
+    code: unserved.code,
+    detail: `${unserved.message} The plugin gave up: ${own.detail}`,
+    ...(exitCode === undefined ? {} : { exitCode }),
   };
 }
 

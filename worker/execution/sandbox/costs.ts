@@ -7,6 +7,8 @@
 export const HOST_COSTS = {
   /** Crossing into JavaScript and back, with a look at the clock. */
   call: 2_000,
+  /** Asking the worker, which answers from another isolate; what the capability does is its own quota's business. */
+  capability: 20_000,
   /** Decoding or copying one byte of a key, a value or a configuration entry. */
   copiedByte: 4,
   /** Setting a variable, which the host has to keep. */

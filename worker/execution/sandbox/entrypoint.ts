@@ -2,6 +2,7 @@ import { WorkerEntrypoint } from "cloudflare:workers";
 import kernel from "isolate/kernel.wasm";
 import module from "isolate/plugin.wasm";
 import type { SandboxCall, SandboxOutcome } from "../../../sdk/contract/sandbox.ts";
+import type { HostBridge } from "../../../sdk/contract/user-functions.ts";
 import { KernelPool } from "./kernel-pool.ts";
 import { describePlugin } from "./plugin-module.ts";
 import { runCall } from "./run-call.ts";
@@ -15,13 +16,14 @@ const kernels = new KernelPool(kernel);
  * and kernels that were reset.
  */
 export class Sandbox extends WorkerEntrypoint {
-  async call(call: SandboxCall): Promise<SandboxOutcome> {
-    return await runCall({ kernels, plugin, clock: () => Date.now(), sleep }, call);
+  async call(call: SandboxCall, bridge?: HostBridge): Promise<SandboxOutcome> {
+    return await runCall({ kernels, plugin, clock: () => Date.now(), sleep }, call, bridge);
   }
 }
 
-function sleep(milliseconds: number): Promise<void> {
+function sleep(milliseconds: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    setTimeout(resolve, milliseconds);
+    const timer = setTimeout(resolve, milliseconds);
+    signal?.addEventListener("abort", () => clearTimeout(timer));
   });
 }

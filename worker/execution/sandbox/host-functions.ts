@@ -1,5 +1,7 @@
 import { HOST_FUNCTIONS } from "../../../sdk/contract/extism-abi.ts";
 import type { LogLine, SandboxCall } from "../../../sdk/contract/sandbox.ts";
+import { httpRequest, type HttpResponse } from "./http-request.ts";
+import type { CapabilityCalls } from "./capability-calls.ts";
 import { HOST_COSTS } from "./costs.ts";
 import type { GuestControl } from "./guest-control.ts";
 import type { HostFunction } from "./host-import.ts";
@@ -14,6 +16,7 @@ export interface HostContext {
   readonly control: GuestControl;
   readonly log: CallLog;
   readonly variables: Variables;
+  readonly capabilities: CapabilityCalls;
 }
 
 type HostName = keyof typeof HOST_FUNCTIONS;
@@ -29,15 +32,18 @@ const LEVELS = ["trace", "debug", "info", "warn", "error"] as const satisfies re
  * where they name nothing.
  */
 export function hostFunctions(context: HostContext): ReadonlyMap<string, HostFunction> {
-  const { call } = context;
+  const { call, kernel } = context;
+  let response: HttpResponse | undefined;
   const run: Record<HostName, HostFunction["run"]> = {
     config_get: (key: bigint) => configGet(context, takeKey(context, key)),
     var_get: (key: bigint) => variableGet(context, takeKey(context, key)),
     var_set: (key: bigint, value: bigint) => variableSet(context, takeKey(context, key), value),
-    http_request: (request: bigint, body: bigint) => httpRequest(context, request, body),
-    // No request is ever answered, so there is neither a status nor a header.
-    http_status_code: () => 0,
-    http_headers: () => 0n,
+    http_request: async (request: bigint, body: bigint) => {
+      response = await sendRequest(context, request, body);
+      return kernel.put(response.body);
+    },
+    http_status_code: () => response?.status ?? 0,
+    http_headers: () => (response ? kernel.put(encodeText(JSON.stringify(response.headers))) : 0n),
     log_trace: (text: bigint) => logLine(context, 0, text),
     log_debug: (text: bigint) => logLine(context, 1, text),
     log_info: (text: bigint) => logLine(context, 2, text),
@@ -104,14 +110,12 @@ function variableSet({ call, kernel, control, variables }: HostContext, key: str
   kernel.limitHeap(allowed - variables.bytes);
 }
 
-function httpRequest({ kernel, control }: HostContext, request: bigint, body: bigint): never {
-  kernel.free(request);
-  kernel.free(body);
-  control.enterCapability();
-  return control.stop({
-    code: "GRANT_MISSING",
-    detail: "The plugin called http_request without a grant for outgoing HTTP.",
-  });
+async function sendRequest(context: HostContext, request: bigint, body: bigint): Promise<HttpResponse> {
+  const { capabilities, control } = context;
+  const ask = capabilities.ask.bind(capabilities);
+  const outcome = await httpRequest(ask, capabilities.take(request), body === 0n ? undefined : capabilities.take(body));
+  if ("response" in outcome) return outcome.response;
+  return control.stop({ code: capabilities.lastFailure?.code ?? "PLUGIN_ERROR", detail: outcome.failure });
 }
 
 function logLine({ call, kernel, log }: HostContext, severity: number, handle: bigint): undefined {

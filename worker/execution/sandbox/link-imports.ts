@@ -1,15 +1,24 @@
-import { isKnownImport, LEGACY_MODULE, LEGACY_PREFIX, WASI_MODULE } from "../../../sdk/contract/extism-abi.ts";
+import {
+  isKnownImport,
+  isSuspending,
+  LEGACY_MODULE,
+  LEGACY_PREFIX,
+  USER_MODULE,
+  WASI_MODULE,
+} from "../../../sdk/contract/extism-abi.ts";
 import type { SandboxFailure } from "../../../sdk/contract/sandbox.ts";
 import type { GuestControl } from "./guest-control.ts";
 import { type HostFunction, hostImport } from "./host-import.ts";
 import type { Kernel } from "./kernel.ts";
-import { isSuspending, type PluginModule } from "./plugin-module.ts";
+import type { PluginModule } from "./plugin-module.ts";
 import { quoteName } from "./text.ts";
 
 export interface ImportSources {
   readonly kernel: Kernel;
   /** Undefined where the plugin imports none of them. */
   readonly host: ReadonlyMap<string, HostFunction> | undefined;
+  /** Functions of `extism:host/user`; undefined where the plugin imports none. */
+  readonly user: ReadonlyMap<string, HostFunction> | undefined;
   /** Undefined where the plugin imports nothing of WASI. */
   readonly wasi: ReadonlyMap<string, HostFunction> | undefined;
   readonly control: GuestControl;
@@ -37,9 +46,12 @@ export function linkImports(plugin: PluginModule, sources: ImportSources): Linke
 
 function lookUp(module: string, name: string, sources: ImportSources): WebAssembly.ExportValue | undefined {
   const bare = module === LEGACY_MODULE ? name.slice(LEGACY_PREFIX.length) : name;
-  const isWasi = module === WASI_MODULE;
-  const direct = isWasi ? undefined : sources.kernel.importable(bare);
-  if (direct !== undefined) return direct;
-  const found = (isWasi ? sources.wasi : sources.host)?.get(bare);
+  const tables: Readonly<Record<string, ImportSources["host"]>> = {
+    [WASI_MODULE]: sources.wasi,
+    [USER_MODULE]: sources.user,
+  };
+  const ofKernel = module in tables ? undefined : sources.kernel.importable(bare);
+  if (ofKernel !== undefined) return ofKernel;
+  const found = (module in tables ? tables[module] : sources.host)?.get(bare);
   return found === undefined ? undefined : hostImport(bare, found, sources.control, isSuspending(module, name));
 }

@@ -1,8 +1,9 @@
 import {
   HOST_FUNCTIONS,
+  isSuspending,
   LEGACY_MODULE,
   LEGACY_PREFIX,
-  SUSPENDING_IMPORTS,
+  USER_MODULE,
   WASI_MODULE,
 } from "../../../sdk/contract/extism-abi.ts";
 
@@ -14,6 +15,8 @@ export interface PluginModule {
   readonly usesWasi: boolean;
   /** True where it imports a host function that the kernel does not answer. */
   readonly usesHost: boolean;
+  /** True where it imports a function of the platform's own. */
+  readonly usesUser: boolean;
   /** True where a function it imports may make it wait. */
   readonly suspends: boolean;
 }
@@ -24,14 +27,10 @@ export function describePlugin(module: WebAssembly.Module): PluginModule {
     module,
     imports,
     usesHost: imports.some(({ module: from, name }) => isHostFunction(from, name)),
+    usesUser: imports.some((entry) => entry.module === USER_MODULE),
     usesWasi: imports.some((entry) => entry.module === WASI_MODULE),
     suspends: imports.some(({ module: from, name }) => isSuspending(from, name)),
   };
-}
-
-/** @returns true for an import that answers with a promise */
-export function isSuspending(module: string, name: string): boolean {
-  return SUSPENDING_IMPORTS.has(`${module}.${name}`);
 }
 
 function isHostFunction(module: string, name: string): boolean {

@@ -1,4 +1,6 @@
 import type { SandboxCall, SandboxFailure, SandboxOutcome } from "../../../sdk/contract/sandbox.ts";
+import type { HostBridge } from "../../../sdk/contract/user-functions.ts";
+import { CapabilityCalls } from "./capability-calls.ts";
 import { classifyEnding, type Ending } from "./classify-ending.ts";
 import { type EntryPoint, entryPoints } from "./entry-points.ts";
 import { FuelMeter } from "./fuel-meter.ts";
@@ -7,9 +9,10 @@ import { hostFunctions } from "./host-functions.ts";
 import { promiseIntegration } from "./jspi.ts";
 import type { Kernel } from "./kernel.ts";
 import type { KernelPool } from "./kernel-pool.ts";
-import { linkImports } from "./link-imports.ts";
+import { type ImportSources, linkImports } from "./link-imports.ts";
 import { CallLog } from "./logs.ts";
 import type { PluginModule } from "./plugin-module.ts";
+import { userFunctions } from "./user-functions.ts";
 import { Variables } from "./variables.ts";
 import { GuestMemory } from "./wasi/guest-memory.ts";
 import { createWasi, type Wasi } from "./wasi/preview1.ts";
@@ -20,7 +23,8 @@ export interface SandboxParts {
   readonly plugin: PluginModule;
   /** Milliseconds; used for the deadline only, the guest's clock is the call's. */
   readonly clock: () => number;
-  readonly sleep: (milliseconds: number) => Promise<void>;
+  /** Resolves after so many milliseconds, or never once the signal says so. */
+  readonly sleep: (milliseconds: number, signal?: AbortSignal) => Promise<void>;
 }
 
 /** All state of one call. */
@@ -32,40 +36,45 @@ interface Session {
   readonly log: CallLog;
   readonly memory: GuestMemory;
   readonly wasi: Wasi | undefined;
+  readonly capabilities: CapabilityCalls;
   readonly suspends: boolean;
 }
 
 /**
  * Runs one call in a new instance of the plugin, with a kernel of its own.
  *
+ * @param bridge  how the call's capabilities reach the worker
  * @returns what happened; a guest's failure is an outcome
  * @throws whatever failed in the host itself or in the engine, where the isolate should be replaced
  */
-export async function runCall(parts: SandboxParts, call: SandboxCall): Promise<SandboxOutcome> {
+export async function runCall(parts: SandboxParts, call: SandboxCall, bridge?: HostBridge): Promise<SandboxOutcome> {
   const kernel = parts.kernels.take(call.limits.kernelMemory);
-  const result = await runWith(kernel, parts, call);
+  const result = await runWith(openSession(kernel, parts, call, bridge), parts.plugin);
   parts.kernels.giveBack(kernel);
   return result;
 }
 
-function openSession(kernel: Kernel, { plugin, clock, sleep }: SandboxParts, call: SandboxCall): Session {
+function openSession(
+  kernel: Kernel,
+  { plugin, clock, sleep }: SandboxParts,
+  call: SandboxCall,
+  bridge: HostBridge | undefined,
+): Session {
   const meter = new FuelMeter(call.limits);
   const control = new GuestControl(meter, call.limits, clock);
   const log = new CallLog(call.limits.logs);
   const memory = new GuestMemory();
   const { now, randomSeed } = call;
   const wasi = plugin.usesWasi ? createWasi({ memory, control, log, now, randomSeed, sleep }) : undefined;
-  return { call, kernel, meter, control, log, memory, wasi, suspends: plugin.suspends };
+  const capabilities = new CapabilityCalls({ kernel, control, bridge, sleep });
+  return { call, kernel, meter, control, log, memory, wasi, capabilities, suspends: plugin.suspends };
 }
 
-async function runWith(kernel: Kernel, parts: SandboxParts, call: SandboxCall): Promise<SandboxOutcome> {
-  const { plugin } = parts;
-  const session = openSession(kernel, parts, call);
-  const { meter, control, log, memory, wasi } = session;
+async function runWith(session: Session, plugin: PluginModule): Promise<SandboxOutcome> {
+  const { call, meter, memory } = session;
   const tooLarge = inputFailure(session);
   if (tooLarge !== undefined) return outcome(session, tooLarge);
-  const host = plugin.usesHost ? hostFunctions({ call, kernel, control, log, variables: new Variables() }) : undefined;
-  const linked = linkImports(plugin, { kernel, host, wasi: wasi?.functions, control });
+  const linked = linkImports(plugin, importSources(session, plugin));
   if ("failure" in linked) return outcome(session, linked.failure);
   const loaded = instantiate(plugin.module, linked.imports);
   if ("failure" in loaded) return outcome(session, loaded.failure);
@@ -78,6 +87,17 @@ async function runWith(kernel: Kernel, parts: SandboxParts, call: SandboxCall): 
 
   const ending = await enterAll(session, found.entries);
   return outcome(session, classifyEnding(ending, call.limits));
+}
+
+function importSources(session: Session, plugin: PluginModule): ImportSources {
+  const { call, kernel, control, wasi } = session;
+  return {
+    kernel,
+    control,
+    host: plugin.usesHost ? hostFunctions({ ...session, variables: new Variables() }) : undefined,
+    user: plugin.usesUser ? userFunctions({ ...session, context: call.context }) : undefined,
+    wasi: wasi?.functions,
+  };
 }
 
 function inputFailure({ call, kernel }: Session): SandboxFailure | undefined {
@@ -145,12 +165,14 @@ function observe({
   meter,
   control,
   memory,
+  capabilities,
 }: Session): Omit<Ending, "entry" | "reachedFunction" | "thrown" | "returned"> {
   return {
     stopped: control.failure,
     exitCode: control.exitCode,
     fuel: meter.state(),
     guestError: kernel.readError(),
+    unserved: capabilities.lastFailure,
     memory: { bytes: memory.byteLength, refusedBytes: meter.refusedBytes() },
     kernel: { usedBytes: kernel.heapBytes(), refusedBytes: kernel.refusedBytes() },
     output: kernel.outputLength(),

@@ -9,7 +9,9 @@ import {
   whyNotRecorded,
 } from "../../../execution/recording/capture-rules.ts";
 import { compareRuns, type Run } from "../../../execution/recording/comparison.ts";
+import { ReplayedCalls } from "../../../execution/recording/replayed-calls.ts";
 import { recordedTarget, recordOutcome, type Recording } from "../../../execution/recording/recording.ts";
+import { ReplayBridge } from "../../../execution/replay-bridge.ts";
 import { SANDBOX_DIGEST } from "../../../execution/sandbox-program.generated.ts";
 import type { Actor } from "../../../lib/actor.ts";
 import type { ShownExecution } from "../actions.ts";
@@ -31,11 +33,20 @@ export async function replayExecution(deps: ReplayDeps, actor: Actor, executionI
     versions: { sandboxDigest: recording.sandboxDigest, rewriterVersion: install.rewriterVersion },
     outcome: recording.outcome,
   };
+  if (!recording.exchanges) {
+    const detail = `The capability calls of "${executionId}" were too large to record, so it cannot be run again.`;
+    throw new PlatformError("RECORDING_NOT_FOUND", detail);
+  }
+  const calls = new ReplayedCalls(recording.exchanges);
+  // Recorded answers can be given any number of times.
+  const host = { bridge: new ReplayBridge(calls), ledger: { served: recording.exchanges.length > 0 } };
   const replayed: Run = {
     versions: { sandboxDigest: SANDBOX_DIGEST, rewriterVersion: REWRITER_VERSION },
-    outcome: await recordOutcome(await runCall(deps, recordedTarget(recording), call)),
+    outcome: await recordOutcome(
+      await runCall(deps, recordedTarget(recording), call, install.suspends ? host : undefined),
+    ),
   };
-  const differences = compareRuns(recorded, replayed);
+  const differences = compareRuns(recorded, replayed, calls.difference);
   return {
     executionId,
     pluginId: install.pluginId,

@@ -34,7 +34,7 @@ export const ReplayAnswer = v.object({
   same: v.pipe(v.boolean(), v.description("True: output bytes, fuel, failure and logs are equal")),
   differences: v.array(
     v.object({
-      what: v.picklist(["output", "fuel", "failure", "logs"]),
+      what: v.picklist(["hostCalls", "output", "fuel", "failure", "logs"]),
       recorded: value,
       replayed: value,
       because: v.optional(v.pipe(v.string(), v.description("Absent where nothing known explains the difference"))),

@@ -1,0 +1,65 @@
+import type { Capability } from "./capabilities.ts";
+import type { ErrorCode } from "./errors.ts";
+
+/**
+ * The functions a plugin imports from `extism:host/user`: the capabilities, in any language that can import a function.
+ *
+ * Each capability function takes two handles of the Extism kernel and returns one: `(request, body) -> answer`. The request is a
+ * JSON object, or 0 for `{}`; the body is bytes, 0 for none. The answer is a JSON object with either `value` or
+ * `error: { code, message }`, whose codes are those of the error table; 0 where it does not fit into kernel memory. Bytes that come
+ * with an answer are fetched with `call_body`. The host frees the handles it is given; the guest owns those it gets.
+ */
+export const USER_FUNCTION_TYPE = "(i64, i64) -> i64";
+
+export interface UserFunctionSpec {
+  readonly capability: Capability;
+  readonly title: string;
+}
+
+/** Answered by the worker: the guest waits for the answer. */
+export const USER_FUNCTIONS = {
+  http_send: { capability: "http", title: "send an HTTP request" },
+  crypto_digest: { capability: "crypto", title: "hash bytes" },
+} as const satisfies Record<string, UserFunctionSpec>;
+
+export type UserFunction = keyof typeof USER_FUNCTIONS;
+
+/** Answered inside the isolate, without a capability. */
+export const LOCAL_FUNCTIONS = {
+  /** A new block with the bytes that came with the last answer, 0 for none. */
+  call_body: "() -> i64",
+  /** A new block with the call's context as JSON, `ExecutionContext`. */
+  context: "() -> i64",
+} as const;
+
+/** @returns the row of a capability function, undefined for any other name */
+export function userFunction(name: string): UserFunctionSpec | undefined {
+  return Object.hasOwn(USER_FUNCTIONS, name) ? USER_FUNCTIONS[name as UserFunction] : undefined; // an own key of the table
+}
+
+/** One call of a capability function, as it leaves the isolate. */
+export interface HostRequest {
+  readonly name: UserFunction;
+  /** JSON text in UTF-8, as the guest wrote it; empty for none. */
+  readonly request: Uint8Array;
+  readonly body: Uint8Array | undefined;
+}
+
+export interface HostAnswer {
+  /** JSON text in UTF-8: `{"value": …}` or `{"error": {"code", "message"}}`. */
+  readonly answer: Uint8Array;
+  readonly body: Uint8Array | undefined;
+  /** Set where the call was refused or failed through no fault of the plugin: a plugin that gives up for it is not to blame. */
+  readonly failure: HostFailure | undefined;
+}
+
+export interface HostFailure {
+  readonly code: ErrorCode;
+  readonly message: string;
+}
+
+/** What the isolate gets with a call, to reach the worker. Its authority is that of the call alone. */
+export interface HostBridge {
+  /** @throws where the worker itself fails; refusals are answers */
+  call(request: HostRequest): Promise<HostAnswer>;
+}

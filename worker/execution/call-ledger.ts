@@ -1,0 +1,71 @@
+import type { Capability } from "../../sdk/contract/capabilities.ts";
+import type { CapabilityUse } from "../../sdk/contract/sandbox.ts";
+import type { HostAnswer, HostRequest } from "../../sdk/contract/user-functions.ts";
+
+/** One capability call and its answer, as a recording keeps them. */
+export interface Exchange {
+  readonly request: HostRequest;
+  readonly answer: HostAnswer;
+}
+
+/** Bytes of all exchanges of a call that are kept for its recording. */
+export const EXCHANGES_KEPT_BYTES = 2 * 1024 * 1024;
+const MOST_SCOPES = 20;
+
+interface Use {
+  calls: number;
+  refused: number;
+  bytes: number;
+  readonly scopes: Set<string>;
+}
+
+/** What a plugin's call asked of the platform: for its execution record, its recording, and to know whether it may be repeated. */
+export class CallLedger {
+  readonly #uses = new Map<Capability, Use>();
+  #exchanges: Exchange[] | undefined = [];
+  #keptBytes = 0;
+
+  /** True once a capability was asked for: running the call again would do its effects twice. */
+  get served(): boolean {
+    return this.#uses.size > 0;
+  }
+
+  /** In order; undefined where they were too large to keep. */
+  get exchanges(): readonly Exchange[] | undefined {
+    return this.#exchanges;
+  }
+
+  get uses(): readonly CapabilityUse[] {
+    return [...this.#uses].map(([capability, { scopes, ...use }]) => ({ capability, ...use, scopes: [...scopes] }));
+  }
+
+  begin(capability: Capability): void {
+    this.#use(capability).calls += 1;
+  }
+
+  note(capability: Capability, scope: string): void {
+    const { scopes } = this.#use(capability);
+    if (scopes.size < MOST_SCOPES) scopes.add(scope);
+  }
+
+  end(capability: Capability, exchange: Exchange, refused: boolean): void {
+    const use = this.#use(capability);
+    const bytes = sizeOf(exchange);
+    use.bytes += bytes;
+    if (refused) use.refused += 1;
+    this.#keptBytes += bytes;
+    if (this.#keptBytes > EXCHANGES_KEPT_BYTES) this.#exchanges = undefined;
+    this.#exchanges?.push(exchange);
+  }
+
+  #use(capability: Capability): Use {
+    const use = this.#uses.get(capability) ?? { calls: 0, refused: 0, bytes: 0, scopes: new Set() };
+    this.#uses.set(capability, use);
+    return use;
+  }
+}
+
+function sizeOf({ request, answer }: Exchange): number {
+  const parts = [request.request, request.body, answer.answer, answer.body];
+  return parts.reduce((sum, part) => sum + (part?.byteLength ?? 0), 0);
+}

@@ -1,0 +1,51 @@
+import { CAPABILITIES, type Capability, type QuotaSpec } from "../../../sdk/contract/capabilities.ts";
+import { PlatformError } from "../../../sdk/contract/errors.ts";
+import { quotaOf, type Grant, type Grants } from "../../../sdk/contract/grants.ts";
+
+/** What one call has used of its quotas that are counted per call. */
+export class CallQuotas {
+  readonly #grants: Grants;
+  readonly #used = new Map<string, number>();
+
+  constructor(grants: Grants) {
+    this.#grants = grants;
+  }
+
+  /**
+   * Takes from a quota; nothing is taken where that would be too much.
+   *
+   * @param amount  in the unit of the quota
+   * @throws {PlatformError} CAPABILITY_QUOTA_EXCEEDED, with what would have been used and what is allowed
+   */
+  take<Name extends Capability>(
+    capability: Name,
+    quota: keyof (typeof CAPABILITIES)[Name]["quotas"] & string,
+    amount = 1,
+  ): void {
+    const key = `${capability}.${quota}`;
+    const used = (this.#used.get(key) ?? 0) + amount;
+    requireWithin(capability, quota, used, this.#grants[capability] ?? {});
+    this.#used.set(key, used);
+  }
+}
+
+/**
+ * @param used  what there would be, in the unit of the quota
+ * @throws {PlatformError} CAPABILITY_QUOTA_EXCEEDED
+ */
+export function requireWithin<Name extends Capability>(
+  capability: Name,
+  quota: keyof (typeof CAPABILITIES)[Name]["quotas"] & string,
+  used: number,
+  grant: Grant,
+): void {
+  const allowed = quotaOf(capability, quota, grant);
+  if (used <= allowed) return;
+  const specs: Readonly<Record<string, QuotaSpec>> = CAPABILITIES[capability].quotas;
+  const spec = specs[quota];
+  throw new PlatformError(
+    "CAPABILITY_QUOTA_EXCEEDED",
+    `The quota ${capability}.${quota} (${spec?.title}) is ${allowed} ${spec?.unit}; this call would make it ${used}.`,
+    { limit: { name: `${capability}.${quota}`, used, allowed } },
+  );
+}
