@@ -1,6 +1,8 @@
 import * as v from "valibot";
 import { CAPABILITY_NAMES, capabilityNamed } from "./capabilities.ts";
+import { configSchemaIssues } from "./config/check-schema.ts";
 import { PlatformError, type Issue } from "./errors.ts";
+import { namesOf } from "./config/json-values.ts";
 import { FUNCTION_NAME_PATTERN, PLUGIN_ID_PATTERN, RESERVED_PLUGIN_IDS } from "./identifiers.ts";
 import { JSON_MAX_DEPTH, jsonPointer, readJson } from "./json-text.ts";
 import { LIMITS, PACKAGE_LIMITS, type LimitName } from "./limits.ts";
@@ -139,6 +141,13 @@ const configSchema = v.pipe(
     (schema) => new TextEncoder().encode(JSON.stringify(schema)).length <= CONFIG_SCHEMA_MAX_BYTES,
     `must not be larger than ${CONFIG_SCHEMA_MAX_BYTES} bytes`,
   ),
+  v.rawCheck(({ dataset, addIssue }) => {
+    // What is too deep or too large was refused above, and is not walked again.
+    if (!dataset.typed || dataset.issues) return;
+    for (const { path, message } of configSchemaIssues(dataset.value)) {
+      addIssue({ message, path: issuePath(dataset.value, namesOf(path)) });
+    }
+  }),
 );
 
 export const ManifestSchema = closedObject({
@@ -275,6 +284,22 @@ function readIssue(issue: v.BaseIssue<unknown>): Issue[] {
 function messageOf(issue: v.BaseIssue<unknown>): string {
   const missing = issue.kind === "schema" && issue.received === "undefined";
   return missing ? "is required" : issue.message;
+}
+
+/** Path of an issue below a record, as valibot has it. */
+function issuePath(
+  root: Record<string, unknown>,
+  names: readonly string[],
+): [v.IssuePathItem, ...v.IssuePathItem[]] | undefined {
+  let input: unknown = root;
+  const items = names.map((key): v.UnknownPathItem => {
+    const value: unknown = typeof input === "object" && input !== null ? Reflect.get(input, key) : undefined;
+    const item = { type: "unknown", origin: "value", input, key, value } as const;
+    input = value;
+    return item;
+  });
+  const [first, ...rest] = items;
+  return first && [first, ...rest];
 }
 
 function depthOf(value: unknown): number {
