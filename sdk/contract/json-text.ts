@@ -5,8 +5,8 @@ import type { Issue } from "./errors.ts";
  * two equal keys, so that a reviewer and the platform could read different manifests.
  */
 
-/** Keys that change an object's prototype in careless code; no manifest needs them. */
-const RESERVED_KEYS = new Set(["__proto__", "constructor", "prototype"]);
+/** Keys that change an object's prototype in careless code; no manifest and no configuration needs them. */
+export const RESERVED_KEYS = new Set(["__proto__", "constructor", "prototype"]);
 
 export const JSON_MAX_DEPTH = 32;
 

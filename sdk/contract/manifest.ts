@@ -3,8 +3,9 @@ import { CAPABILITY_NAMES, capabilityNamed } from "./capabilities.ts";
 import { configSchemaIssues } from "./config/check-schema.ts";
 import { PlatformError, type Issue } from "./errors.ts";
 import { namesOf } from "./config/json-values.ts";
+import { MIGRATION_LIMITS } from "./config/migrations.ts";
 import { FUNCTION_NAME_PATTERN, PLUGIN_ID_PATTERN, RESERVED_PLUGIN_IDS } from "./identifiers.ts";
-import { JSON_MAX_DEPTH, jsonPointer, readJson } from "./json-text.ts";
+import { JSON_MAX_DEPTH, jsonPointer, readJson, RESERVED_KEYS } from "./json-text.ts";
 import { LIMITS, PACKAGE_LIMITS, type LimitName } from "./limits.ts";
 import { closedObject, distinct, list, pattern, record, text } from "./manifest-fields.ts";
 import { PERMISSIONS, type Permission } from "./roles.ts";
@@ -150,6 +151,33 @@ const configSchema = v.pipe(
   }),
 );
 
+const settingPath = v.pipe(
+  pattern(
+    /^(\/([^~/]|~[01])+)+$/,
+    "must be a JSON pointer to a setting, such as `/smtp/host`",
+    MIGRATION_LIMITS.pointerLength,
+  ),
+  v.check((pointer) => !namesOf(pointer).some((name) => RESERVED_KEYS.has(name)), "must not name a reserved key"),
+);
+const settingName = v.pipe(
+  text(128),
+  v.check((name) => !RESERVED_KEYS.has(name), "must not be a reserved key"),
+);
+const configOperation = v.variant(
+  "op",
+  [
+    closedObject({ op: v.literal("rename"), path: settingPath, to: settingName }),
+    closedObject({ op: v.literal("move"), from: settingPath, path: settingPath }),
+    closedObject({ op: v.literal("remove"), path: settingPath }),
+    closedObject({ op: v.literal("set"), path: settingPath, value: v.unknown() }),
+  ],
+  "must have an `op`: rename, move, remove or set",
+);
+const configMigration = closedObject({
+  from: range,
+  operations: list(configOperation, MIGRATION_LIMITS.operations),
+});
+
 export const ManifestSchema = closedObject({
   $schema: v.exactOptional(text(2_048)),
   id: v.pipe(
@@ -191,6 +219,7 @@ export const ManifestSchema = closedObject({
     closedObject({ endpoints: distinct(list(endpoint, 100), (entry) => `${entry.method} ${entry.path}`) }),
   ),
   config: v.exactOptional(configSchema),
+  configMigrations: v.exactOptional(list(configMigration, MIGRATION_LIMITS.migrations)),
   events: v.exactOptional(
     closedObject({
       publishes: v.exactOptional(distinct(list(topic, 100), String), []),

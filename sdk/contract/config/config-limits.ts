@@ -1,5 +1,5 @@
 import type { Issue } from "../errors.ts";
-import { jsonPointer } from "../json-text.ts";
+import { jsonPointer, RESERVED_KEYS } from "../json-text.ts";
 import { isObject } from "./json-values.ts";
 
 /** Configuration of one install in one environment; small, so that a tenant's snapshot stays small. Sizes in bytes of UTF-8. */
@@ -16,9 +16,6 @@ export const CONFIG_LIMITS = {
 
 /** What the plugin reads under this name is the whole configuration, so no entry may have it. */
 export const WHOLE_CONFIG_NAME = "$config";
-
-/** Names that change an object's prototype in careless code. */
-const RESERVED_NAMES = new Set(["__proto__", "constructor", "prototype"]);
 
 const encoder = new TextEncoder();
 
@@ -81,7 +78,7 @@ function placesIn(value: unknown, names: Place["names"], room: number): Place[] 
 function textIssues({ value, names }: Place): Issue[] {
   const name = names.at(-1);
   const path = jsonPointer(names);
-  if (typeof name === "string" && RESERVED_NAMES.has(name)) return [{ path, message: "is a reserved name" }];
+  if (typeof name === "string" && RESERVED_KEYS.has(name)) return [{ path, message: "is a reserved name" }];
   if (names.length === 1 && name === WHOLE_CONFIG_NAME) {
     return [{ path, message: "is the name under which a plugin reads the whole configuration" }];
   }

@@ -1,49 +1,18 @@
-import * as v from "valibot";
-import { PlatformError } from "../../../sdk/contract/errors.ts";
+import * as keyRing from "../../lib/key-ring.ts";
 
-/** Bytes of an AES-256 key. */
-const KEY_BYTES = 32;
-
-const keyId = v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]{1,32}$/, "must be 1 to 32 letters, digits, - or _"));
-const keyBytes = v.pipe(
-  v.string(),
-  v.base64("must be base64"),
-  v.transform((text) => Uint8Array.from(atob(text), (character) => character.charCodeAt(0))),
-  v.check((bytes) => bytes.length === KEY_BYTES, `must have ${KEY_BYTES} bytes`),
-);
-
-const KeyRingSecret = v.pipe(
-  v.string(),
-  v.parseJson(),
-  v.strictObject({ current: keyId, keys: v.record(keyId, keyBytes) }),
-  v.check(({ current, keys }) => Object.hasOwn(keys, current), "current must name one of keys"),
-);
-
-export interface KeyRing {
-  /** Id of the key that seals new recordings. */
-  readonly current: string;
-  readonly keys: Readonly<Record<string, Uint8Array<ArrayBuffer>>>;
-}
+export type KeyRing = keyRing.KeyRing;
 
 /**
- * Reads the secret RECORDING_KEYS: `{"current":"k2","keys":{"k1":"<base64>","k2":"<base64>"}}`. Keys that are no longer
- * current stay in the ring until the last recording they sealed has expired.
+ * The keys that seal recordings. Keys that are no longer current stay in the ring until the last recording they sealed
+ * has expired.
  *
  * @throws {PlatformError} NOT_READY, naming each place that is wrong, never its value
  */
 export function parseKeyRing(secret: string | undefined): KeyRing {
-  const result = v.safeParse(KeyRingSecret, secret);
-  if (result.success) return result.output;
-  // A key's id is part of the path; messages of the schema itself would quote what was found.
-  const places = [...new Set(result.issues.map((issue) => v.getDotPath(issue) ?? "the whole"))].join(", ");
-  throw new PlatformError("NOT_READY", `RECORDING_KEYS is not valid at: ${places}.`);
+  return keyRing.parseKeyRing("RECORDING_KEYS", secret);
 }
 
 /** @throws {PlatformError} RECORDING_KEY_UNKNOWN */
 export function keyOf(ring: KeyRing, id: string): Uint8Array<ArrayBuffer> {
-  const key = Object.hasOwn(ring.keys, id) ? ring.keys[id] : undefined;
-  if (!key) {
-    throw new PlatformError("RECORDING_KEY_UNKNOWN", `The recording was sealed with key "${id}", which is not there.`);
-  }
-  return key;
+  return keyRing.keyOf(ring, id, { code: "RECORDING_KEY_UNKNOWN", what: "The recording" });
 }
