@@ -10,7 +10,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-installed=(clang lld wasi-libc libclang-rt-14-dev-wasm32 rustc libstd-rust-dev-wasm32)
+installed=(clang lld wasi-libc libclang-rt-14-dev-wasm32 libc++-14-dev-wasm32 rustc libstd-rust-dev-wasm32)
 unpacked=(golang-1.24-go golang-1.24-src qjs-src)
 folder=$PWD/dist/toolchains
 

@@ -3,7 +3,8 @@ import { mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
 import path from "node:path";
 import type { Log } from "../../scripts/progress.ts";
 import type { PluginCases } from "./cases.ts";
-import { digestOf, RECIPES, type Recipe } from "./compile.ts";
+import { RECIPES, type Recipe } from "./compile.ts";
+import { digestOf } from "./job.ts";
 
 export interface BuiltPlugin extends PluginCases {
   readonly language: string;
@@ -66,9 +67,14 @@ async function inputDigest(root: string, version: string): Promise<string> {
   const listed = await Promise.all(
     folders.map(async (folder) => {
       const names = await readdir(path.join(root, folder), { recursive: true });
-      return names.filter((name) => /\.(c|h|rs|go|mod|ts)$/.test(name)).map((name) => path.join(root, folder, name));
+      return names
+        .filter((name) => /\.(c|cpp|h|rs|go|mod|ts|wat)$/.test(name))
+        .map((name) => path.join(root, folder, name));
     }),
   );
-  const files = [...listed.flat().sort(), path.join(import.meta.dirname, "compile.ts")];
+  const files = [
+    ...listed.flat().sort(),
+    ...["compile.ts", "compile-quickjs.ts"].map((name) => path.join(import.meta.dirname, name)),
+  ];
   return digestOf([version, ...(await Promise.all(files.map((file) => readFile(file))))]);
 }

@@ -1,25 +1,8 @@
-import { execFile } from "node:child_process";
-import { createHash } from "node:crypto";
-import { existsSync } from "node:fs";
-import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
-import { promisify } from "node:util";
-import { build as bundle } from "esbuild";
-import { clang, go, quickjs, quickjsSource, rust, type Toolchain } from "./toolchains.ts";
-
-const execute = promisify(execFile);
-
-/** Where a plugin's source is, where its module goes, and with what. */
-interface Job {
-  readonly root: string;
-  /** Folder of the plugin. */
-  readonly folder: string;
-  /** The module to write. */
-  readonly target: string;
-  /** For files of the build that may be kept. */
-  readonly scratch: string;
-  readonly compiler: { readonly command: string; readonly version: string; readonly target: string };
-}
+import { compileQuickJs } from "./compile-quickjs.ts";
+import { execute, type Job } from "./job.ts";
+import { clang, clangWithLibraries, go, quickjs, rust, type Toolchain } from "./toolchains.ts";
 
 export interface Recipe {
   /** For people. */
@@ -30,15 +13,30 @@ export interface Recipe {
 
 const ASSEMBLYSCRIPT: Toolchain = { command: process.execPath, version: "asc of this repository", target: "wasm32" };
 
+const BINARYEN: Toolchain = { command: process.execPath, version: "binaryen of this repository", target: "wasm32" };
+const REACTOR = ["-mexec-model=reactor"];
+
+/** Written by hand in the text format of WebAssembly: what compilers of our own do not make. */
+const TEXTS = ["abi", "command", "constructors", "endless-start", "features", "haskell", "legacy", "start"].map(
+  (name) => `wat-${name}`,
+);
+
 /** How each folder of plugins is compiled. A folder without a recipe has its module in it as plugin.wasm. */
 export const RECIPES: Readonly<Record<string, Recipe>> = {
   "assemblyscript-sdk": {
     language: "AssemblyScript, the SDK's binding",
     toolchain: () => ASSEMBLYSCRIPT,
-    compile: compileAssemblyScript,
+    compile: (job) => compileAssemblyScript(job, "sdk/bindings/assemblyscript/error/onAbort"),
+  },
+  "assemblyscript-pdk": {
+    language: "AssemblyScript, @extism/as-pdk",
+    toolchain: () => ASSEMBLYSCRIPT,
+    compile: (job) => compileAssemblyScript(job, "test/conformance/plugins/assemblyscript-pdk/plugin/onAbort"),
   },
   "c-bare": { language: "C, no library", toolchain: () => clang("bare"), compile: compileBareC },
-  "c-libc": { language: "C, wasi-libc", toolchain: () => clang("wasi"), compile: compileC },
+  "c-command": { language: "C, WASI command", toolchain: () => clang("wasi"), compile: (job) => compileC(job, []) },
+  "c-libc": { language: "C, wasi-libc", toolchain: () => clang("wasi"), compile: (job) => compileC(job, REACTOR) },
+  "cpp-wasi": { language: "C++, libc++", toolchain: clangWithLibraries, compile: compileCpp },
   "go-command": { language: "Go, WASI command", toolchain: go, compile: (job) => compileGo(job, []) },
   "go-reactor": {
     language: "Go, WASI reactor",
@@ -52,12 +50,15 @@ export const RECIPES: Readonly<Record<string, Recipe>> = {
     compile: compileRust,
   },
   "typescript-quickjs": { language: "TypeScript in quickjs-ng", toolchain: quickjs, compile: compileQuickJs },
+  ...Object.fromEntries(
+    TEXTS.map((name) => [name, { language: "WebAssembly text", toolchain: () => BINARYEN, compile: assemble }]),
+  ),
 };
 
-async function compileAssemblyScript({ root, folder, target }: Job): Promise<void> {
+async function compileAssemblyScript({ root, folder, target }: Job, onAbort: string): Promise<void> {
   const { default: asc } = await import("assemblyscript/asc");
   const fromRoot = (file: string): string => path.relative(root, file).replaceAll(path.sep, "/");
-  const options = ["-O3", "--runtime", "minimal", "--use", "abort=sdk/bindings/assemblyscript/error/onAbort"];
+  const options = ["-O3", "--runtime", "minimal", "--use", `abort=${onAbort}`];
   const files = [fromRoot(path.join(folder, "plugin.ts")), "--baseDir", root, "--outFile", fromRoot(target)];
   const stderr = asc.createMemoryStream();
   const { error } = await asc.main([...files, ...options], { stderr });
@@ -72,10 +73,49 @@ async function compileBareC({ folder, target, compiler }: Job): Promise<void> {
   await execute(compiler.command, [`--target=${compiler.target}`, ...C_OPTIONS, ...bare, "-o", target, source]);
 }
 
-async function compileC({ folder, target, compiler }: Job): Promise<void> {
+async function compileC({ folder, target, compiler }: Job, options: readonly string[]): Promise<void> {
   const source = path.join(folder, "plugin.c");
-  const wasi = ["-D_GNU_SOURCE", "-mexec-model=reactor"];
+  const wasi = ["-D_GNU_SOURCE", ...options];
   await execute(compiler.command, [`--target=${compiler.target}`, ...C_OPTIONS, ...wasi, "-o", target, source]);
+}
+
+async function compileCpp({ folder, target, compiler }: Job): Promise<void> {
+  const source = path.join(folder, "plugin.cpp");
+  const options = [...C_OPTIONS, "-std=c++17", "-fno-exceptions", ...REACTOR];
+  await execute(compiler.command, [`--target=${compiler.target}`, ...options, "-o", target, source]);
+}
+
+const TEXT_FEATURES = [
+  "simd",
+  "bulk-memory",
+  "multivalue",
+  "exception-handling",
+  "tail-call",
+  "sign-ext",
+  "nontrapping-float-to-int",
+  "reference-types",
+  "mutable-globals",
+  "extended-const",
+  "multimemory",
+].map((feature) => `--enable-${feature}`);
+
+/** A line `;; include <file>` stands for that file of the folder of plugins. */
+async function assemble({ root, folder, target, compiler }: Job): Promise<void> {
+  const text = await readFile(path.join(folder, "plugin.wat"), "utf8");
+  const parts = await Promise.all(
+    text.split(/^ *;; include (\S+)$/m).map(async (part, index) => {
+      return index % 2 === 0 ? part : readFile(path.join(folder, "..", part), "utf8");
+    }),
+  );
+  const whole = `${target}.wat`;
+  await writeFile(whole, parts.join(""));
+  await execute(compiler.command, [
+    path.join(root, "node_modules/binaryen/bin/wasm-as"),
+    whole,
+    ...TEXT_FEATURES,
+    "-o",
+    target,
+  ]);
 }
 
 async function compileRust({ folder, target, compiler }: Job): Promise<void> {
@@ -94,56 +134,4 @@ async function compileGo({ folder, target, scratch, compiler }: Job, mode: reado
       env: { ...process.env, GOCACHE: path.join(scratch, "go-cache"), ...env },
     },
   );
-}
-
-const QUICKJS_FILES = ["quickjs", "libregexp", "libunicode", "dtoa"];
-const QUICKJS_OPTIONS = [
-  "-Os",
-  "-g0",
-  ...["_GNU_SOURCE", "QUICKJS_NG_BUILD", "NDEBUG", "_WASI_EMULATED_PROCESS_CLOCKS", "_WASI_EMULATED_SIGNAL"].map(
-    (name) => `-D${name}`,
-  ),
-];
-
-/** The engine's objects take most of the time and depend on nothing of ours, so they are kept. */
-async function compileQuickJs({ folder, target, scratch, compiler }: Job): Promise<void> {
-  const sources = quickjsSource();
-  if (sources === undefined) throw new Error("The sources of quickjs-ng are gone.");
-  const options = [`--target=${compiler.target}`, `-I${sources}`, ...QUICKJS_OPTIONS];
-  const engine = createHash("sha256")
-    .update(await readFile(path.join(sources, "quickjs.c")))
-    .digest("hex");
-  const objects = path.join(scratch, `quickjs-${digestOf([compiler.version, engine, ...options])}`);
-  await mkdir(objects, { recursive: true });
-  for (const name of QUICKJS_FILES) {
-    const object = path.join(objects, `${name}.o`);
-    if (existsSync(object)) continue;
-    await execute(compiler.command, [...options, "-w", "-c", path.join(sources, `${name}.c`), "-o", `${object}.part`]);
-    await rename(`${object}.part`, object);
-  }
-  await writeFile(path.join(scratch, "bundle.h"), await bundleHeader(path.join(folder, "plugin.ts")));
-  const compiled = QUICKJS_FILES.map((name) => path.join(objects, `${name}.o`));
-  const plugin = ["-Wall", "-Wextra", "-Wno-unused-parameter", `-I${scratch}`, path.join(folder, "engine.c")];
-  const linking = ["-mexec-model=reactor", "-Wl,--strip-all", "-Wl,--stack-first", "-Wl,-z,stack-size=1048576"];
-  await execute(compiler.command, [...options, ...plugin, ...compiled, ...linking, "-o", target]);
-}
-
-/** The bundled program as a C string. A line of JSON in ASCII is one, but for its Unicode escapes, which esbuild avoids here. */
-async function bundleHeader(entry: string): Promise<string> {
-  const result = await bundle({
-    entryPoints: [entry],
-    bundle: true,
-    write: false,
-    format: "iife",
-    target: "es2023",
-    charset: "ascii",
-  });
-  const lines = (result.outputFiles[0]?.text ?? "").split("\n").map((line) => JSON.stringify(`${line}\n`));
-  return `static const char bundle[] = ${lines.join("\n")};\n`;
-}
-
-export function digestOf(parts: readonly (string | Uint8Array)[]): string {
-  const hash = createHash("sha256");
-  for (const part of parts) hash.update(String(part.length)).update("\0").update(part);
-  return hash.digest("hex").slice(0, 16);
 }

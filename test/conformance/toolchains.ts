@@ -9,6 +9,7 @@ export type Toolchain =
 /** Where Debian's packages put things: under the root, or under the folder into which scripts/toolchains.sh unpacks. */
 const UNPACKED = path.resolve(import.meta.dirname, "../../dist/toolchains");
 const WASI_LIBC = "/usr/lib/wasm32-wasi/libc.a";
+const LIBCXX = "/usr/lib/wasm32-wasi/libc++.a";
 const GO_COMMANDS = ["go", "/usr/lib/go-1.24/bin/go", path.join(UNPACKED, "usr/lib/go-1.24/bin/go")];
 const QUICKJS_FOLDERS = ["/usr/src/quickjs-ng", path.join(UNPACKED, "usr/src/quickjs-ng")];
 const MINIMUM_GO = [1, 24] as const;
@@ -19,6 +20,13 @@ export function clang(target: "bare" | "wasi"): Toolchain {
   if (target === "bare") return { command: "clang", version, target: "wasm32-unknown-unknown" };
   if (!existsSync(WASI_LIBC)) return { missing: "wasi-libc" };
   return { command: "clang", version, target: "wasm32-wasi" };
+}
+
+/** clang++ with the C++ standard library. */
+export function clangWithLibraries(): Toolchain {
+  const found = clang("wasi");
+  if ("missing" in found) return found;
+  return existsSync(LIBCXX) ? { ...found, command: "clang++" } : { missing: "libc++ for wasm32" };
 }
 
 export function quickjs(): Toolchain {

@@ -28,7 +28,7 @@ HOST("log_error") void log_error(uint64_t text);
 // Copies bytes into a new block. The caller owns it until it is passed to the host; 0 stands for no bytes.
 static inline uint64_t put_block(const void *from, uint32_t bytes) {
   if (bytes == 0) return 0;
-  const uint8_t *source = from;
+  const uint8_t *source = (const uint8_t *)from;
   uint64_t handle = block_alloc(bytes);
   uint32_t at = 0;
   for (; at + 8 <= bytes; at += 8) {

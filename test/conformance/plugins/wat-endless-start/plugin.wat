@@ -1,0 +1,5 @@
+;; Loops before anything was asked of it.
+(module
+  (func $start (loop $again (br $again)))
+  (start $start)
+  (func (export "never")))
