@@ -7,8 +7,8 @@ import wabt from "wabt";
 import { SANDBOX_MODULES } from "../sdk/contract/sandbox.ts";
 import { logProgress, type Log } from "./progress.ts";
 
-/** Where the worker finds the isolate's program and kernel; `worker/execution/isolate.ts` imports both. */
-const KERNEL = "worker/execution/sandbox/kernel.generated.wasm";
+/** Where the worker finds the isolate's program and kernels; `worker/execution/isolate.ts` imports them. */
+const KERNELS = ["kernel", "profile-kernel"].map((name) => `worker/execution/sandbox/${name}`);
 const PROGRAM = "worker/execution/sandbox-program.generated.ts";
 
 /** Everything the outputs depend on: these files, the tools' versions, and this script. */
@@ -16,22 +16,31 @@ const SOURCES = ["worker/execution/sandbox", "sdk/contract"];
 const TOOLS = ["node_modules/wabt/package.json", "node_modules/esbuild/package.json"];
 
 /**
- * Builds the program that runs inside a plugin's isolate: the kernel in WAT to a module, the host in TypeScript to one ES
+ * Builds the program that runs inside a plugin's isolate: the kernels in WAT to modules, the host in TypeScript to one ES
  * module. The same inputs give the same bytes; unchanged inputs are not built again.
  */
 export async function buildSandbox(options: { readonly root: string; readonly log: Log }): Promise<void> {
   const { root, log } = options;
   const inputs = await digestInputs(root);
-  const [kernelPath, programPath] = [path.join(root, KERNEL), path.join(root, PROGRAM)];
-  if (existsSync(kernelPath) && (await isCurrent(programPath, inputs))) return;
+  const programPath = path.join(root, PROGRAM);
+  const targets = KERNELS.map((kernel) => path.join(root, `${kernel}.generated.wasm`));
+  if (targets.every((target) => existsSync(target)) && (await isCurrent(programPath, inputs))) return;
 
-  const kernel = await assembleKernel(path.join(root, "worker/execution/sandbox/kernel.wat"));
   const source = await bundleProgram(root);
-  const digest = createHash("sha256").update(source).update(kernel).digest("hex");
-  await mkdir(path.dirname(kernelPath), { recursive: true });
-  await writeFile(kernelPath, kernel);
+  const hash = createHash("sha256").update(source);
+  const sizes: number[] = [];
+  for (const [place, target] of targets.entries()) {
+    const kernel = await assembleKernel(path.join(root, `${KERNELS[place]}.wat`));
+    hash.update(kernel);
+    sizes.push(kernel.byteLength);
+    await mkdir(path.dirname(target), { recursive: true });
+    await writeFile(target, kernel);
+  }
+  const digest = hash.digest("hex");
   await writeFile(programPath, programModule(source, digest, inputs));
-  log(`sandbox program ${Buffer.byteLength(source)} bytes, kernel ${kernel.byteLength} bytes, ${digest.slice(0, 12)}`);
+  log(
+    `sandbox program ${Buffer.byteLength(source)} bytes, kernels ${sizes.join(" and ")} bytes, ${digest.slice(0, 12)}`,
+  );
 }
 
 async function digestInputs(root: string): Promise<string> {
@@ -60,7 +69,7 @@ function programModule(source: string, digest: string, inputs: string): string {
   return [
     firstLine(inputs),
     `export const SANDBOX_SOURCE: string = ${JSON.stringify(source)};\n`,
-    `/** SHA-256 of the program and the kernel. */\n`,
+    `/** SHA-256 of the program and the kernels. */\n`,
     `export const SANDBOX_DIGEST: string = ${JSON.stringify(digest)};\n`,
   ].join("");
 }

@@ -67,3 +67,18 @@ export function classifyFuel(fuel: bigint, depth: number): FuelState {
   if (depth < 0) return "depth";
   return fuel < 0n ? "exhausted" : "ok";
 }
+
+/**
+ * What a module rewritten for profiling exports beside {@link METERING_EXPORTS}. Before the first entry the host puts the
+ * profile kernel's functions into the table, in the order of {@link PROFILE_HOOKS}; functions go by the original's indices,
+ * counted from the policy's first function.
+ */
+export const PROFILE_EXPORTS = {
+  /** Table of as many functions as there are hooks. */
+  hooks: "__patchbay_profile_hooks",
+  /** Mutable i64 global: fuel left when it was last taken, which outlives a trap. */
+  fuel: "__patchbay_profile_fuel",
+} as const;
+
+/** Exports of the profile kernel (worker/execution/sandbox/profile-kernel.wat); the position is the place in the table. */
+export const PROFILE_HOOKS = ["enter", "leave", "resume", "leaf"] as const;

@@ -24,9 +24,10 @@ export function joined({ chunks, size }: RewrittenModule): Uint8Array<ArrayBuffe
 }
 
 /** Rewrites a module; every fourth seed in the global form, every third with the counters of the host. */
-export function metered(bytes: Uint8Array, seed: number): Uint8Array<ArrayBuffer> {
+export function metered(bytes: Uint8Array, seed: number, profile = false): Uint8Array<ArrayBuffer> {
   const form = seed % 4 === 0 ? { backend: "global" as const } : {};
-  return joined(rewriteModule(bytes, { ...POLICY, ...form, sharedCounters: seed % 3 === 0 }));
+  const profiled = profile ? { profile: { firstFunction: 0 } } : {};
+  return joined(rewriteModule(bytes, { ...POLICY, ...form, ...profiled, sharedCounters: seed % 3 === 0 }));
 }
 
 /** What one run of all exports of a module did. */
@@ -40,6 +41,14 @@ export interface Run {
   /** V8's stack or our depth ran out somewhere: what follows may differ. */
   readonly overflowed: boolean;
 }
+
+/** Looks on while exports are called. */
+export interface Observer {
+  before(exports: WebAssembly.Exports): void;
+  after(state: FuelState, fuelLeft: bigint): void;
+}
+
+const NOBODY: Observer = { before() {}, after() {} };
 
 /** Begins the last line of a run whose instance never came to be. */
 const START_FAILED = "instantiate";
@@ -58,9 +67,15 @@ interface Guest {
  * Instantiates a module with traced imports and calls its exports with fixed arguments.
  * @param original  the module before rewriting, for the names and types of its exports
  * @param fuel      budget of each export
+ * @param observer  told before and after each export
  * @returns null where the imports cannot be satisfied
  */
-export function run(bytes: Uint8Array<ArrayBuffer>, original: Uint8Array, fuel: bigint): Run | null {
+export function run(
+  bytes: Uint8Array<ArrayBuffer>,
+  original: Uint8Array,
+  fuel: bigint,
+  observer: Observer = NOBODY,
+): Run | null {
   const report = inspectModule(original);
   const trace: string[] = [];
   const guest: Guest = { trace, signatures: report.exports, values: {} };
@@ -73,12 +88,12 @@ export function run(bytes: Uint8Array<ArrayBuffer>, original: Uint8Array, fuel: 
     trace.push(`${START_FAILED} throws ${text(error)}`);
     return result;
   }
-  const overflowed = callExports(guest, report.start, fuel, result);
+  const overflowed = callExports(guest, report.start, fuel, result, observer);
   const started = !trace.some((line) => line.startsWith(START_FAILED));
   return { ...result, memory: started ? memoryDigest(guest.values) : "", overflowed };
 }
 
-function callExports(guest: Guest, hasStart: boolean, fuel: bigint, result: Run): boolean {
+function callExports(guest: Guest, hasStart: boolean, fuel: bigint, result: Run, observer: Observer): boolean {
   const fuelGlobal = guest.values[METERING_EXPORTS.fuel] as WebAssembly.Global | undefined;
   const depthGlobal = guest.values[METERING_EXPORTS.depth] as WebAssembly.Global | undefined;
   const names: string[] = hasStart ? [METERING_EXPORTS.start] : [];
@@ -90,6 +105,7 @@ function callExports(guest: Guest, hasStart: boolean, fuel: bigint, result: Run)
     if (typeof entry !== "function") continue;
     if (fuelGlobal) fuelGlobal.value = fuel;
     if (depthGlobal) depthGlobal.value = CALL_DEPTH;
+    observer.before(guest.values);
     const type = callable.find((candidate) => candidate.name === name)?.type;
     let line = attempt(entry as Callable, argumentsFor(type));
     overflowed ||= line.includes(OVERFLOW);
@@ -97,6 +113,7 @@ function callExports(guest: Guest, hasStart: boolean, fuel: bigint, result: Run)
       const state = classifyFuel(fuelGlobal.value as bigint, depthGlobal.value as number);
       result.states.push(state);
       result.fuelLeft.push(fuelGlobal.value as bigint);
+      observer.after(state, fuelGlobal.value as bigint);
       overflowed ||= state === "depth";
       if (state === "depth") line = `throws ${OVERFLOW}`;
     }

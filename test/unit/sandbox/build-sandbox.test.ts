@@ -26,13 +26,21 @@ afterEach(async () => {
   for (const root of copies.splice(0)) await rm(root, { recursive: true });
 });
 
-async function build(root: string): Promise<{ logged: readonly string[]; program: string; kernel: Buffer }> {
+interface Built {
+  readonly logged: readonly string[];
+  readonly program: string;
+  /** Both, one behind the other. */
+  readonly kernels: Buffer;
+}
+
+async function build(root: string): Promise<Built> {
   const logged: string[] = [];
   await buildSandbox({ root, log: (message) => logged.push(message) });
+  const kernels = ["kernel", "profile-kernel"].map((name) => `worker/execution/sandbox/${name}.generated.wasm`);
   return {
     logged,
     program: await readFile(path.join(root, "worker/execution/sandbox-program.generated.ts"), "utf8"),
-    kernel: await readFile(path.join(root, "worker/execution/sandbox/kernel.generated.wasm")),
+    kernels: Buffer.concat(await Promise.all(kernels.map((file) => readFile(path.join(root, file))))),
   };
 }
 
@@ -41,17 +49,17 @@ test("the same sources give the same bytes, and are built once", async () => {
   const built = await build(first);
   const other = await build(elsewhere);
   expect(other.program).toBe(built.program);
-  expect(other.kernel.equals(built.kernel)).toBe(true);
-  expect(built.logged[0]).toMatch(/^sandbox program \d+ bytes, kernel \d+ bytes, [0-9a-f]{12}$/);
+  expect(other.kernels.equals(built.kernels)).toBe(true);
+  expect(built.logged[0]).toMatch(/^sandbox program \d+ bytes, kernels \d+ and \d+ bytes, [0-9a-f]{12}$/);
   expect((await build(first)).logged).toEqual([]);
 });
 
-test("the digest covers program and kernel, and a changed source is built again", async () => {
+test("the digest covers program and kernels, and a changed source is built again", async () => {
   const root = await copySources();
   const built = await build(root);
   const source: unknown = JSON.parse(/SANDBOX_SOURCE: string = (".*");\n/.exec(built.program)?.[1] ?? "null");
   const digest = /SANDBOX_DIGEST: string = "([0-9a-f]{64})";\n/.exec(built.program)?.[1];
-  expect(digest).toBe(createHash("sha256").update(String(source)).update(built.kernel).digest("hex"));
+  expect(digest).toBe(createHash("sha256").update(String(source)).update(built.kernels).digest("hex"));
   expect(source).toMatch(/from"cloudflare:workers"/);
   expect(source).toMatch(/from"\.\/kernel\.wasm"/);
   expect(source).toMatch(/from"\.\/plugin\.wasm"/);

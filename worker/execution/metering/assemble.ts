@@ -1,9 +1,15 @@
 /** Puts the rewritten module together: original sections, appended entries, patched indices. */
-import { METERING_EXPORTS, METERING_IMPORTS, POISON_FUEL } from "../../../sdk/contract/metering-abi.ts";
+import {
+  METERING_EXPORTS,
+  METERING_IMPORTS,
+  POISON_FUEL,
+  PROFILE_EXPORTS,
+} from "../../../sdk/contract/metering-abi.ts";
 import type { Additions } from "./additions.ts";
 import type { MeterGlobals } from "./carrier.ts";
 import { EXTERNAL_KINDS, type ExternalKind, type FunctionReference, type ModuleShape } from "./module.ts";
 import { Op } from "./opcodes.ts";
+import { HOOK_TABLE, type ProfilePlaces } from "./profile-hooks.ts";
 import { ByteReader } from "./reader.ts";
 import { SECTION_ORDER, SectionId } from "./sections.ts";
 import { I32, I64 } from "./value-types.ts";
@@ -30,6 +36,8 @@ export interface AssemblyInput {
   /** One for each memory and table, imported ones included. */
   readonly memoryMaxima: readonly number[];
   readonly tableMaxima: readonly number[];
+  /** Null where the module is not profiled. */
+  readonly profile: ProfilePlaces | null;
 }
 
 const HAS_MAXIMUM = 1;
@@ -53,7 +61,7 @@ export function assembleSections(input: AssemblyInput): Map<number, Uint8Array> 
   contents.delete(SectionId.start);
   contents.delete(SectionId.code);
   if (contents.has(SectionId.element)) contents.set(SectionId.element, elements(input));
-  if (contents.has(SectionId.table)) contents.set(SectionId.table, tables(input));
+  if (contents.has(SectionId.table) || input.profile !== null) contents.set(SectionId.table, tables(input));
   if (contents.has(SectionId.memory)) contents.set(SectionId.memory, memories(input));
   contents.set(SectionId.global, globals(input));
   if (sharesCounters(input)) contents.set(SectionId.import, imports(input));
@@ -98,10 +106,10 @@ function elements({ shape, indices }: AssemblyInput): Uint8Array {
   return writer.bytes();
 }
 
-function tables({ shape, indices, tableMaxima }: AssemblyInput): Uint8Array {
+function tables({ shape, indices, tableMaxima, profile }: AssemblyInput): Uint8Array {
   const writer = new ByteWriter();
   const defined = shape.tables.flatMap((table, index) => (table.imported ? [] : [{ table, index }]));
-  writer.u32(defined.length);
+  writer.u32(defined.length + (profile === null ? 0 : 1));
   for (const { table, index } of defined) {
     const [start, end] = table.initialiser;
     if (end > start) writer.copy(Uint8Array.from(TABLE_WITH_INITIALISER));
@@ -110,6 +118,7 @@ function tables({ shape, indices, tableMaxima }: AssemblyInput): Uint8Array {
     const references = shape.tableReferences.filter((reference) => reference.start >= start && reference.end <= end);
     copyPatched(writer, shape.bytes, table.initialiser, references, (target) => indices.visible(target));
   }
+  if (profile !== null) writer.copy(HOOK_TABLE);
   return writer.bytes();
 }
 
@@ -150,41 +159,43 @@ function imports({ shape }: AssemblyInput): Uint8Array {
 
 /**
  * The original globals, then the poison; where the module counts alone, the fuel, which is zero until the host sets it,
- * and the depth before it, and the refused pages behind it.
+ * and the depth before it, and the refused pages behind it; at last the fuel that a profile goes by.
  */
 function globals(input: AssemblyInput): Uint8Array {
-  const { shape, indices, callDepth } = input;
+  const { shape, indices, callDepth, profile } = input;
   const shares = sharesCounters(input);
   const writer = new CodeWriter();
   const original = entries(shape, SectionId.global);
-  writer.u32((original?.count ?? 0) + (shares ? ADDED_BESIDE_SHARED : ADDED_GLOBALS));
+  const added = (shares ? ADDED_BESIDE_SHARED : ADDED_GLOBALS) + (profile === null ? 0 : 1);
+  writer.u32((original?.count ?? 0) + added);
   if (original !== null) {
     const span = [original.reader.position, original.reader.limit] as const;
     copyPatched(writer, shape.bytes, span, shape.globalReferences, (index) => indices.visible(index));
   }
   if (!shares) {
-    writer.copy(Uint8Array.of(I64, MUTABLE));
-    writer.i64Const(0);
-    writer.byte(Op.end);
-    writer.copy(Uint8Array.of(I32, MUTABLE));
-    writer.i32Const(callDepth);
-    writer.byte(Op.end);
+    writeCounter(writer, I64, 0);
+    writeCounter(writer, I32, callDepth);
   }
   writer.copy(Uint8Array.of(I64, IMMUTABLE));
   writer.i64ConstBig(POISON_FUEL);
   writer.byte(Op.end);
-  if (shares) return writer.bytes();
-  writer.copy(Uint8Array.of(I32, MUTABLE));
-  writer.i32Const(0);
-  writer.byte(Op.end);
+  if (!shares) writeCounter(writer, I32, 0);
+  if (profile !== null) writeCounter(writer, I64, 0);
   return writer.bytes();
 }
 
+function writeCounter(writer: CodeWriter, type: typeof I32 | typeof I64, value: number): void {
+  writer.copy(Uint8Array.of(type, MUTABLE));
+  if (type === I64) writer.i64Const(value);
+  else writer.i32Const(value);
+  writer.byte(Op.end);
+}
+
 function exports(input: AssemblyInput): Uint8Array {
-  const { shape, indices, globals: added, hideTables } = input;
+  const { shape, indices, globals: added, hideTables, profile } = input;
   const writer = new ByteWriter();
   const kept = shape.exports.filter(({ kind }) => !(hideTables && kind === "table"));
-  writer.u32(kept.length + (shape.start >= 0 ? 4 : 3));
+  writer.u32(kept.length + (shape.start >= 0 ? 4 : 3) + (profile === null ? 0 : 2));
   for (const { name, kind, index } of kept) {
     writeExport(writer, name, kind, outputIndex(input, kind, index));
   }
@@ -192,6 +203,10 @@ function exports(input: AssemblyInput): Uint8Array {
   writeExport(writer, METERING_EXPORTS.depth, "global", added.depth);
   writeExport(writer, METERING_EXPORTS.refusedPages, "global", added.refusedPages);
   if (shape.start >= 0) writeExport(writer, METERING_EXPORTS.start, "function", indices.visible(shape.start));
+  if (profile !== null) {
+    writeExport(writer, PROFILE_EXPORTS.hooks, "table", profile.table);
+    writeExport(writer, PROFILE_EXPORTS.fuel, "global", profile.fuel);
+  }
   return writer.bytes();
 }
 

@@ -33,6 +33,10 @@ export interface Carrier {
   replace(edit: Edit): void;
   /** Everything from the function's own `end` on. */
   close(): void;
+  /** Pushes the fuel that is left. */
+  pushFuel(): void;
+  /** Number of the first of the plan's `profileLocals`. */
+  readonly profileLocal: number;
 }
 
 /** What the writing of a module's functions amounted to. */

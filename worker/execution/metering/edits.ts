@@ -44,6 +44,8 @@ export const EditKind = {
   functionReference: 15,
   /** A global whose number changes. */
   global: 16,
+  /** A call of a function that is charged to its callers. Planned for profiles only: nothing else changes it. */
+  callLeaf: 17,
 } as const;
 
 /** One place of a function body that is written differently. Edits of a body are in the order of their bytes. */

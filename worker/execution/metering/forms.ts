@@ -4,6 +4,8 @@ import type { Carrier, MeterGlobals } from "./carrier.ts";
 import { GlobalCarrier } from "./global-carrier.ts";
 import type { InstructionReader } from "./instructions.ts";
 import type { ModuleShape } from "./module.ts";
+import { ProfileCarrier } from "./profile-carrier.ts";
+import { itself, ProfileHooks, type ProfilePlaces } from "./profile-hooks.ts";
 import { ADDED_PARAMETERS, RegisterCarrier, SyncedCarrier } from "./register-carrier.ts";
 import { RegisterTypes } from "./register-types.ts";
 import type { FunctionPlan, ScanFindings } from "./scan.ts";
@@ -19,6 +21,8 @@ export interface ModuleFacts {
   readonly tableMaxima: readonly number[];
   /** Exports of tables are left out. */
   readonly hideTables: boolean;
+  /** Null where the module is not profiled. */
+  readonly profile: ProfilePlaces | null;
 }
 
 /** One way of carrying fuel through a whole module. */
@@ -40,7 +44,8 @@ export interface Form {
 export function registerForm(facts: ModuleFacts, privateTables: boolean): Form {
   const { shape, reader, globals } = facts;
   const additions = new Additions(shape);
-  const types = new RegisterTypes(shape, facts.leafCosts, additions, globals);
+  const { escaping, profiled } = profiling(facts, additions);
+  const types = new RegisterTypes(shape, facts.leafCosts, additions, globals, escaping);
   const setting = { reader, types, globals, privateTables };
   return {
     backend: "register",
@@ -58,25 +63,49 @@ export function registerForm(facts: ModuleFacts, privateTables: boolean): Form {
       },
     },
     carrierFor: (plan, code) =>
-      plan.hasTryTable ? new SyncedCarrier(setting, plan, code) : new RegisterCarrier(setting, plan, code),
+      profiled(
+        plan.hasTryTable ? new SyncedCarrier(setting, plan, code) : new RegisterCarrier(setting, plan, code),
+        plan,
+        code,
+      ),
     carries: ({ usesReferences, tailCallsIndirectly, tailCallsReferences }) =>
       privateTables ? !usesReferences : !tailCallsIndirectly && !tailCallsReferences,
     wrapperCount: () => types.wrapperCount,
   };
 }
 
+interface Profiling {
+  /** Function that stands for an imported one where it is not called directly. */
+  readonly escaping: (functionIndex: number) => number;
+  readonly profiled: (carrier: Carrier, plan: FunctionPlan, code: CodeWriter) => Carrier;
+}
+
+/** What a profile changes in any form; nothing where there is none. */
+function profiling({ shape, globals, leafCosts, profile }: ModuleFacts, additions: Additions): Profiling {
+  if (profile === null) return { escaping: itself, profiled: (carrier) => carrier };
+  const hooks = new ProfileHooks(shape, additions, globals, profile);
+  const setting = { bytes: shape.bytes, hooks, leafCosts };
+  return {
+    escaping: (functionIndex) => hooks.escaping(functionIndex),
+    profiled: (carrier, plan, code) => new ProfileCarrier(setting, carrier, plan, code),
+  };
+}
+
 /** Fuel in the exported global. Carries everything. */
-export function globalForm({ shape, globals }: ModuleFacts): Form {
+export function globalForm(facts: ModuleFacts): Form {
+  const { shape, globals } = facts;
+  const additions = new Additions(shape);
+  const { escaping, profiled } = profiling(facts, additions);
   return {
     backend: "global",
-    additions: new Additions(shape),
+    additions,
     movedLocals: 0,
     indices: {
       typeOf: (functionIndex) => shape.functionTypes[functionIndex] ?? 0,
-      visible: (functionIndex) => functionIndex,
-      tableEntry: (functionIndex) => functionIndex,
+      visible: escaping,
+      tableEntry: escaping,
     },
-    carrierFor: (plan, code) => new GlobalCarrier(shape.bytes, globals, plan, code),
+    carrierFor: (plan, code) => profiled(new GlobalCarrier(shape.bytes, globals, plan, code, escaping), plan, code),
     carries: () => true,
     wrapperCount: () => 0,
   };

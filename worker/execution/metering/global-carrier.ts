@@ -25,8 +25,17 @@ export class GlobalCarrier implements Carrier {
   readonly #keepsDepth: boolean;
   /** The added local, with the depth left below this function. */
   readonly #depth: number;
+  readonly profileLocal: number;
+  /** Function that stands for an imported one where it is not called directly. */
+  readonly #escaping: (importedFunction: number) => number;
 
-  constructor(bytes: Uint8Array, globals: MeterGlobals, plan: FunctionPlan, code: CodeWriter) {
+  constructor(
+    bytes: Uint8Array,
+    globals: MeterGlobals,
+    plan: FunctionPlan,
+    code: CodeWriter,
+    escaping: (importedFunction: number) => number,
+  ) {
     this.#bytes = bytes;
     this.#globals = globals;
     this.#plan = plan;
@@ -34,6 +43,8 @@ export class GlobalCarrier implements Carrier {
     this.#ownUnits = countedUnits(plan);
     this.#keepsDepth = this.#ownUnits > 0 || plan.makesTailCalls;
     this.#depth = plan.type.parameterCount + plan.declaredLocals;
+    this.profileLocal = this.#depth + (this.#keepsDepth ? 1 : 0);
+    this.#escaping = escaping;
   }
 
   open(): void {
@@ -60,14 +71,19 @@ export class GlobalCarrier implements Carrier {
 
   #declareLocals(): void {
     const { localsStart, codeStart } = this.#plan;
-    if (!this.#keepsDepth) {
+    const added = (this.#keepsDepth ? 1 : 0) + this.#plan.profileLocals;
+    if (added === 0) {
       this.#code.copy(this.#bytes, localsStart, codeStart);
       return;
     }
     const reader = new ByteReader(this.#bytes, localsStart, codeStart);
     this.#code.u32(reader.u32() + 1);
     this.#code.copy(this.#bytes, reader.position, codeStart);
-    this.#code.copy(Uint8Array.of(1, I32));
+    this.#code.copy(Uint8Array.of(added, I32));
+  }
+
+  pushFuel(): void {
+    this.#code.globalGet(this.#globals.fuel);
   }
 
   close(): void {
@@ -82,9 +98,11 @@ export class GlobalCarrier implements Carrier {
     const fuel = this.#globals.fuel;
     switch (edit.kind) {
       case EditKind.call:
-      case EditKind.returnCallImport:
         this.#passDepth();
         return this.#original(edit);
+      case EditKind.returnCallImport:
+        this.#passDepth();
+        return this.#escaped(Op.returnCall, edit);
       case EditKind.callImport:
       case EditKind.callIndirect:
       case EditKind.callReference:
@@ -102,9 +120,18 @@ export class GlobalCarrier implements Carrier {
         this.#code.call(edit.index);
         this.#code.globalSet(fuel);
         return this.#original(edit);
+      case EditKind.functionReference:
+        return this.#escaped(Op.refFunc, edit);
       default:
         return this.#original(edit);
     }
+  }
+
+  #escaped(opcode: number, edit: Edit): void {
+    const target = this.#escaping(edit.index);
+    if (target === edit.index) return this.#original(edit);
+    this.#code.byte(opcode);
+    this.#code.u32(target);
   }
 
   #original(edit: Edit): void {

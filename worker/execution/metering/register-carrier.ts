@@ -34,6 +34,7 @@ export class RegisterCarrier implements Carrier {
   /** First of the locals that moved behind the others, and the local for the callee of an indirect call. */
   readonly #movedFrom: number;
   readonly #callee: number;
+  readonly profileLocal: number;
 
   constructor(setting: RegisterSetting, plan: FunctionPlan, code: CodeWriter) {
     this.code = code;
@@ -46,6 +47,11 @@ export class RegisterCarrier implements Carrier {
     this.#ownUnits = countedUnits(plan);
     this.#movedFrom = this.fuel + Math.max(plan.declaredLocals, ADDED_PARAMETERS);
     this.#callee = this.#movedFrom + Math.min(plan.declaredLocals, ADDED_PARAMETERS);
+    this.profileLocal = this.#callee + this.#calleeLocals;
+  }
+
+  get #calleeLocals(): number {
+    return this.plan.callsIndirectly && this.#setting.privateTables ? 1 : 0;
   }
 
   open(): void {
@@ -63,7 +69,7 @@ export class RegisterCarrier implements Carrier {
    * keep their number.
    */
   #declareLocals(): void {
-    const { reader, privateTables } = this.#setting;
+    const { reader } = this.#setting;
     const groups = this.#readGroups();
     const moved: Uint8Array[] = [];
     let leading = Math.min(this.plan.declaredLocals, ADDED_PARAMETERS);
@@ -74,8 +80,8 @@ export class RegisterCarrier implements Carrier {
       }
     }
     const kept = groups.filter((group) => group.count > 0);
-    const hasCallee = this.plan.callsIndirectly && privateTables;
-    this.code.u32(kept.length + moved.length + (hasCallee ? 1 : 0));
+    const added = this.#calleeLocals + this.plan.profileLocals;
+    this.code.u32(kept.length + moved.length + (added > 0 ? 1 : 0));
     for (const { count, start, end } of kept) {
       this.code.u32(count);
       this.code.copy(reader.bytes, start, end);
@@ -84,7 +90,7 @@ export class RegisterCarrier implements Carrier {
       this.code.u32(1);
       this.code.copy(type);
     }
-    if (hasCallee) this.code.copy(Uint8Array.of(1, I32));
+    if (added > 0) this.code.copy(Uint8Array.of(added, I32));
   }
 
   #readGroups(): { count: number; start: number; end: number }[] {
@@ -155,8 +161,7 @@ export class RegisterCarrier implements Carrier {
     code.byte(Op.end);
   }
 
-  /** Pushes the fuel. */
-  protected load(): void {
+  pushFuel(): void {
     this.code.localGet(this.fuel);
   }
 
@@ -167,12 +172,12 @@ export class RegisterCarrier implements Carrier {
 
   /** Pushes the fuel for a metered function or for the caller. */
   protected handOver(): void {
-    this.load();
+    this.pushFuel();
   }
 
   /** Puts the fuel where host calls and handlers of exceptions look for it. */
   protected publish(): void {
-    this.load();
+    this.pushFuel();
     this.code.globalSet(this.globals.fuel);
   }
 
@@ -205,7 +210,7 @@ export class RegisterCarrier implements Carrier {
         this.#original(edit);
         return this.resume();
       case EditKind.length:
-        this.load();
+        this.pushFuel();
         this.code.call(edit.index);
         this.store();
         return this.#original(edit);
@@ -300,7 +305,7 @@ export class SyncedCarrier extends RegisterCarrier {
     chargeGlobal(this.code, this.globals.fuel, cost, checked);
   }
 
-  protected override load(): void {
+  override pushFuel(): void {
     this.code.globalGet(this.globals.fuel);
   }
 
@@ -309,7 +314,7 @@ export class SyncedCarrier extends RegisterCarrier {
   }
 
   protected override handOver(): void {
-    this.load();
+    this.pushFuel();
     this.code.globalGet(this.globals.poison);
     this.code.globalSet(this.globals.fuel);
   }

@@ -21,16 +21,25 @@ export class RegisterTypes {
   readonly #leafCosts: Int32Array;
   readonly #additions: Additions;
   readonly #globals: MeterGlobals;
+  readonly #escaping: (importedFunction: number) => number;
   readonly #metered = new Map<number, number>();
   readonly #blocks = new Map<number, number>();
   readonly #wrappers = new Map<number, number>();
   readonly #adaptors = new Map<number, number>();
 
-  constructor(shape: ModuleShape, leafCosts: Int32Array, additions: Additions, globals: MeterGlobals) {
+  /** @param escaping  function that stands for an imported one where it is not called directly */
+  constructor(
+    shape: ModuleShape,
+    leafCosts: Int32Array,
+    additions: Additions,
+    globals: MeterGlobals,
+    escaping: (importedFunction: number) => number,
+  ) {
     this.#shape = shape;
     this.#leafCosts = leafCosts;
     this.#additions = additions;
     this.#globals = globals;
+    this.#escaping = escaping;
   }
 
   get wrapperCount(): number {
@@ -75,6 +84,7 @@ export class RegisterTypes {
 
   /** A function of the original type that behaves as the given one: for the host, and for references it may see. */
   wrapper(functionIndex: number): number {
+    if (this.isImported(functionIndex)) return this.#escaping(functionIndex);
     if (this.keepsType(functionIndex)) return functionIndex;
     let wrapper = this.#wrappers.get(functionIndex);
     if (wrapper === undefined) {
@@ -132,7 +142,7 @@ export class RegisterTypes {
     code.i32Const(frameUnits(parameterCount, 0));
     code.byte(Op.i32Sub);
     code.globalSet(this.#globals.depth);
-    code.call(functionIndex);
+    code.call(this.#escaping(functionIndex));
     resume(code, this.#globals, fuel);
     code.localGet(fuel);
     code.byte(Op.end);

@@ -12,6 +12,7 @@ import { LengthCharges } from "./length-charges.ts";
 import type { ModuleShape } from "./module.ts";
 import { moduleSize, moduleChunks, type ModuleParts } from "./output.ts";
 import { parseModule } from "./parse.ts";
+import type { ProfilePlaces } from "./profile-hooks.ts";
 import { WasmRefusal } from "./refusal.ts";
 import { FunctionScanner, tablesArePrivate } from "./scan.ts";
 
@@ -40,6 +41,14 @@ export interface MeteringPolicy {
    * is what this module may have while no other grows; how far all may grow together, the host says.
    */
   readonly sharedCounters?: boolean;
+  /**
+   * Tell the profile kernel where the fuel goes, call by call. Fuel, results and limits are those of the module without,
+   * under the same policy otherwise.
+   */
+  readonly profile?: {
+    /** Number of the module's first function, so that the modules of a package can be told apart. */
+    readonly firstFunction: number;
+  };
   /** Use the global form even where the faster register form carries the module. */
   readonly backend?: "global";
 }
@@ -99,6 +108,7 @@ export function rewriteModule(bytes: Uint8Array, policy: MeteringPolicy): Rewrit
     leafCosts: leafCosts(reader, shape, globals.moved.from),
     globals,
     hideTables: policy.hideTables ?? false,
+    profile: profilePlaces(shape, globals, policy.profile),
     memoryMaxima: maximaWithin(shape.memories, policy.memoryPages, "memory pages"),
     tableMaxima: maximaWithin(shape.tables, policy.tableElements, "table elements"),
   };
@@ -139,6 +149,16 @@ function refuseReservedNames(shape: ModuleShape): void {
   if (reserved === undefined) return;
   const detail = `the export "${reserved.name}" has a name that starts with the reserved "${RESERVED_EXPORT_PREFIX}"`;
   throw new WasmRefusal("WASM_UNSUPPORTED", detail, reserved.offset);
+}
+
+/** Behind everything else of their kind. */
+function profilePlaces(
+  shape: ModuleShape,
+  { poison, refusedPages }: MeterGlobals,
+  profile: MeteringPolicy["profile"],
+): ProfilePlaces | null {
+  if (profile === undefined) return null;
+  return { table: shape.tables.length, fuel: Math.max(poison, refusedPages) + 1, firstFunction: profile.firstFunction };
 }
 
 /** Appended, so that every other global keeps its number. */
@@ -191,7 +211,8 @@ function measure(facts: ModuleFacts, form: Form): CodeBodies | null {
   const { shape, reader, leafCosts: costs } = facts;
   const maxima = { memories: facts.memoryMaxima, tables: facts.tableMaxima };
   const lengths = new LengthCharges(form.additions, facts.globals, maxima);
-  const scanner = new FunctionScanner(reader, shape, costs, lengths, form.movedLocals, facts.globals.moved);
+  const profiled = facts.profile !== null;
+  const scanner = new FunctionScanner(reader, shape, costs, lengths, form.movedLocals, facts.globals.moved, profiled);
   const code = new CodeBodies(shape, costs, scanner, (plan, writer) => form.carrierFor(plan, writer));
   code.measure(() => !form.carries(scanner.findings));
   return form.carries(scanner.findings) ? code : null;

@@ -11,6 +11,7 @@ import { mayHoldFunction } from "./value-types.ts";
 
 /** All that must be known of a function before its rewritten body can be written. */
 export interface FunctionPlan {
+  readonly functionIndex: number;
   readonly type: FunctionType;
   readonly typeIndex: number;
   readonly declaredLocals: number;
@@ -29,6 +30,8 @@ export interface FunctionPlan {
   readonly callsIndirectly: boolean;
   readonly hasTryTable: boolean;
   readonly branchesToFunction: boolean;
+  /** Locals of type i32 that the profile adds behind all others. */
+  readonly profileLocals: number;
 }
 
 /** What the scan of a module's functions found beyond the functions themselves. */
@@ -72,6 +75,7 @@ export class FunctionScanner {
   /** Declared locals whose number changes: the first ones, up to this many. */
   readonly #movedLocals: number;
   readonly #movedGlobals: MovedGlobals;
+  readonly #profiled: boolean;
 
   #edits: Edit[] = [];
   #flow: ControlFlow;
@@ -81,6 +85,7 @@ export class FunctionScanner {
   #makesTailCalls = false;
   #callsIndirectly = false;
   #hasTryTable = false;
+  #hasCatch = false;
 
   constructor(
     reader: InstructionReader,
@@ -89,6 +94,7 @@ export class FunctionScanner {
     lengths: LengthCharges,
     movedLocals: number,
     movedGlobals: MovedGlobals,
+    profiled = false,
   ) {
     this.#reader = reader;
     this.#shape = shape;
@@ -97,6 +103,7 @@ export class FunctionScanner {
     this.#declared = declaredReferences(shape);
     this.#movedLocals = movedLocals;
     this.#movedGlobals = movedGlobals;
+    this.#profiled = profiled;
     this.#flow = new ControlFlow(reader, this.#edits, 0);
   }
 
@@ -105,7 +112,8 @@ export class FunctionScanner {
     const reader: InstructionReader = this.#reader;
     const localsStart = (reader.position = this.#shape.bodies[2 * bodyIndex] ?? 0);
     const end = (reader.limit = this.#shape.bodies[2 * bodyIndex + 1] ?? 0);
-    const typeIndex = this.#shape.functionTypes[this.#shape.importedFunctions + bodyIndex] ?? -1;
+    const functionIndex = this.#shape.importedFunctions + bodyIndex;
+    const typeIndex = this.#shape.functionTypes[functionIndex] ?? -1;
     const type = this.#shape.types[typeIndex];
     if (!type) reader.malformed(`type ${typeIndex} is not a function type`);
     const declaredLocals = reader.readLocals(type.parameterCount);
@@ -115,6 +123,7 @@ export class FunctionScanner {
     reader.expectEnd("a function body");
     const { totalCost, repeats } = this.#flow.settle();
     return {
+      functionIndex,
       type,
       typeIndex,
       declaredLocals,
@@ -129,6 +138,7 @@ export class FunctionScanner {
       callsIndirectly: this.#callsIndirectly,
       hasTryTable: this.#hasTryTable,
       branchesToFunction: this.#flow.branchesToFunction,
+      profileLocals: this.#profiled && (this.#hasCatch || this.#hasTryTable) ? 1 : 0,
     };
   }
 
@@ -141,6 +151,7 @@ export class FunctionScanner {
     this.#makesTailCalls = false;
     this.#callsIndirectly = false;
     this.#hasTryTable = false;
+    this.#hasCatch = false;
   }
 
   #readInstructions(): void {
@@ -214,6 +225,7 @@ export class FunctionScanner {
   }
 
   #catch(): void {
+    this.#hasCatch = true;
     this.#edit(EditKind.catch);
     this.#flow.handler();
   }
@@ -266,7 +278,10 @@ export class FunctionScanner {
     const leafCost = this.#leafCosts[callee] ?? -1;
     const { current } = this.#flow;
     if (current !== null) current.cost += isImport ? IMPORT_CALL_COST : Math.max(leafCost, 0);
-    if (leafCost >= 0) return;
+    if (leafCost >= 0) {
+      if (this.#profiled) this.#edit(EditKind.callLeaf, callee);
+      return;
+    }
     this.#keepsFrame = true;
     this.#edit(isImport ? EditKind.callImport : EditKind.call, callee);
   }
