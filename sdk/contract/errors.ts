@@ -264,6 +264,20 @@ export const ERRORS = {
     trips: true,
     title: "The plugin made more host calls than its limit.",
   },
+  BUDGET_SPENT: {
+    status: 504,
+    blame: "caller",
+    retryable: true,
+    trips: false,
+    title: "The budget that the request's calls share is spent.",
+  },
+  NESTING_EXCEEDED: {
+    status: 502,
+    blame: "plugin",
+    retryable: false,
+    trips: false,
+    title: "Plugins call each other in more levels than one request may have at work.",
+  },
 
   // Outcomes of a call
   CAPABILITY_UNAVAILABLE: {

@@ -1,4 +1,5 @@
 import { PlatformError } from "../../sdk/contract/errors.ts";
+import type { Limits } from "../../sdk/contract/limits.ts";
 import type { Role } from "../../sdk/contract/roles.ts";
 import type { ExecutionContext, SandboxCall, SandboxOutcome } from "../../sdk/contract/sandbox.ts";
 import type { IdSource } from "../lib/ulid.ts";
@@ -11,6 +12,7 @@ import { withRetries, type RetryDeps } from "./idempotency/retry.ts";
 import type { CallHost, Isolates } from "./isolate.ts";
 import type { OutcomeReporter } from "./outcome-reporter.ts";
 import type { Recorder } from "./recording-store.ts";
+import type { RequestBudget } from "./request-budget.ts";
 import { resolve, type Target } from "./resolve.ts";
 import { failedOutcome, settle, type ExecutionRecord } from "./settle.ts";
 import type { Snapshot, SnapshotInstall } from "./snapshot.ts";
@@ -34,6 +36,10 @@ export interface PluginEvent {
   readonly subject: string;
   readonly roles: readonly Role[];
   readonly traceId: string;
+  /** Execution on whose behalf the call is made, where it is nested. */
+  readonly parent?: string;
+  /** What the call shares with others of its request, and how many of them, itself included, begin together. */
+  readonly budget?: { readonly pool: RequestBudget; readonly among: number };
 }
 
 export interface Invocation {
@@ -59,8 +65,9 @@ export async function invoke(deps: InvokeDeps, snapshot: Snapshot, event: Plugin
   if ("issues" in admission)
     throw new PlatformError("REQUEST_INVALID", "An option is not valid.", { issues: admission.issues });
 
-  const limits = "limits" in admission ? admission.limits : target.install.limits;
   const now = deps.clock.now();
+  const granted = "limits" in admission ? withinBudget(event, admission.limits, now) : admission;
+  const limits = "limits" in granted ? granted.limits : target.install.limits;
   const executionId = deps.newId();
   const context = contextOf(snapshot, event, target, executionId, now + limits.wallClock);
   const call: SandboxCall = {
@@ -76,7 +83,9 @@ export async function invoke(deps: InvokeDeps, snapshot: Snapshot, event: Plugin
   };
   const ledger = new CallLedger();
   const outcome =
-    "failure" in admission ? failedOutcome(admission.failure) : await runBridged(deps, target.install, call, ledger);
+    "failure" in granted
+      ? failedOutcome(granted.failure)
+      : granted.close(await runBridged(deps, target.install, call, ledger, event.parent));
 
   const durationMs = deps.clock.now() - now;
   const { subject, traceId } = event;
@@ -104,15 +113,20 @@ async function runBridged(
   install: SnapshotInstall,
   call: SandboxCall,
   ledger: CallLedger,
+  parent: string | undefined,
 ): Promise<SandboxOutcome> {
-  if (!install.suspends) return runCall(deps, install, call);
+  if (!install.suspends) return runCall(deps, install, call, undefined, parent);
   const { context } = call;
   const bridge = new CallBridge({ context, grants: install.grants, services: deps.capabilities, ledger });
   try {
-    return await runCall(deps, install, call, { bridge, ledger });
+    return await runCall(deps, install, call, { bridge, ledger }, parent);
   } finally {
     CallBridge.end(bridge);
   }
+}
+
+function withinBudget({ budget }: PluginEvent, limits: Limits, now: number): ReturnType<RequestBudget["open"]> {
+  return budget ? budget.pool.open(limits, now, budget.among) : { limits, close: (outcome) => outcome };
 }
 
 /**
@@ -124,10 +138,11 @@ export async function runCall(
   install: SnapshotInstall,
   call: SandboxCall,
   host?: CallHost,
+  parent?: string,
 ): Promise<SandboxOutcome> {
   const deadline = deps.clock.now() + call.limits.wallClock;
   try {
-    const outcome = withRetries(deps, deadline, () => deps.isolates.call(install, call, host));
+    const outcome = withRetries(deps, deadline, () => deps.isolates.call(install, call, host, parent));
     return await raceDeadline(outcome, call.limits);
   } catch (error) {
     if (!(error instanceof PlatformError)) throw error;

@@ -17,7 +17,9 @@ import { takePlace } from "./lane-queue.ts";
 import { readModule } from "./module-store.ts";
 import { SANDBOX_DIGEST, SANDBOX_SOURCE } from "./sandbox-program.generated.ts";
 import kernel from "./sandbox/kernel.generated.wasm";
+import { MOST_AT_WORK, Slots } from "./slots.ts";
 import type { SnapshotInstall } from "./snapshot.ts";
+import { askUntil, patienceOf } from "./waiting.ts";
 
 /** Second fence behind fuel; the runtime enforces it in production only. Covers the largest fuel budget. */
 const CPU_MS = 30_000;
@@ -58,9 +60,10 @@ function isolateIdentity(install: SnapshotInstall): string {
   return [install.rewrittenDigest, SANDBOX_DIGEST, install.rewriterVersion, CPU_MS].join(":");
 }
 
-/** Opens Dynamic Workers for plugins. Made per request; what lasts is in the book. */
+/** Opens Dynamic Workers for plugins, few at a time. Made per request; what lasts is in the book. */
 export class Isolates {
   readonly #bindings: IsolateBindings;
+  readonly #slots = new Slots();
 
   constructor(bindings: IsolateBindings) {
     this.#bindings = bindings;
@@ -70,10 +73,39 @@ export class Isolates {
    * Runs one call in the plugin's isolate. An isolate that fails, rather than answers, is replaced once; a call that has used
    * capabilities is not run again.
    *
-   * @throws {PlatformError} ISOLATE_BUSY where there is no memory for the call; ISOLATE_UNAVAILABLE where the replacement
-   *   fails too, or there is none; ISOLATE_REPLACED_TOO_OFTEN; MODULE_UNAVAILABLE; INTEGRITY_FAILED for damaged bytes
+   * @param parent  execution on whose behalf the call is made, where it is nested
+   * @throws {PlatformError} ISOLATE_BUSY where there is no room for the call; NESTING_EXCEEDED; ISOLATE_UNAVAILABLE where the
+   *   replacement fails too, or there is none; ISOLATE_REPLACED_TOO_OFTEN; MODULE_UNAVAILABLE; INTEGRITY_FAILED for damaged bytes
    */
-  async call(install: SnapshotInstall, call: SandboxCall, host?: CallHost): Promise<SandboxOutcome> {
+  async call(install: SnapshotInstall, call: SandboxCall, host?: CallHost, parent?: string): Promise<SandboxOutcome> {
+    const startedAt = this.#bindings.clock.now();
+    try {
+      await this.#takeSlot(call, parent);
+      return await this.#callInPlace(install, this.#withTimeLeft(call, startedAt), host);
+    } finally {
+      this.#slots.leave(call.executionId);
+    }
+  }
+
+  async #takeSlot({ executionId, limits }: SandboxCall, parent: string | undefined): Promise<void> {
+    const answer = await askUntil(this.#bindings, patienceOf(limits.wallClock), () => {
+      const slot = this.#slots.ask(executionId, parent);
+      return slot === "wait" ? undefined : slot;
+    });
+    if (answer === "taken") return;
+    if (answer === undefined) {
+      throw new PlatformError(
+        "ISOLATE_BUSY",
+        `The request has ${MOST_AT_WORK} plugins at work already, and none ended in time.`,
+      );
+    }
+    throw new PlatformError(
+      "NESTING_EXCEEDED",
+      `A request may have ${MOST_AT_WORK} plugins at work, and those at work all wait for one that they call.`,
+    );
+  }
+
+  async #callInPlace(install: SnapshotInstall, call: SandboxCall, host: CallHost | undefined): Promise<SandboxOutcome> {
     const { book, clock } = this.#bindings;
     const { limits } = call;
     const bytes = reservationOf(install.suspends, limits, call.input.byteLength);
@@ -83,11 +115,17 @@ export class Isolates {
     const request = { isolate: isolateIdentity(install), bytes, expiresAt: startedAt + limits.wallClock + LATE_MS };
     const place = await takePlace(book.lanes, request, limits, this.#bindings);
     try {
-      const wallClock = Math.max(0, limits.wallClock - (clock.now() - startedAt));
-      return await this.#callInLane(install, place.lane, { ...call, limits: { ...limits, wallClock } }, host);
+      return await this.#callInLane(install, place.lane, this.#withTimeLeft(call, startedAt), host);
     } finally {
       book.lanes.release(request.isolate, place);
     }
+  }
+
+  /** What a call waited is part of its deadline. */
+  #withTimeLeft(call: SandboxCall, startedAt: number): SandboxCall {
+    const waited = this.#bindings.clock.now() - startedAt;
+    if (waited <= 0) return call;
+    return { ...call, limits: { ...call.limits, wallClock: Math.max(0, call.limits.wallClock - waited) } };
   }
 
   /** One try, and where the isolate fails one more under the generation that replaces it. */

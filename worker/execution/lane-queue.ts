@@ -1,16 +1,8 @@
 import { PlatformError } from "../../sdk/contract/errors.ts";
 import type { Limits } from "../../sdk/contract/limits.ts";
-import type { Clock } from "../lib/clock.ts";
 import { MOST_LANES } from "./admit.ts";
 import type { Lanes, Place, PlaceRequest } from "./lanes.ts";
-
-/** How often a waiting call asks. Milliseconds. */
-const ASK_AGAIN_MS = 10;
-
-export interface QueueDeps {
-  readonly clock: Clock;
-  readonly pause: (milliseconds: number) => Promise<void>;
-}
+import { askUntil, patienceOf, type WaitDeps } from "./waiting.ts";
 
 /**
  * Takes a place for a call, in order of arrival. A call waits for half its wall clock at most, so that the rest is enough to
@@ -22,23 +14,18 @@ export async function takePlace(
   lanes: Lanes,
   request: PlaceRequest,
   { wallClock }: Limits,
-  { clock, pause }: QueueDeps,
+  deps: WaitDeps,
 ): Promise<Place> {
-  const startedAt = clock.now();
-  const place = lanes.reserve(request, startedAt);
+  const now = deps.clock.now();
+  const place = lanes.reserve(request, now);
   if (place) return place;
-  const ticket = lanes.lineUp(request, startedAt);
+  const ticket = lanes.lineUp(request, now);
   if (!ticket) throw busy("and too many calls wait for a place already");
-  const patience = Math.floor(wallClock / 2);
+  const patience = patienceOf(wallClock);
   try {
-    for (;;) {
-      const now = clock.now();
-      const given = lanes.ask(ticket, now);
-      if (given) return given;
-      const left = startedAt + patience - now;
-      if (left <= 0) throw busy(`and no call ended within ${patience} ms`);
-      await pause(Math.min(ASK_AGAIN_MS, left));
-    }
+    const given = await askUntil(deps, patience, () => lanes.ask(ticket, deps.clock.now()));
+    if (given) return given;
+    throw busy(`and no call ended within ${patience} ms`);
   } finally {
     lanes.leave(ticket);
   }

@@ -139,6 +139,8 @@ export class Recorder {
   /** Never throws and never delays the answer: nothing but the choice happens before it. */
   capture(captured: CapturedCall): void {
     const { call, install, outcome } = captured;
+    // What the other calls of the request used is no part of a recording, so a replay would end otherwise.
+    if (outcome.failure?.code === "BUDGET_SPENT") return;
     const finished = {
       executionId: call.executionId,
       installId: install.installId,

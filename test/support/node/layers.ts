@@ -8,14 +8,17 @@ export type Layer = (typeof LAYERS)[number];
 const ROLES: readonly (readonly [RegExp, Layer])[] = [
   [/^worker\/(index|app|deps|schedule|queues|routes)\.ts$/, "composition"],
   [/^worker\/execution\/sandbox\//, "pure"],
-  [/^worker\/execution\/(metering\/|(resolve|admit|settle|snapshot|isolate-book|lanes|call-ledger)\.ts$)/, "pure"],
+  [
+    /^worker\/execution\/(metering\/|(resolve|admit|settle|snapshot|isolate-book|lanes|slots|request-budget|call-ledger)\.ts$)/,
+    "pure",
+  ],
   [
     /^worker\/execution\/(recording|idempotency)\/(([a-z-]+-)?rules|codec|comparison|envelope|key-ring|recording|replayed-calls|retry)\.ts$/,
     "pure",
   ],
   [/^worker\/execution\/idempotency\//, "adapter"],
   [/^worker\/execution\/linking\//, "pure"],
-  [/^worker\/execution\/invoke\.ts$/, "action"],
+  [/^worker\/execution\/(invoke|fan-out)\.ts$/, "action"],
   [/^worker\/execution\/[a-z-]+(\.generated)?\.(ts|wasm)$/, "adapter"],
   [/^worker\/execution\/capabilities\/([a-z-]+\/)?([a-z-]+-)?(grant|rules|quotas|capability|services)\.ts$/, "pure"],
   [/^worker\/execution\/capabilities\/(index|[a-z-]+\/([a-z-]+-)?(host|store|client))\.ts$/, "adapter"],

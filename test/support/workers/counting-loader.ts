@@ -27,14 +27,16 @@ export class CountingLoader {
   readonly isolates = new Map<string, Gauge>();
   readonly loader: WorkerLoader;
 
-  /** @param fails  calls whose isolate is to fail, as the runtime reports it */
-  constructor(fails: (call: SandboxCall) => boolean = () => false) {
+  /** @param before  runs as part of each call; where it throws, the isolate has failed */
+  constructor(before: (call: SandboxCall) => Promise<void> | void = () => undefined) {
     const get: WorkerLoader["get"] = (id, getCode) => {
       const stub = env.LOADER.get(id, getCode);
       const open = (name?: string): Sandbox => {
         const sandbox = stub.getEntrypoint(name) as unknown as Sandbox; // the loader cannot know the class it loads
-        const run = (call: SandboxCall, rest: unknown[]): Promise<unknown> =>
-          fails(call) ? Promise.reject(new Error("internal error; reference = test")) : sandbox.call(call, ...rest);
+        const run = async (call: SandboxCall, rest: unknown[]): Promise<unknown> => {
+          await before(call);
+          return sandbox.call(call, ...rest);
+        };
         return {
           call: (call, ...rest) => this.#gauge(String(id)).during(() => this.all.during(() => run(call, rest))),
         };

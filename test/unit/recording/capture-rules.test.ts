@@ -91,6 +91,11 @@ test.each([
   [{ inputBytes: 2_000_000 }, "The input has 2000000 bytes; inputs over 1048576 are not recorded."],
   [{}, `Of the calls that succeed, ${SAMPLE_RATE * 100} % are recorded; this one was not among them.`],
   [{ status: "failed" as const }, "It is being written, or the plugin had failed 10 times within the minute already."],
+  [
+    { status: "failed" as const, errorCode: "BUDGET_SPENT" },
+    "The request's budget ended it, and what other calls of the request used is not recorded.",
+  ],
 ])("why %o has no recording", (change, sentence) => {
-  expect(whyNotRecorded({ status: "succeeded", inputBytes: 1, startedAt: NOW, ...change }, NOW)).toBe(sentence);
+  const execution = { status: "succeeded" as const, errorCode: null, inputBytes: 1, startedAt: NOW };
+  expect(whyNotRecorded({ ...execution, ...change }, NOW)).toBe(sentence);
 });

@@ -22,7 +22,9 @@ describe("overlapping calls that wait", () => {
   beforeEach(async () => {
     snapshot = await installGuests("crowded", [{ guest: "sleep", limits: LIMITS }]);
     resident = createResident();
-    counting = new CountingLoader(({ input }) => new TextDecoder().decode(input) === "broken");
+    counting = new CountingLoader(({ input }) => {
+      if (new TextDecoder().decode(input) === "broken") throw new Error("internal error; reference = test");
+    });
   });
 
   /** Each call is a request of its own, as they reach one worker isolate. */

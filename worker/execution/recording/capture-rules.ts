@@ -79,7 +79,12 @@ export function isExpired(startedAt: number, now: number): boolean {
 
 /** Why there is no recording of an execution, as one sentence. */
 export function whyNotRecorded(
-  execution: { readonly status: "succeeded" | "failed"; readonly inputBytes: number; readonly startedAt: number },
+  execution: {
+    readonly status: "succeeded" | "failed";
+    readonly errorCode: string | null;
+    readonly inputBytes: number;
+    readonly startedAt: number;
+  },
   now: number,
 ): string {
   if (isExpired(execution.startedAt, now)) {
@@ -87,6 +92,9 @@ export function whyNotRecorded(
   }
   if (execution.inputBytes > RECORDED_INPUT_BYTES) {
     return `The input has ${execution.inputBytes} bytes; inputs over ${RECORDED_INPUT_BYTES} are not recorded.`;
+  }
+  if (execution.errorCode === "BUDGET_SPENT") {
+    return "The request's budget ended it, and what other calls of the request used is not recorded.";
   }
   if (execution.status === "succeeded") {
     return `Of the calls that succeed, ${SAMPLE_RATE * 100} % are recorded; this one was not among them.`;
