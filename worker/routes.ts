@@ -5,6 +5,7 @@ import { eventRoutes } from "./control/events/routes.ts";
 import { executeRoutes } from "./control/executions/execute-routes.ts";
 import { replayRoutes } from "./control/executions/replay/routes.ts";
 import { executionRoutes } from "./control/executions/routes.ts";
+import { grantRoutes } from "./control/grants/routes.ts";
 import { installRoutes } from "./control/installs/routes.ts";
 import { keyRoutes } from "./control/keys/routes.ts";
 import { memberRoutes } from "./control/members/routes.ts";
@@ -31,6 +32,7 @@ const operations: readonly Route[] = [
   ...eventRoutes,
   ...pluginRoutes,
   ...installRoutes,
+  ...grantRoutes,
   ...executeRoutes.map(withIdempotencyKey),
   ...executionRoutes,
   ...replayRoutes,

@@ -124,12 +124,26 @@ export const ERRORS = {
     trips: false,
     title: "The current state does not allow this move.",
   },
+  PRECONDITION_FAILED: {
+    status: 412,
+    blame: "caller",
+    retryable: false,
+    trips: false,
+    title: "It has changed since it was read.",
+  },
   PLUGIN_INACTIVE: {
     status: 409,
     blame: "caller",
     retryable: false,
     trips: false,
     title: "The plugin is installed but not active.",
+  },
+  CONSENT_REQUIRED: {
+    status: 409,
+    blame: "caller",
+    retryable: false,
+    trips: false,
+    title: "The version asks for more than its predecessor, and no admin has consented.",
   },
   QUOTA_EXCEEDED: {
     status: 403,

@@ -91,6 +91,18 @@ export const EVENTS = {
     audience: "security",
     data: v.strictObject({ installId: text, capability: text, change: text, hosts: v.optional(text) }),
   },
+  "consent.requested": {
+    title: "a version that asks for more than the installed one waits for consent",
+    severity: "notice",
+    audience: "security",
+    data: v.strictObject({ ...install, capabilities: text }),
+  },
+  "consent.refused": {
+    title: "an admin did not consent, and the install stays in its version",
+    severity: "notice",
+    audience: "operator",
+    data: v.strictObject(install),
+  },
   "hook.fired": {
     title: "plugins ran for a hook",
     severity: "info",

@@ -4,6 +4,7 @@ import { configSchemaIssues } from "./config/check-schema.ts";
 import { PlatformError, type Issue } from "./errors.ts";
 import { namesOf } from "./config/json-values.ts";
 import { MIGRATION_LIMITS } from "./config/migrations.ts";
+import { quotaProblems } from "./grants.ts";
 import { FUNCTION_NAME_PATTERN, PLUGIN_ID_PATTERN, RESERVED_PLUGIN_IDS } from "./identifiers.ts";
 import { JSON_MAX_DEPTH, jsonPointer, readJson, RESERVED_KEYS } from "./json-text.ts";
 import { LIMITS, PACKAGE_LIMITS, type LimitName } from "./limits.ts";
@@ -43,8 +44,8 @@ const range = v.pipe(
   text(256),
   v.check((value) => parseRange(value) !== undefined, "must be a semantic version range such as `^1.2.0`"),
 );
-const topic = pattern(TOPIC, "must be a topic such as `orders.created`, or end in `.*`", 128);
-const service = pattern(SERVICE, "must be a service name such as `mail.send`", 128);
+export const topic = pattern(TOPIC, "must be a topic such as `orders.created`, or end in `.*`", 128);
+export const service = pattern(SERVICE, "must be a service name such as `mail.send`", 128);
 const url = v.pipe(
   text(2_048),
   v.check((value) => /^https?:\/\//.test(value) && URL.canParse(value), "must be an http or https URL"),
@@ -57,6 +58,19 @@ const capability = v.pipe(
     (issue) => `is not a capability: ${JSON.stringify(issue.input)}; there are ${CAPABILITY_NAMES.join(", ")}`,
   ),
 );
+export const hostPattern = pattern(
+  HOST,
+  "must be a lower-case host name such as `api.example.com` or `*.example.com`",
+  260,
+);
+
+/** Amounts by name of quota; which names there are depends on the capability. */
+export const quotas = record(
+  text(64),
+  v.pipe(v.number("must be a number"), v.integer("must be a whole number"), v.minValue(0, "must be 0 or more")),
+  20,
+);
+
 const permission = v.pipe(
   v.union(
     [
@@ -65,20 +79,24 @@ const permission = v.pipe(
         closedObject({
           capability,
           reason: v.exactOptional(text(500)),
-          hosts: v.exactOptional(
-            list(
-              pattern(HOST, "must be a lower-case host name such as `api.example.com` or `*.example.com`", 260),
-              100,
-            ),
-          ),
+          hosts: v.exactOptional(list(hostPattern, 100)),
+          quotas: v.exactOptional(quotas),
         }),
         v.check(
           (asked) => asked.hosts === undefined || HOST_CAPABILITIES.has(capabilityNamed(asked.capability) ?? ""),
           `may have hosts only for ${[...HOST_CAPABILITIES].join(" and ")}`,
         ),
+        v.rawCheck(({ dataset, addIssue }) => {
+          const asked = dataset.typed ? dataset.value : undefined;
+          const named = asked && capabilityNamed(asked.capability);
+          if (!named || !asked.quotas) return;
+          for (const [name, message] of quotaProblems(named, asked.quotas)) {
+            addIssue({ message, path: [quotaPath(asked, "quotas"), quotaPath(asked.quotas, name)] });
+          }
+        }),
       ),
     ],
-    "must be a capability name, or an object with `capability`, `reason` and `hosts`",
+    "must be a capability name, or an object with `capability`, `reason`, `hosts` and `quotas`",
   ),
   v.transform((asked) => {
     const request = typeof asked === "string" ? { capability: asked } : asked;
@@ -86,6 +104,10 @@ const permission = v.pipe(
     return { ...request, capability: capabilityNamed(request.capability) ?? CAPABILITY_NAMES[0] ?? "http" };
   }),
 );
+
+function quotaPath(input: Readonly<Record<string, unknown>>, key: string): v.ObjectPathItem {
+  return { type: "object", origin: "value", input, key, value: input[key] };
+}
 
 function limit(name: LimitName) {
   const { maximum, unit } = LIMITS[name];

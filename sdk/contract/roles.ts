@@ -5,6 +5,7 @@ export const PERMISSIONS = {
   "plugins:upload": "upload packages",
   "plugins:operate": "install, activate, deactivate, update and uninstall",
   "plugins:execute": "run plugins",
+  "plugins:grant": "grant capabilities to installs, narrow and revoke them",
   "executions:read": "read execution records",
   "tenant:admin": "manage the tenant's members and API keys",
   "platform:admin": "manage tenants; only for admins of the platform tenant",
@@ -19,7 +20,15 @@ export const ROLES = {
   viewer: [...READ],
   developer: [...READ, "plugins:execute", "plugins:upload"],
   operator: [...READ, "plugins:execute", "plugins:operate"],
-  admin: [...READ, "plugins:execute", "plugins:upload", "plugins:operate", "tenant:admin", "platform:admin"],
+  admin: [
+    ...READ,
+    "plugins:execute",
+    "plugins:upload",
+    "plugins:operate",
+    "plugins:grant",
+    "tenant:admin",
+    "platform:admin",
+  ],
 } as const satisfies Record<string, readonly Permission[]>;
 
 export type Role = keyof typeof ROLES;

@@ -1,6 +1,6 @@
 import { PlatformError } from "../../sdk/contract/errors.ts";
 import type { Deps } from "../deps.ts";
-import { SNAPSHOT_FORMAT, snapshotKey, type Snapshot } from "../execution/snapshot.ts";
+import { parseSnapshot, SNAPSHOT_FORMAT, snapshotKey, type Snapshot } from "../execution/snapshot.ts";
 import { errorText } from "../lib/error-text.ts";
 import { logError } from "../lib/json-log.ts";
 import { buildSnapshot } from "./snapshot-rules.ts";
@@ -61,7 +61,7 @@ async function tryCompile(deps: CompileDeps, tenantId: string): Promise<Snapshot
     deps.snapshots.remember(snapshot, stored.etag);
     return snapshot;
   }
-  if (storedRevision > snapshot.revision) return readStored(deps, key);
+  if (storedRevision > snapshot.revision) return readStored(deps, tenantId);
 
   const written = await deps.env.STORE.put(key, JSON.stringify(snapshot), {
     onlyIf: stored ? { etagMatches: stored.etag } : { etagDoesNotMatch: "*" },
@@ -74,10 +74,10 @@ async function tryCompile(deps: CompileDeps, tenantId: string): Promise<Snapshot
 }
 
 /** A newer snapshot holds the change that this compilation was about: revisions only grow. */
-async function readStored(deps: CompileDeps, key: string): Promise<Snapshot | undefined> {
-  const object = await deps.env.STORE.get(key);
+async function readStored(deps: CompileDeps, tenantId: string): Promise<Snapshot | undefined> {
+  const object = await deps.env.STORE.get(snapshotKey(tenantId));
   if (!object) return undefined;
-  const snapshot = await object.json<Snapshot>();
+  const snapshot = parseSnapshot(await object.json(), tenantId);
   deps.snapshots.remember(snapshot, object.etag);
   return snapshot;
 }

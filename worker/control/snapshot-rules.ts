@@ -2,6 +2,7 @@ import { LIMITS, type LimitName, type Limits } from "../../sdk/contract/limits.t
 import { PLANS, type Plan } from "../../sdk/contract/plans.ts";
 import type { Role } from "../../sdk/contract/roles.ts";
 import { SNAPSHOT_FORMAT, type Snapshot, type SnapshotInstall, type SnapshotKey } from "../execution/snapshot.ts";
+import { asksOf, effectiveGrants, type AskingManifest, type GrantRecord } from "./grants/rules.ts";
 
 /** What D1 holds of a tenant that execution needs, read in one transaction. */
 export interface TenantRecord {
@@ -32,6 +33,10 @@ export interface InstallRecord {
   readonly suspends: boolean;
   readonly manifestFunction: string | undefined;
   readonly manifestLimits: Partial<Limits>;
+  /** What of the manifest says which capabilities it asks for. */
+  readonly asking: AskingManifest;
+  /** Grants in force. */
+  readonly granted: readonly Pick<GrantRecord, "capability" | "asked" | "granted">[];
 }
 
 export interface KeyRecord {
@@ -110,7 +115,7 @@ function snapshotInstall(install: InstallRecord, ceilings: Limits): SnapshotInst
     suspends: install.suspends,
     limits: effectiveLimits(install.manifestLimits, install.limits, ceilings),
     config: install.config,
-    grants: {},
+    grants: effectiveGrants(asksOf(install.asking), install.granted),
   };
 }
 

@@ -1,5 +1,7 @@
+import { sql } from "drizzle-orm";
 import { index, integer, primaryKey, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
 import type { EventValue } from "../../sdk/contract/events.ts";
+import type { Addition, Grant } from "../../sdk/contract/grants.ts";
 import type { Manifest } from "../../sdk/contract/manifest.ts";
 import type { Limits } from "../../sdk/contract/limits.ts";
 import type { Role } from "../../sdk/contract/roles.ts";
@@ -127,6 +129,62 @@ export const pluginInstances = sqliteTable(
   (table) => [
     uniqueIndex("plugin_instances_by_plugin").on(table.tenantId, table.pluginId),
     index("plugin_instances_by_state").on(table.tenantId, table.state),
+  ],
+);
+
+/** Grants of capabilities, one row each; a row that was replaced or revoked stays, with its end. */
+export const pluginPermissions = sqliteTable(
+  "plugin_permissions",
+  {
+    id: text().primaryKey(),
+    tenantId: text("tenant_id").notNull(),
+    installId: text("install_id").notNull(),
+    pluginId: text("plugin_id").notNull(),
+    capability: text().notNull(),
+    /** Version of the plugin whose manifest asked, and what it asked for. */
+    version: text().notNull(),
+    asked: text({ mode: "json" }).$type<Grant>().notNull(),
+    /** What the admin narrowed; what is left out is as asked. */
+    granted: text({ mode: "json" }).$type<Grant>().notNull(),
+    grantedBy: text("granted_by").notNull(),
+    grantedAt: integer("granted_at").notNull(),
+    endedBy: text("ended_by"),
+    endedAt: integer("ended_at"),
+    /** Why: an admin revoked it, another grant took its place, the version asks no longer, the install was removed. */
+    ending: text({ enum: ["revoked", "replaced", "unasked", "uninstalled"] }),
+  },
+  (table) => [
+    uniqueIndex("plugin_permissions_in_force")
+      .on(table.tenantId, table.installId, table.capability)
+      .where(sql`ended_at IS NULL`),
+    index("plugin_permissions_by_install").on(table.tenantId, table.installId, table.id),
+  ],
+);
+
+/** Versions that ask for more than the installed one: what was asked, and what an admin said. */
+export const pluginConsents = sqliteTable(
+  "plugin_consents",
+  {
+    id: text().primaryKey(),
+    tenantId: text("tenant_id").notNull(),
+    installId: text("install_id").notNull(),
+    pluginId: text("plugin_id").notNull(),
+    fromVersion: text("from_version").notNull(),
+    version: text().notNull(),
+    /** What the version asks for beyond the installed one. */
+    additions: text({ mode: "json" }).$type<Addition[]>().notNull(),
+    requestedBy: text("requested_by").notNull(),
+    requestedAt: integer("requested_at").notNull(),
+    decidedBy: text("decided_by"),
+    decidedAt: integer("decided_at"),
+    /** `superseded`: another version was asked for, or the install moved on without it. */
+    decision: text({ enum: ["granted", "refused", "superseded"] }),
+  },
+  (table) => [
+    uniqueIndex("plugin_consents_pending")
+      .on(table.tenantId, table.installId)
+      .where(sql`decided_at IS NULL`),
+    index("plugin_consents_by_install").on(table.tenantId, table.installId, table.id),
   ],
 );
 

@@ -2,7 +2,7 @@ import { PlatformError } from "../../sdk/contract/errors.ts";
 import type { Clock } from "../lib/clock.ts";
 import { errorText } from "../lib/error-text.ts";
 import { logError } from "../lib/json-log.ts";
-import { SNAPSHOT_FORMAT, snapshotKey, type Snapshot } from "./snapshot.ts";
+import { parseSnapshot, snapshotKey, type Snapshot } from "./snapshot.ts";
 
 /** A snapshot younger than this is used as it is. */
 export const FRESH_MS = 2_000;
@@ -112,16 +112,4 @@ export class SnapshotStore {
     this.#cache.set(tenantId, { snapshot, etag, checkedAt: this.#clock.now(), checkStartedAt: 0 });
     return snapshot;
   }
-}
-
-/** The compiler is the only writer, so form and owner are checked, not every field. */
-function parseSnapshot(value: unknown, tenantId: string): Snapshot {
-  const snapshot = value as Snapshot; // checked below
-  if (snapshot.format !== SNAPSHOT_FORMAT || snapshot.tenantId !== tenantId) {
-    throw new PlatformError(
-      "SNAPSHOT_UNAVAILABLE",
-      `The snapshot has format ${String(snapshot.format)}; this worker reads format ${SNAPSHOT_FORMAT}.`,
-    );
-  }
-  return snapshot;
 }

@@ -1,3 +1,4 @@
+import { PlatformError } from "../../sdk/contract/errors.ts";
 import type { Grants } from "../../sdk/contract/grants.ts";
 import type { Limits } from "../../sdk/contract/limits.ts";
 import type { Role } from "../../sdk/contract/roles.ts";
@@ -50,3 +51,27 @@ export const SNAPSHOT_FORMAT = 1;
 export function snapshotKey(tenantId: string): string {
   return `snapshots/${tenantId}.json`;
 }
+
+/**
+ * A stored snapshot. The compiler is the only writer, so form and owner are checked, not every field; an install that was
+ * written before there were grants has none.
+ *
+ * @throws {PlatformError} SNAPSHOT_UNAVAILABLE
+ */
+export function parseSnapshot(value: unknown, tenantId: string): Snapshot {
+  const snapshot = value as StoredSnapshot; // checked below
+  if (snapshot.format !== SNAPSHOT_FORMAT || snapshot.tenantId !== tenantId) {
+    throw new PlatformError(
+      "SNAPSHOT_UNAVAILABLE",
+      `The snapshot has format ${String(snapshot.format)}; this worker reads format ${SNAPSHOT_FORMAT}.`,
+    );
+  }
+  const installs = Object.entries(snapshot.installs).map(([id, install]): [string, SnapshotInstall] => [
+    id,
+    { ...install, grants: install.grants ?? {} },
+  ]);
+  return { ...snapshot, installs: Object.fromEntries(installs) };
+}
+
+type StoredInstall = Omit<SnapshotInstall, "grants"> & Partial<Pick<SnapshotInstall, "grants">>;
+type StoredSnapshot = Omit<Snapshot, "installs"> & { readonly installs: Readonly<Record<string, StoredInstall>> };

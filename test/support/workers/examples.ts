@@ -64,6 +64,11 @@ export const EXAMPLES: Readonly<Record<string, ExampleOf>> = {
   uninstallPlugin: plugin("", "INSTALL_NOT_FOUND"),
   uninstallPluginByPath: pluginAfter("uninstall", "INSTALL_NOT_FOUND"),
 
+  getPermissions: plugin("/permissions", "INSTALL_NOT_FOUND"),
+  setPermissions: plugin("/permissions", "INSTALL_NOT_FOUND", { grants: {} }),
+  revokePermissions: plugin("/permissions/revoke", "INSTALL_NOT_FOUND", { capabilities: ["kv"] }),
+  decideOnConsent: plugin("/permissions/consent", "INSTALL_NOT_FOUND", { version: "2.0.0" }),
+
   executePlugin: (resources) => ({ ...execution, path: `/${resources.pluginId}/execute` }),
   executePluginByPath: (resources) => ({ ...execution, path: `/execute/${resources.pluginId}` }),
   listExecutions: plugin("/executions", "PLUGIN_NOT_FOUND"),

@@ -4,9 +4,11 @@ import { openDatabase } from "../../../worker/db/client.ts";
 import {
   apiKeys,
   members,
+  pluginConsents,
   pluginEvents,
   pluginExecutions,
   pluginInstances,
+  pluginPermissions,
   tenants,
 } from "../../../worker/db/schema.ts";
 import { SnapshotCache, SnapshotStore } from "../../../worker/execution/snapshot-store.ts";
@@ -38,7 +40,9 @@ export async function seedResources(tenantId: string): Promise<Resources> {
   await db
     .insert(tenants)
     .values({ id: tenantId, name: tenantId, plan: "pro", status: "active", snapshotRevision: 1, createdAt });
-  const versionId = await seedVersion({ tenantId, pluginId: resources.pluginId });
+  const { pluginId } = resources;
+  const versionId = await seedVersion({ tenantId, pluginId, manifest: { permissions: [{ capability: "storage" }] } });
+  await seedVersion({ tenantId, pluginId, version: "2.0.0", manifest: { permissions: [{ capability: "crypto" }] } });
   await db.batch([insertInstall(resources, versionId, createdAt), ...insertRecords(resources, createdAt)]);
   const snapshots = new SnapshotStore(env.STORE, new SnapshotCache(), systemClock, (work) => void work);
   await compileSnapshot({ env, db, clock: systemClock, snapshots }, tenantId);
@@ -63,11 +67,31 @@ function insertInstall({ tenantId, pluginId, subject }: Resources, versionId: st
 
 function insertRecords({ tenantId, pluginId, executionId, keyId, subject }: Resources, createdAt: number) {
   const sizes = { durationMs: 1, fuel: 1, memoryBytes: 1, hostCalls: 0, inputBytes: 0, outputBytes: 0, logLines: 0 };
+  const ofInstall = { tenantId, installId: `install-of-${tenantId}`, pluginId };
   return [
     db.insert(members).values({ tenantId, subject, roles: ["viewer"], createdAt }),
     db
       .insert(apiKeys)
       .values({ id: keyId, tenantId, name: "key", secretHash: "0".repeat(64), roles: ["caller"], createdAt }),
+    db.insert(pluginPermissions).values({
+      id: newId(),
+      ...ofInstall,
+      capability: "storage",
+      version: "1.0.0",
+      asked: {},
+      granted: {},
+      grantedBy: subject,
+      grantedAt: createdAt,
+    }),
+    db.insert(pluginConsents).values({
+      id: newId(),
+      ...ofInstall,
+      fromVersion: "1.0.0",
+      version: "2.0.0",
+      additions: [{ capability: "crypto", isNew: true }],
+      requestedBy: subject,
+      requestedAt: createdAt,
+    }),
     db.insert(pluginEvents).values({
       id: newId(),
       tenantId,
@@ -101,6 +125,8 @@ const OWNED = [
   "plugins",
   "plugin_versions",
   "plugin_instances",
+  "plugin_permissions",
+  "plugin_consents",
   "plugin_executions",
   "plugin_events",
 ];

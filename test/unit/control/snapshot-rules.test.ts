@@ -28,6 +28,12 @@ const install: InstallRecord = {
   suspends: false,
   manifestFunction: undefined,
   manifestLimits: {},
+  asking: {
+    permissions: [{ capability: "http", hosts: ["api.example.com"] }, { capability: "storage" }],
+    events: { publishes: [], subscribes: [] },
+    services: { provides: [], requires: [] },
+  },
+  granted: [],
 };
 
 const tenant: TenantRecord = {
@@ -107,6 +113,12 @@ describe("buildSnapshot", () => {
       keys: {},
       members: { ann: ["viewer"] },
     });
+  });
+
+  test("grants of an install are those that were given, and nothing that is only asked for", () => {
+    const granted = [{ capability: "http", asked: {}, granted: { quotas: { requests: 3 } } }] as const;
+    const { installs } = buildSnapshot({ ...tenant, installs: [{ ...install, granted }] }, 1_000);
+    expect(installs["acme.echo"]?.grants).toEqual({ http: { hosts: ["api.example.com"], quotas: { requests: 3 } } });
   });
 
   test.each<[string, Partial<KeyRecord>, boolean]>([

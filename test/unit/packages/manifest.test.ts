@@ -118,6 +118,18 @@ test.each<[string, Record<string, unknown>, string, string]>([
     "/permissions/0/hosts/0",
     "must be a lower-case host name such as `api.example.com` or `*.example.com`",
   ],
+  [
+    "a quota that there is not",
+    { permissions: [{ capability: "network", quotas: { files: 1 } }] },
+    "/permissions/0/quotas/files",
+    "is not a quota of http; there are requests, requestBytes, responseBytes",
+  ],
+  [
+    "a quota over its maximum",
+    { permissions: [{ capability: "http", quotas: { requests: 101 } }] },
+    "/permissions/0/quotas/requests",
+    "must be at most 100 calls, found 101",
+  ],
   ["dependency id", { dependencies: { "A/B": "1" } }, "/dependencies/A~1B", lowerCase],
   [
     "dependency range",
@@ -143,7 +155,7 @@ test.each<[string, Record<string, unknown>, string, string]>([
     "endpoint permission",
     { api: { endpoints: [{ method: "GET", path: "/", function: "f", permission: "root" }] } },
     "/api/endpoints/0/permission",
-    "must be public or one of plugins:read, plugins:upload, plugins:operate, plugins:execute, executions:read, tenant:admin, platform:admin",
+    "must be public or one of plugins:read, plugins:upload, plugins:operate, plugins:execute, plugins:grant, executions:read, tenant:admin, platform:admin",
   ],
   [
     "repeated endpoint",

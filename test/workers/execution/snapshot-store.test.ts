@@ -50,6 +50,16 @@ async function write(revision: number): Promise<R2Object> {
 describe("SnapshotStore", () => {
   beforeEach(() => write(1));
 
+  test("an install stored before there were grants has none", async () => {
+    const installs = { "demo.old": { installId: "i1" }, "demo.new": { installId: "i2", grants: { http: {} } } };
+    await env.STORE.put(snapshotKey("demo"), JSON.stringify({ ...snapshot(1), installs }));
+    const read = await new Bench().store.read("demo");
+    expect(read?.installs).toEqual({
+      "demo.old": { installId: "i1", grants: {} },
+      "demo.new": { installId: "i2", grants: { http: {} } },
+    });
+  });
+
   test("reads R2 once and then serves from memory while fresh", async () => {
     const bench = new Bench();
     for (let call = 0; call < 50; call++) expect((await bench.store.read("demo"))?.revision).toBe(1);

@@ -1,18 +1,28 @@
 import { PlatformError, type Issue } from "../../../sdk/contract/errors.ts";
+import type { Grants } from "../../../sdk/contract/grants.ts";
 import { MODULE_LIMITS, type LimitName, type Limits } from "../../../sdk/contract/limits.ts";
 import type { PlanSpec } from "../../../sdk/contract/plans.ts";
+import { isSameGrant, type GrantRecord } from "../grants/rules.ts";
 import type { VersionHead } from "../plugins/rules.ts";
 import { effectiveLimits } from "../snapshot-rules.ts";
 import type { Install, InstallChange, InstallInput, UpdateInput } from "./schema.ts";
 
 /** What a request asks for, held against what is installed and what version and plan give. */
 
-/** @throws {PlatformError} STATE_CONFLICT where the request asks for something else than what is installed */
-export function requireSame(known: Install, asked: Pick<InstallInput, "version" | "config" | "limits">): void {
+/**
+ * @param granted  grants in force
+ * @throws {PlatformError} STATE_CONFLICT where the request asks for something else than what is installed
+ */
+export function requireSame(
+  known: Install,
+  asked: Pick<InstallInput, "version" | "config" | "limits" | "grants">,
+  granted: readonly Pick<GrantRecord, "capability" | "granted">[] = [],
+): void {
   const differences = [
     ...(asked.version === undefined || asked.version === known.version ? [] : ["version"]),
     ...(asked.config === undefined || isSame(asked.config, known.config) ? [] : ["config"]),
     ...(asked.limits === undefined || isSame(asked.limits, known.limits) ? [] : ["limits"]),
+    ...(asked.grants === undefined || isGranted(granted, asked.grants) ? [] : ["grants"]),
   ];
   if (differences.length === 0) return;
   throw new PlatformError(
@@ -67,6 +77,16 @@ export function requireRoom(plan: PlanSpec, installs: number): void {
 
 export function installNotFound(pluginId: string): PlatformError {
   return new PlatformError("INSTALL_NOT_FOUND", `Plugin "${pluginId}" is not installed.`);
+}
+
+function isGranted(granted: readonly Pick<GrantRecord, "capability" | "granted">[], asked: Grants): boolean {
+  return (
+    granted.length === Object.keys(asked).length &&
+    granted.every((record) => {
+      const grant = asked[record.capability];
+      return grant !== undefined && isSameGrant(grant, record.granted);
+    })
+  );
 }
 
 /** Equal content, whatever the order of the names. */

@@ -91,7 +91,7 @@ export const installRoutes: readonly Route[] = [
     params: PluginParams,
     body: UpdateBody,
     answers: { 200: { description: "The install after the change", schema: InstallAnswer } },
-    errors: [...MOVE_ERRORS, "PLUGIN_NOT_FOUND", "VERSION_NOT_FOUND", "SCAN_REFUSED"],
+    errors: [...MOVE_ERRORS, "PLUGIN_NOT_FOUND", "VERSION_NOT_FOUND", "SCAN_REFUSED", "CONSENT_REQUIRED"],
     handler: async (context, { params, body }) =>
       context.json(describeInstall(await updateInstall(context.get("deps"), context.get("actor"), params.id, body))),
   }),

@@ -2,6 +2,7 @@ import * as v from "valibot";
 import { PLUGIN_ID_PATTERN } from "../../../sdk/contract/identifiers.ts";
 import { LIMITS, type LimitName, type Limits } from "../../../sdk/contract/limits.ts";
 import { VERSION_MAX_LENGTH, VERSION_PATTERN } from "../../../sdk/contract/version.ts";
+import { GrantsInput } from "../grants/schema.ts";
 import type { InstallState } from "./rules.ts";
 
 /** Configuration of one install: text by name, small enough that a tenant's snapshot stays small. Sizes in bytes. */
@@ -93,6 +94,7 @@ const options = {
   activate: v.optional(v.pipe(v.boolean(), v.description("False: install without taking calls yet")), true),
   config: v.optional(Config),
   limits: v.optional(NarrowedLimits),
+  grants: v.optional(GrantsInput),
 };
 
 export const InstallBody = v.strictObject({ pluginId, ...options });

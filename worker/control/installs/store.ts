@@ -1,6 +1,6 @@
 import { and, eq, ne, sql, type SQL } from "drizzle-orm";
 import type { Plan } from "../../../sdk/contract/plans.ts";
-import type { Database } from "../../db/client.ts";
+import type { Database, Statement } from "../../db/client.ts";
 import { pluginInstances, pluginVersions, tenants } from "../../db/schema.ts";
 import { eventRecorded, recordEventsWhere, type NewEvent } from "../events/store.ts";
 import { bumpRevision } from "../snapshots/store.ts";
@@ -44,13 +44,23 @@ export async function getAllowance(
 /** Events of one change, oldest first; the first is the proof that the change happened. */
 export type Events = readonly [NewEvent, ...NewEvent[]];
 
+/** Statements of the same batch, each with the condition that holds only where the change happened. */
+export type Further = (happened: SQL) => readonly Statement[];
+
 /**
  * Writes a new install with its events, unless the tenant has the plugin already or its plan allows no more.
  *
- * @param quota  installs that the plan allows
+ * @param quota    installs that the plan allows
+ * @param further  what else the batch writes
  * @returns false where nothing was written, because somebody else was faster
  */
-export async function insertInstall(db: Database, install: Install, events: Events, quota: number): Promise<boolean> {
+export async function insertInstall(
+  db: Database,
+  install: Install,
+  events: Events,
+  quota: number,
+  further: Further = () => [],
+): Promise<boolean> {
   const values = sql.join(
     [
       install.id,
@@ -73,25 +83,33 @@ export async function insertInstall(db: Database, install: Install, events: Even
     .onConflictDoNothing();
   const written = sql`EXISTS (SELECT 1 FROM ${pluginInstances} WHERE ${pluginInstances.id} = ${install.id})`;
   const claim = recordEventsWhere(db, events, written);
-  const bump = bumpRevision(db, install.tenantId, eventRecorded(events[0].id));
-  const results = await db.batch([insert, claim, bump]);
+  const happened = eventRecorded(events[0].id);
+  const bump = bumpRevision(db, install.tenantId, happened);
+  const results = await db.batch([insert, claim, ...further(happened), bump]);
   return results[1].length === events.length;
 }
 
 /**
  * Changes an install with its events, unless it changed since it was read.
  *
- * @param known   the install as read
- * @param now     milliseconds since the epoch
- * @param quota   given where the change adds to the tenant's installs: how many the plan allows
+ * @param known    the install as read
+ * @param now      milliseconds since the epoch
+ * @param quota    given where the change adds to the tenant's installs: how many the plan allows
+ * @param further  what else the batch writes
  * @returns false where nothing was written, because somebody else was faster
  */
 export async function changeInstall(
   db: Database,
   known: Install,
-  change: { readonly set: InstallChange; readonly events: Events; readonly now: number; readonly quota?: number },
+  change: {
+    readonly set: InstallChange;
+    readonly events: Events;
+    readonly now: number;
+    readonly quota?: number;
+    readonly further?: Further | undefined;
+  },
 ): Promise<boolean> {
-  const { set, events, now, quota } = change;
+  const { set, events, now, quota, further = () => [] } = change;
   const unchanged = sql`EXISTS (SELECT 1 FROM ${pluginInstances} WHERE ${pluginInstances.id} = ${known.id} AND ${pluginInstances.state} = ${known.state} AND ${pluginInstances.updatedAt} = ${known.updatedAt})`;
   const guard = quota === undefined ? unchanged : sql`${unchanged} AND ${countInstalls(known.tenantId)} < ${quota}`;
   const proof = eventRecorded(events[0].id);
@@ -100,7 +118,8 @@ export async function changeInstall(
     .update(pluginInstances)
     .set({ ...set, updatedAt: Math.max(now, known.updatedAt + 1) })
     .where(and(eq(pluginInstances.id, known.id), proof));
-  const results = await db.batch([claim, update, bumpRevision(db, known.tenantId, proof)]);
+  const bump = bumpRevision(db, known.tenantId, proof);
+  const results = await db.batch([claim, update, ...further(proof), bump]);
   return results[0].length === events.length;
 }
 

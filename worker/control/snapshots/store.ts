@@ -1,7 +1,8 @@
 import { and, eq, isNull, ne, sql, type SQL } from "drizzle-orm";
 import type { Limits } from "../../../sdk/contract/limits.ts";
 import type { Database, Statement } from "../../db/client.ts";
-import { apiKeys, members, pluginInstances, pluginVersions, tenants } from "../../db/schema.ts";
+import { apiKeys, members, pluginInstances, pluginPermissions, pluginVersions, tenants } from "../../db/schema.ts";
+import type { AskingManifest } from "../grants/rules.ts";
 import type { InstallRecord, TenantRecord } from "../snapshot-rules.ts";
 
 /** D1 side of the snapshot compiler: what it reads of a tenant, and the revision that every change must raise. */
@@ -21,9 +22,10 @@ export function bumpRevision(db: Database, tenantId: string, when?: SQL): Statem
 
 /** @returns the tenant in one consistent read (one batch is one transaction), or undefined where there is none */
 export async function readTenantRecord(db: Database, tenantId: string): Promise<TenantRecord | undefined> {
-  const [tenantRows, installRows, keyRows, memberRows] = await db.batch([
+  const [tenantRows, installRows, grantRows, keyRows, memberRows] = await db.batch([
     db.select().from(tenants).where(eq(tenants.id, tenantId)),
     selectInstalls(db, tenantId),
+    selectGrants(db, tenantId),
     db
       .select({
         keyId: apiKeys.id,
@@ -38,12 +40,13 @@ export async function readTenantRecord(db: Database, tenantId: string): Promise<
   ]);
   const tenant = tenantRows[0];
   if (!tenant) return undefined;
+  const grants = Map.groupBy(grantRows as GrantRow[], (row) => row.installId); // the column holds only names of the table
   return {
     id: tenant.id,
     plan: tenant.plan,
     status: tenant.status,
     revision: tenant.snapshotRevision,
-    installs: installRows.map(installRecord),
+    installs: installRows.map((row) => installRecord(row, grants.get(row.installId) ?? [])),
     keys: keyRows,
     members: memberRows,
   };
@@ -72,15 +75,43 @@ function selectInstalls(db: Database, tenantId: string) {
         "manifest_function",
       ),
       manifestLimits: sql<string | null>`json_extract(${pluginVersions.manifest}, '$.limits')`.as("manifest_limits"),
+      asking:
+        sql<string>`json_object('permissions', ${manifestPart("permissions")}, 'events', ${manifestPart("events")}, 'services', ${manifestPart("services")})`.as(
+          "asking",
+        ),
     })
     .from(pluginInstances)
     .innerJoin(pluginVersions, eq(pluginVersions.id, pluginInstances.versionId))
     .where(and(eq(pluginInstances.tenantId, tenantId), ne(pluginInstances.state, "uninstalled")));
 }
 
-function installRecord(row: Awaited<ReturnType<typeof selectInstalls>>[number]): InstallRecord {
+function manifestPart(name: string): SQL {
+  return sql`json_extract(${pluginVersions.manifest}, ${sql.raw(`'$.${name}'`)})`;
+}
+
+type GrantRow = InstallRecord["granted"][number] & { readonly installId: string };
+
+/** Grants in force, of all the tenant's installs. */
+function selectGrants(db: Database, tenantId: string) {
+  return db
+    .select({
+      installId: pluginPermissions.installId,
+      capability: pluginPermissions.capability,
+      asked: pluginPermissions.asked,
+      granted: pluginPermissions.granted,
+    })
+    .from(pluginPermissions)
+    .where(and(eq(pluginPermissions.tenantId, tenantId), isNull(pluginPermissions.endedAt)));
+}
+
+function installRecord(
+  row: Awaited<ReturnType<typeof selectInstalls>>[number],
+  granted: InstallRecord["granted"],
+): InstallRecord {
   return {
     ...row,
+    granted,
+    asking: JSON.parse(row.asking) as AskingManifest, // validated on upload
     functions: JSON.parse(row.functions) as string[], // written by the package inspector
     suspends: row.suspends === 1,
     manifestFunction: row.manifestFunction ?? undefined,

@@ -1,30 +1,41 @@
+import type { Grants } from "../../../../sdk/contract/grants.ts";
 import type { Actor } from "../../../lib/actor.ts";
+import {
+  grantEvents,
+  grantStatements,
+  requireAsked,
+  requireGranter,
+  requireManifest,
+} from "../../grants/actions/change.ts";
+import { changesTo, type GrantChanges, type GrantRecord } from "../../grants/rules.ts";
+import { listGrants } from "../../grants/store.ts";
 import { chooseVersion, ownFirst } from "../../plugins/rules.ts";
 import { listVersionHeads } from "../../plugins/store.ts";
 import { requireNarrower, requireRoom, requireSame } from "../request-rules.ts";
 import { nextState } from "../rules.ts";
 import type { Install, InstallInput } from "../schema.ts";
-import { changeInstall, getInstall, insertInstall } from "../store.ts";
+import { changeInstall, getInstall, insertInstall, type Events } from "../store.ts";
 import { change, eventsOf, requirePlan, type InstallDeps } from "./change.ts";
 
 /**
  * Installs a plugin for the actor's tenant, and activates it unless told not to. What is installed like that already
- * stays as it is.
+ * stays as it is. Whatever the manifest asks for, nothing is granted but what the request of an admin says.
  *
  * @returns the install, and whether this call made it
- * @throws {PlatformError} PLUGIN_NOT_FOUND, VERSION_NOT_FOUND, SCAN_REFUSED, STATE_CONFLICT, QUOTA_EXCEEDED,
- *   REQUEST_INVALID where limits are wider than the version's
+ * @throws {PlatformError} PERMISSION_DENIED where somebody else gives grants; PLUGIN_NOT_FOUND, VERSION_NOT_FOUND, SCAN_REFUSED, STATE_CONFLICT, QUOTA_EXCEEDED,
+ *   REQUEST_INVALID where limits or grants are wider than the version's
  */
 export async function installPlugin(
   deps: InstallDeps,
   actor: Actor,
   input: InstallInput,
 ): Promise<{ readonly install: Install; readonly created: boolean }> {
+  if (input.grants) requireGranter(actor);
   let created = false;
   const install = await change(deps, actor, input.pluginId, async () => {
     const known = await getInstall(deps.db, actor.tenantId, input.pluginId);
     if (known && known.state !== "uninstalled") {
-      requireSame(known, input);
+      requireSame(known, input, await grantsOf(deps, known));
       return true;
     }
     created = await tryInstall(deps, actor, input, known);
@@ -69,6 +80,19 @@ async function tryInstall(
   const move = removed ? "reinstall" : "install";
   nextState(removed ? removed.state : "validated", move);
   const events = eventsOf(deps, actor, row, input.activate ? [move, "activate"] : [move], {});
-  if (!removed) return insertInstall(deps.db, row, events, plan.installs);
-  return changeInstall(deps.db, removed, { set: fields, events, now, quota: plan.installs });
+  const changes = await grantsFor(deps, row, input.grants);
+  const further = grantStatements(deps, actor, row, changes, () => "replaced");
+  const all: Events = [...events, ...grantEvents(deps, actor, row, changes)];
+  if (!removed) return insertInstall(deps.db, row, all, plan.installs, further);
+  return changeInstall(deps.db, removed, { set: fields, events: all, now, quota: plan.installs, further });
+}
+
+function grantsOf(deps: InstallDeps, install: Install): Promise<GrantRecord[]> {
+  return listGrants(deps.db, { tenantId: install.tenantId, installId: install.id });
+}
+
+/** The grants of a new install; an uninstall ended those of an earlier one. */
+async function grantsFor(deps: InstallDeps, install: Install, wanted: Grants = {}): Promise<GrantChanges> {
+  if (Object.keys(wanted).length === 0) return { ended: [], begun: [] };
+  return changesTo([], requireAsked(await requireManifest(deps, install), wanted), wanted);
 }

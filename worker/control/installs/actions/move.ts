@@ -1,10 +1,12 @@
 import type { Actor } from "../../../lib/actor.ts";
 import type { EventData } from "../../events/store.ts";
+import { decideConsent } from "../../grants/consent-store.ts";
+import { endGrants } from "../../grants/store.ts";
 import { chooseVersion } from "../../plugins/rules.ts";
 import { listVersionHeads } from "../../plugins/store.ts";
 import { isAlreadyDone, nextState, type InstallState, type PluginMove } from "../rules.ts";
 import type { Install } from "../schema.ts";
-import { changeInstall } from "../store.ts";
+import { changeInstall, type Further } from "../store.ts";
 import { change, eventsOf, requireInstall, type InstallDeps } from "./change.ts";
 
 /** Moves between the states of an install that need nothing but the install. */
@@ -30,8 +32,19 @@ export async function moveInstall(
     const state = nextState(known.state, move) as InstallState; // only `validate` leads to a state that no row can hold
     if (state === "active") await requireRunnable(deps, known);
     const events = eventsOf(deps, actor, known, [move], { from: known.state, to: state, ...data });
-    return changeInstall(deps.db, known, { set: { state }, events, now: deps.clock.now() });
+    const further = move === "uninstall" ? endAllGrants(deps, actor, known) : undefined;
+    return changeInstall(deps.db, known, { set: { state }, events, now: deps.clock.now(), further });
   });
+}
+
+/** An install that comes back begins without grants. */
+function endAllGrants(deps: InstallDeps, actor: Actor, install: Install): Further {
+  const scope = { tenantId: install.tenantId, installId: install.id };
+  const [by, at] = [actor.subject, deps.clock.now()];
+  return (happened) => [
+    endGrants(deps.db, scope, undefined, { by, at, ending: "uninstalled" }, happened),
+    decideConsent(deps.db, scope, { by, at, decision: "superseded" }, happened),
+  ];
 }
 
 async function requireRunnable(deps: InstallDeps, install: Install): Promise<void> {

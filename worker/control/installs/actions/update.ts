@@ -1,4 +1,7 @@
+import type { PlatformError } from "../../../../sdk/contract/errors.ts";
 import type { Actor } from "../../../lib/actor.ts";
+import { additionsIn, carryGrantsOver, requestConsent } from "../../grants/actions/version-change.ts";
+import { consentRequired } from "../../grants/consent-rules.ts";
 import { chooseVersion, type VersionHead } from "../../plugins/rules.ts";
 import { listVersionHeads } from "../../plugins/store.ts";
 import { changesOf, requireNarrower } from "../request-rules.ts";
@@ -9,9 +12,10 @@ import { change, eventsOf, requireInstall, requirePlan, type InstallDeps } from 
 
 /**
  * Changes version, configuration or limits of an install; each that is given replaces what was set before. An update
- * that changes nothing writes no event.
+ * that changes nothing writes no event. A version that asks for more than the installed one waits for an admin's consent:
+ * nothing is changed then.
  *
- * @throws {PlatformError} INSTALL_NOT_FOUND, VERSION_NOT_FOUND, SCAN_REFUSED, STATE_CONFLICT, REQUEST_INVALID
+ * @throws {PlatformError} CONSENT_REQUIRED, INSTALL_NOT_FOUND, VERSION_NOT_FOUND, SCAN_REFUSED, STATE_CONFLICT, REQUEST_INVALID
  */
 export async function updateInstall(
   deps: InstallDeps,
@@ -19,21 +23,37 @@ export async function updateInstall(
   pluginId: string,
   input: UpdateInput,
 ): Promise<Install> {
-  return change(deps, actor, pluginId, async () => {
+  let refusal: PlatformError | undefined;
+  const install = await change(deps, actor, pluginId, async () => {
+    refusal = undefined;
     const known = await requireInstall(deps, actor, pluginId);
     nextState(known.state, "update");
     const version = await versionFor(deps, actor, known, input);
+    const moved: Install = { ...known, versionId: version.id, version: version.version };
+    const additions = await additionsIn(deps, known, moved);
+    if (additions.length > 0) {
+      refusal = consentRequired(pluginId, { from: known.version, to: version.version }, additions);
+      return requestConsent(deps, actor, known, version.version, additions);
+    }
     const set = changesOf(known, input, version);
     const changed = Object.keys(set).map((name) => (name === "versionId" ? "version" : name));
     if (changed.length === 0) return true;
     const data = { changed: changed.join(","), previousVersion: known.version };
-    const events = eventsOf(deps, actor, { ...known, version: version.version }, ["update"], data);
-    return changeInstall(deps.db, known, { set, events, now: deps.clock.now() });
+    const events = eventsOf(deps, actor, moved, ["update"], data);
+    const further = await carryGrantsOver(deps, actor, known, moved);
+    return changeInstall(deps.db, known, { set, events, now: deps.clock.now(), further });
   });
+  if (refusal) throw refusal;
+  return install;
 }
 
 /** The version the install will have. Limits asked for must be narrower than what it gives. */
-async function versionFor(deps: InstallDeps, actor: Actor, known: Install, input: UpdateInput): Promise<VersionHead> {
+export async function versionFor(
+  deps: InstallDeps,
+  actor: Actor,
+  known: Install,
+  input: Pick<UpdateInput, "version" | "limits">,
+): Promise<VersionHead> {
   const [versions, { plan }] = await Promise.all([
     listVersionHeads(deps.db, actor.tenantId, [known.pluginId]),
     requirePlan(deps, actor.tenantId),

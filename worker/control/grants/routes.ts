@@ -1,0 +1,82 @@
+import type { Context } from "hono";
+import { defineRoute, type AppEnv, type Route } from "../../http/route.ts";
+import { PluginParams } from "../installs/schema.ts";
+import { decideOnConsent } from "./actions/consent.ts";
+import { readPermissions, revokePermissions, setPermissions, type Permissions } from "./actions/permissions.ts";
+import { ConsentBody, PermissionsAnswer, PermissionsBody, RevokeBody } from "./schema.ts";
+
+const granted = { mount: "plugins", tag: "Permissions", permission: "plugins:grant", params: PluginParams } as const;
+const CHANGE_ERRORS = ["INSTALL_NOT_FOUND", "STATE_CONFLICT", "SNAPSHOT_UNAVAILABLE"] as const;
+
+function answerWith(context: Context<AppEnv>, { answer, tag }: Permissions): Response {
+  context.header("etag", tag);
+  return context.json(answer);
+}
+
+export const grantRoutes: readonly Route[] = [
+  defineRoute({
+    ...granted,
+    method: "get",
+    path: "/:id/permissions",
+    operationId: "getPermissions",
+    summary: "What an install asks for, what it was granted, and what waits for consent",
+    answers: { 200: { description: "The permissions, with an entity tag", schema: PermissionsAnswer } },
+    errors: ["INSTALL_NOT_FOUND"],
+    handler: async (context, { params }) =>
+      answerWith(context, await readPermissions(context.get("deps"), context.get("actor"), params.id)),
+  }),
+  defineRoute({
+    ...granted,
+    method: "put",
+    path: "/:id/permissions",
+    operationId: "setPermissions",
+    summary: "Grant capabilities to an install",
+    description:
+      "Makes exactly these grants be in force; a capability that is left out is revoked. A grant may narrow what the " +
+      "manifest asks for. With `If-Match`, only where the permissions are still those of the tag. Takes effect at once " +
+      "where the answer comes from, within 30 seconds everywhere.",
+    body: PermissionsBody,
+    answers: { 200: { description: "The permissions after the change", schema: PermissionsAnswer } },
+    errors: [...CHANGE_ERRORS, "PRECONDITION_FAILED"],
+    handler: async (context, { params, body }) => {
+      const ifMatch = context.req.header("if-match");
+      const { grants } = body;
+      return answerWith(
+        context,
+        await setPermissions(context.get("deps"), context.get("actor"), params.id, grants, ifMatch),
+      );
+    },
+  }),
+  defineRoute({
+    ...granted,
+    method: "post",
+    path: "/:id/permissions/revoke",
+    operationId: "revokePermissions",
+    summary: "Revoke capabilities of an install",
+    description:
+      "What is not granted is left as it is. Takes effect at once where the answer comes from, within 30 seconds everywhere.",
+    body: RevokeBody,
+    answers: { 200: { description: "The permissions after the change", schema: PermissionsAnswer } },
+    errors: CHANGE_ERRORS,
+    handler: async (context, { params, body }) =>
+      answerWith(
+        context,
+        await revokePermissions(context.get("deps"), context.get("actor"), params.id, body.capabilities),
+      ),
+  }),
+  defineRoute({
+    ...granted,
+    method: "post",
+    path: "/:id/permissions/consent",
+    operationId: "decideOnConsent",
+    summary: "Consent to a version that asks for more, or refuse it",
+    description:
+      "Moves the install to the version that waits, with its grants. Without `grants`, what was granted goes on and what " +
+      "the version asks for beyond the installed one is granted too.",
+    body: ConsentBody,
+    answers: { 200: { description: "The permissions after the change", schema: PermissionsAnswer } },
+    errors: [...CHANGE_ERRORS, "PLUGIN_NOT_FOUND", "VERSION_NOT_FOUND", "SCAN_REFUSED"],
+    handler: async (context, { params, body }) =>
+      answerWith(context, await decideOnConsent(context.get("deps"), context.get("actor"), params.id, body)),
+  }),
+];
