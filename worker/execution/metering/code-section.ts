@@ -8,6 +8,7 @@ import { ByteWriter, CodeWriter } from "./writer.ts";
 /** Rewritten code that is kept from the first pass; what comes after it is written a second time when it is asked for. */
 const KEPT_BYTES = 8 * 1024 * 1024;
 export const CHUNK_BYTES = 1024 * 1024;
+const FIRST_CHUNK_BYTES = 16 * 1024;
 
 /** Writes the bodies of a module's functions, in two passes, so that a large output is never held as a whole. */
 export class CodeBodies {
@@ -18,7 +19,7 @@ export class CodeBodies {
   readonly #leafCosts: Int32Array;
   readonly #scanner: FunctionScanner;
   readonly #carrierFor: (plan: FunctionPlan, code: CodeWriter) => Carrier;
-  readonly #body = new CodeWriter(65_536);
+  readonly #body = new CodeWriter(4_096);
   readonly #size = new ByteWriter(8);
   readonly #kept: Uint8Array[] = [];
   /** First function that was not kept. */
@@ -92,24 +93,35 @@ export class CodeBodies {
   }
 }
 
-/** Collects small pieces into chunks of one size. */
+/** Collects small pieces into chunks of one size. The first chunk grows up to it, so that a small module stays cheap. */
 class ChunkBuffer {
-  #chunk = new Uint8Array(CHUNK_BYTES);
+  #chunk = new Uint8Array(0);
   #length = 0;
+  #fewest = FIRST_CHUNK_BYTES;
+
+  #reserve(count: number): void {
+    const needed = Math.min(CHUNK_BYTES, this.#length + count);
+    if (needed <= this.#chunk.length) return;
+    const larger = new Uint8Array(Math.min(CHUNK_BYTES, Math.max(2 * this.#chunk.length, needed, this.#fewest)));
+    larger.set(this.#chunk.subarray(0, this.#length));
+    this.#chunk = larger;
+  }
 
   /** Copies a piece; returns the chunks that it filled. */
   append(piece: Uint8Array): Uint8Array[] {
     const full: Uint8Array[] = [];
     let from = 0;
     while (from < piece.length) {
+      this.#reserve(piece.length - from);
       const count = Math.min(CHUNK_BYTES - this.#length, piece.length - from);
       this.#chunk.set(piece.subarray(from, from + count), this.#length);
       this.#length += count;
       from += count;
       if (this.#length < CHUNK_BYTES) continue;
       full.push(this.#chunk);
-      this.#chunk = new Uint8Array(CHUNK_BYTES);
+      this.#chunk = new Uint8Array(0);
       this.#length = 0;
+      this.#fewest = CHUNK_BYTES;
     }
     return full;
   }
