@@ -7,6 +7,8 @@ const POLICY: MeteringPolicy = { memoryPages: 65_536, tableElements: 10_000_000,
 export const FORMS: Readonly<Record<string, MeteringPolicy>> = {
   chosen: POLICY,
   global: { ...POLICY, backend: "global" },
+  /** Counters that the modules of a package share. */
+  shared: { ...POLICY, sharedCounters: true },
 };
 
 export interface Comparison {

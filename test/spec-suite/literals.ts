@@ -1,8 +1,28 @@
 /** Numbers of the text format (specification §6.3.1, §6.3.2) as JavaScript values and as bytes of vectors. */
 import type { Item, List } from "./s-expression.ts";
+import { NumericValue } from "./numeric-call.ts";
 import { NotRun } from "./script-host.ts";
 
-export function integer(text: string): bigint {
+/** `(i32.const 1)`, `(f64.const nan:0x1)`, `(v128.const i8x16 …)`. */
+export function numericConstant(constant: List): NumericValue {
+  const text = word(constant.items[1] ?? "");
+  switch (constant.head) {
+    case "i32.const":
+      return NumericValue.of("i32", BigInt.asIntN(32, integer(text)));
+    case "i64.const":
+      return NumericValue.of("i64", BigInt.asIntN(64, integer(text)));
+    case "f32.const":
+      return new NumericValue("f32", littleEndian(floatBits(text, 4), 4));
+    case "f64.const":
+      return new NumericValue("f64", littleEndian(floatBits(text, 8), 8));
+    case "v128.const":
+      return new NumericValue("v128", vectorBytes(constant));
+    default:
+      throw new NotRun(`a value ${constant.head}`);
+  }
+}
+
+function integer(text: string): bigint {
   const digits = text.replaceAll("_", "");
   const negative = digits.startsWith("-");
   const magnitude = BigInt(/^[+-]/.test(digits) ? digits.slice(1) : digits);
@@ -10,7 +30,7 @@ export function integer(text: string): bigint {
 }
 
 /** The nearest double. A NaN loses its payload. */
-export function float(text: string): number {
+function float(text: string): number {
   const digits = text.replaceAll("_", "");
   const sign = digits.startsWith("-") ? -1 : 1;
   const magnitude = digits.replace(/^[+-]/, "");
@@ -38,17 +58,18 @@ function hexadecimalFloat(text: string): number {
 const LANES: Readonly<Record<string, number>> = { i8x16: 16, i16x8: 8, i32x4: 4, i64x2: 2, f32x4: 4, f64x2: 2 };
 
 /** The sixteen bytes of `(v128.const shape lane …)`. */
-export function vectorBytes(constant: List): Uint8Array {
+function vectorBytes(constant: List): Uint8Array {
   const [, shape, ...lanes] = constant.items.map(word);
-  const view = new DataView(new ArrayBuffer(16));
   const width = 16 / (LANES[shape ?? ""] ?? 16);
-  for (const [lane, text] of lanes.entries()) {
+  const bytes = lanes.map((text) => {
     const bits = shape?.startsWith("f") ? floatBits(text, width) : integer(text);
-    for (let byte = 0; byte < width; byte++) {
-      view.setUint8(lane * width + byte, Number((bits >> BigInt(8 * byte)) & 0xffn));
-    }
-  }
-  return new Uint8Array(view.buffer);
+    return littleEndian(bits, width);
+  });
+  return Buffer.concat(bytes);
+}
+
+function littleEndian(bits: bigint, width: number): Uint8Array {
+  return Uint8Array.from({ length: width }, (_, byte) => Number((bits >> BigInt(8 * byte)) & 0xffn));
 }
 
 function floatBits(text: string, width: number): bigint {

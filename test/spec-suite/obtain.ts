@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, readFile, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
@@ -8,65 +8,82 @@ import { promisify } from "node:util";
 const execute = promisify(execFile);
 
 /**
- * The official suite as a Debian source package carries it: in the tests of a JavaScript engine, each script translated by
- * the suite's own reference interpreter. Debian 12, main.
+ * The official suite as Debian's source packages carry it: in the tests of Firefox's engine, each script translated to
+ * JavaScript. The first one that can be had is used: the newer has modules in the text format, the older as binaries.
  */
-const PACKAGE = "mozjs78";
-const VERSION = "78.15.0-7";
+export const SOURCES = [
+  { name: "mozjs128", release: "trixie" },
+  { name: "mozjs78", release: "bookworm" },
+] as const;
 const SUITE_IN_PACKAGE = "js/src/jit-test/tests/wasm/spec";
+const KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
-/** Where the suite is kept; not part of the repository. */
-export const SUITE_FOLDER = path.resolve(import.meta.dirname, "../../dist/spec-suite");
+/** Where suites are kept, a folder for each package; not part of the repository. */
+const SUITES = path.resolve(import.meta.dirname, "../../dist/spec-suite");
 
-export function suiteIsThere(): boolean {
-  return existsSync(path.join(SUITE_FOLDER, "spec"));
+/** Folder of the suite and name of its package, or null where none was fetched. */
+export function suiteFolder(): { readonly name: (typeof SOURCES)[number]["name"]; readonly folder: string } | null {
+  const present = SOURCES.find(({ name }) => existsSync(path.join(SUITES, name, "spec")));
+  return present === undefined ? null : { name: present.name, folder: path.join(SUITES, present.name) };
 }
 
 /**
- * Fetches the suite with apt into {@link SUITE_FOLDER}. Needs apt-get, tar and xz, and neither root nor a change of the
- * machine's own apt: lists and downloads live in a folder of their own.
+ * Fetches the suite with apt. Needs Debian's apt-get and its keyring, tar and xz, and neither root nor a change of the
+ * machine's own apt: sources, lists and downloads live in a folder of their own.
+ * @returns its folder
  */
-export async function obtainSuite(): Promise<void> {
-  if (suiteIsThere()) return;
-  const folder = await mkdtemp(path.join(tmpdir(), "spec-suite-"));
-  try {
-    const apt = await privateApt(folder);
-    await execute("apt-get", [...apt, "update"]);
-    await execute("apt-get", [...apt, "source", "--download-only", `${PACKAGE}=${VERSION}`], { cwd: folder });
-    const archive = (await readdir(folder)).find((name) => name.includes(".orig.tar"));
-    if (archive === undefined) throw new Error(`${PACKAGE} ${VERSION} has no source archive`);
-    const unpacked = path.join(folder, "unpacked");
-    await mkdir(unpacked);
-    const members = ["--wildcards", `*/${SUITE_IN_PACKAGE}`, "--strip-components=1"];
-    await execute("tar", ["-x", "-f", path.join(folder, archive), "-C", unpacked, ...members]);
-    await mkdir(path.dirname(SUITE_FOLDER), { recursive: true });
-    await rm(SUITE_FOLDER, { recursive: true, force: true });
-    await execute("cp", ["-r", path.join(unpacked, SUITE_IN_PACKAGE), `${SUITE_FOLDER}.new`]);
-    await rename(`${SUITE_FOLDER}.new`, SUITE_FOLDER);
-  } finally {
-    await rm(folder, { recursive: true });
+export async function obtainSuite(): Promise<string> {
+  const present = suiteFolder();
+  if (present !== null) return present.folder;
+  const failures: unknown[] = [];
+  for (const { name, release } of SOURCES) {
+    const scratch = await mkdtemp(path.join(tmpdir(), "spec-suite-"));
+    try {
+      return await fetchSource(name, release, scratch);
+    } catch (error) {
+      failures.push(error);
+    } finally {
+      await rm(scratch, { recursive: true });
+    }
   }
+  throw new AggregateError(failures, "the official test suite cannot be fetched");
 }
 
-/** Options that make apt read the machine's Debian sources as sources of source packages. */
-async function privateApt(folder: string): Promise<string[]> {
-  const parts = path.join(folder, "sources");
-  const lists = path.join(folder, "lists");
-  await mkdir(parts);
+async function fetchSource(name: string, release: string, scratch: string): Promise<string> {
+  const apt = await privateApt(release, scratch);
+  await execute("apt-get", [...apt, "update"]);
+  await execute("apt-get", [...apt, "source", "--download-only", name], { cwd: scratch });
+  const archive = (await readdir(scratch)).find((file) => file.includes(".orig.tar"));
+  if (archive === undefined) throw new Error(`${name} has no source archive`);
+  const unpacked = path.join(scratch, "unpacked");
+  await mkdir(unpacked);
+  const members = ["--wildcards", `*/${SUITE_IN_PACKAGE}`, "--strip-components=1"];
+  await execute("tar", ["-x", "-f", path.join(scratch, archive), "-C", unpacked, ...members]);
+  const folder = path.join(SUITES, name);
+  await rm(folder, { recursive: true, force: true });
+  await mkdir(SUITES, { recursive: true });
+  // The folder appears whole or not at all; another file system may lie between it and the scratch folder.
+  await execute("cp", ["-r", path.join(unpacked, SUITE_IN_PACKAGE), `${folder}.new`]);
+  await rename(`${folder}.new`, folder);
+  return folder;
+}
+
+/** Options that make apt read the source packages of one release from the archive that this machine is set up with. */
+async function privateApt(release: string, scratch: string): Promise<string[]> {
+  const targets = ["indextargets", "--format", "$(ORIGIN) $(LABEL) $(REPO_URI)", "Created-By: Packages"];
+  const { stdout } = await execute("apt-get", targets);
+  const archive = /^Debian Debian (\S+)$/m.exec(stdout)?.[1];
+  if (archive === undefined) throw new Error("no Debian archive among the sources of apt");
+  const lists = path.join(scratch, "lists");
+  const sources = path.join(scratch, "sources.list");
   await mkdir(path.join(lists, "partial"), { recursive: true });
-  const [sources, list] = ["/etc/apt/sources.list.d/debian.sources", "/etc/apt/sources.list"];
-  if (existsSync(sources)) {
-    const text = (await readFile(sources, "utf8")).replaceAll(/^Types:.*$/gm, "Types: deb-src");
-    await writeFile(path.join(parts, "debian.sources"), text);
-  } else {
-    const text = (await readFile(list, "utf8")).replaceAll(/^deb /gm, "deb-src ");
-    await writeFile(path.join(parts, "debian.list"), text);
-  }
+  await mkdir(path.join(scratch, "no-parts"));
+  await writeFile(sources, `deb-src [signed-by=${KEYRING}] ${archive} ${release} main\n`);
   const options = [
-    "Dir::Etc::SourceList=/dev/null",
-    `Dir::Etc::SourceParts=${parts}`,
+    `Dir::Etc::SourceList=${sources}`,
+    `Dir::Etc::SourceParts=${path.join(scratch, "no-parts")}`,
     `Dir::State::Lists=${lists}`,
-    `Dir::Cache=${folder}`,
+    `Dir::Cache=${scratch}`,
     "APT::Sandbox::User=root",
     "Acquire::Retries=3",
     "quiet=2",

@@ -1,9 +1,16 @@
 /** Runs a script of the text format against a host. */
 import type { Assemble } from "./assemble-text.ts";
-import { float, integer, word } from "./literals.ts";
+import { numericConstant, word } from "./literals.ts";
 import { List, readScript, StringLiteral, type Item } from "./s-expression.ts";
-import { isMissing, NotRun, shown, type Exports, type Missing, type ScriptHost } from "./script-host.ts";
-import { usesVectors, vectorCaller } from "./vector-call.ts";
+import {
+  isMissing,
+  NotRun,
+  shown,
+  type CompiledModule,
+  type Exports,
+  type Missing,
+  type ScriptHost,
+} from "./script-host.ts";
 
 const NOT_THERE: Missing = { missing: new NotRun("its module is not there") };
 
@@ -16,7 +23,7 @@ class WastScript {
   readonly #source: Buffer;
   readonly #host: ScriptHost;
   readonly #assemble: Assemble;
-  readonly #modules = new Map<string, WebAssembly.Module>();
+  readonly #modules = new Map<string, CompiledModule>();
   readonly #instances = new Map<string, Exports | Missing>();
   #latest: Exports | Missing = NOT_THERE;
 
@@ -36,13 +43,12 @@ class WastScript {
         return "registered";
       case "invoke":
       case "get":
-        return shown(this.#act(command, []));
+        return this.#act(command);
       case "assert_return":
-        return shown(this.#act(list(first), command.items.slice(2).map(list)));
       case "assert_trap":
       case "assert_exhaustion":
       case "assert_exception":
-        return list(first).head === "module" ? this.#create(list(first)) : shown(this.#act(list(first), []));
+        return list(first).head === "module" ? this.#create(list(first)) : this.#act(list(first));
       case "assert_invalid":
       case "assert_malformed":
       case "assert_invalid_custom":
@@ -86,7 +92,7 @@ class WastScript {
     if (name !== undefined) this.#instances.set(name, instance);
   }
 
-  #defined(name: string | undefined): WebAssembly.Module {
+  #defined(name: string | undefined): CompiledModule {
     const module = this.#modules.get(name?.startsWith("$") === true ? name : "");
     if (module === undefined) throw NOT_THERE.missing;
     return module;
@@ -109,46 +115,25 @@ class WastScript {
     return this.#assemble(source.replace(/^\(module\s+definition/, "(module"));
   }
 
-  #act(action: List, expected: readonly List[]): unknown {
+  #act(action: List): string {
     const named = typeof action.items[1] === "string";
     const exports = this.#instance(named ? action.items[1] : undefined);
     if (isMissing(exports)) throw exports.missing;
     const name = text(action.items[named ? 2 : 1]);
-    if (action.head === "get") return (exports[name] as WebAssembly.Global).value;
+    if (action.head === "get") return shown((exports[name] as WebAssembly.Global).value);
     const values = action.items.slice(named ? 3 : 2).map(list);
-    if (!usesVectors(values) && !usesVectors(expected)) {
-      return this.#host.call(
-        exports,
-        name,
-        values.map((value) => this.#value(value)),
-      );
-    }
-    const callee = exports[name];
-    if (typeof callee !== "function") throw new NotRun(`${name} is not a function`);
-    const imports = { m: { f: callee } } as WebAssembly.Imports;
-    const caller = new WebAssembly.Instance(new WebAssembly.Module(vectorCaller(values, expected)), imports);
-    return this.#host.call(caller.exports, "r", []);
+    return this.#host.invoke(
+      exports,
+      name,
+      values.map((value) => this.#value(value)),
+    );
   }
 
   #value(constant: List): unknown {
     const [, first] = constant.items;
-    switch (constant.head) {
-      case "i32.const":
-        return Number(BigInt.asIntN(32, integer(word(first ?? ""))));
-      case "i64.const":
-        return BigInt.asIntN(64, integer(word(first ?? "")));
-      case "f32.const":
-        return Math.fround(float(word(first ?? "")));
-      case "f64.const":
-        return float(word(first ?? ""));
-      case "ref.null":
-        return null;
-      case "ref.extern":
-      case "ref.host":
-        return this.#host.reference(word(first ?? ""));
-      default:
-        throw new NotRun(`a value ${constant.head}`);
-    }
+    if (constant.head === "ref.null") return null;
+    if (constant.head === "ref.extern" || constant.head === "ref.host") return this.#host.reference(word(first ?? ""));
+    return numericConstant(constant);
   }
 }
 

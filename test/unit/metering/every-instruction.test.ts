@@ -72,7 +72,7 @@ const INTEGERS = [
 const FLOATS = [0, -0, 1.5, -2.5, 3e9, -1e19, 1e-310, Infinity, -Infinity, NaN];
 
 /** Writes the operands of one round: each value meets every other at some round. */
-function writeOperands(memory: ArrayBuffer, { operands }: Signature, round: number): void {
+function writeOperands(memory: ArrayBufferLike, { operands }: Signature, round: number): void {
   const view = new DataView(memory);
   for (const [index, type] of operands.entries()) {
     const at = OPERANDS_AT + 16 * index;
@@ -98,7 +98,7 @@ interface Round {
 function perform(exports: WebAssembly.Exports, signature: Signature, round: number, refuel: () => void): Round {
   const memory = exports["m"] as WebAssembly.Memory;
   new Uint8Array(memory.buffer, 0, BYTES_SEEN).fill(0);
-  writeOperands(memory.buffer as ArrayBuffer, signature, round);
+  writeOperands(memory.buffer, signature, round);
   let outcome = "done";
   refuel();
   try {

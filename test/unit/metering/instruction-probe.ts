@@ -65,7 +65,7 @@ const IMMEDIATES: Readonly<Record<Exclude<Kind, "unknown" | "blockType" | "tryTa
   memoryArgumentLane: [0, 0, 0],
   fence: [0],
 };
-const STRUCTURAL: readonly number[] = [Operands.blockType, Operands.tryTable];
+const STRUCTURAL = new Set<number>([Operands.blockType, Operands.tryTable]);
 const KINDS = Object.fromEntries(Object.entries(Operands).map(([kind, number]) => [number, kind]));
 /** An atomic access states its natural alignment. */
 const ALIGNMENTS = [0, 1, 2, 3];
@@ -80,7 +80,7 @@ function zeros(count: number): number[] {
  */
 function candidates(number: number): (readonly number[])[] {
   const operands = OPERANDS[number] ?? Operands.unknown;
-  if (STRUCTURAL.includes(operands)) return [];
+  if (STRUCTURAL.has(operands)) return [];
   if (operands === Operands.unknown) return Object.values(IMMEDIATES);
   const immediates = IMMEDIATES[KINDS[operands] as keyof typeof IMMEDIATES];
   if (operands !== Operands.memoryArgument) return [immediates];

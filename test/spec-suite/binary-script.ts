@@ -9,15 +9,15 @@ type Instance = Exports | Missing;
 type Action = () => unknown;
 
 /** Lines of outcomes, one for each command, with the line of the script in front. */
-export function runRecordedScript(source: string, host: ScriptHost): string[] {
-  const commands = new RecordedCommands(host);
+export function runBinaryScript(source: string, host: ScriptHost): string[] {
+  const commands = new BinaryCommands(host);
   const names = Object.keys(commands.functions);
   const script = vm.compileFunction(source, names);
   script(...Object.values(commands.functions));
   return commands.outcomes;
 }
 
-class RecordedCommands {
+class BinaryCommands {
   readonly outcomes: string[] = [];
   readonly #host: ScriptHost;
   /** Inside the action of an assertion, which has the outcome. */
