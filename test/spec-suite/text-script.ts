@@ -43,7 +43,7 @@ class TextCommands {
     ...VALUES,
     externref: (name: number) => this.#host.reference(name),
     hostref: () => {
-      throw new NotRun("a host reference as any reference");
+      throw new NotRun("an anyref of the host");
     },
     // Some scripts ask what the engine has, or how it does, before they go on.
     wasmGcEnabled: () => true,
