@@ -78,7 +78,12 @@ export const PACKAGE_LIMITS = {
   compressionRatio: 100,
   entries: 1_000,
   pathBytes: 255,
-  /** The rewritten module must fit the runtime's 64 MiB of code for one isolate, with room for the host program. */
+  /** Modules beside the main one. */
+  linkedModules: 8,
+  /** Files that the plugin may read, and bytes of all of them: they are in memory beside every call. */
+  readableFiles: 500,
+  readableFileBytes: 8 * MIB,
+  /** All rewritten modules of a package must fit the runtime's 64 MiB of code for one isolate, with room for the host program. */
   rewrittenModuleBytes: 60 * MIB,
 } as const;
 

@@ -6,7 +6,7 @@ import { METERING_IMPORTS } from "./metering-abi.ts";
 /** The name under which other modules import from a package's main module. */
 export const MAIN_MODULE = "main";
 
-/** Without `#`, which separates module and function in the names of a bridge. */
+/** Without `#`, which separates module and function in the names of a relay. */
 export const MODULE_NAME_PATTERN = /^[A-Za-z0-9_.:/-]{1,64}$/;
 
 const RESERVED_MODULES: ReadonlySet<string> = new Set([
@@ -25,23 +25,23 @@ export function isReservedModuleName(name: string): boolean {
 }
 
 /**
- * The bridge is a module made at upload for imports that cannot be linked directly, because modules import from each
+ * The relay is a module made at upload for imports that cannot be linked directly, because modules import from each
  * other in a circle. It exports a table, and one function for each target, which calls what is in the slot of the
  * table with the function's position among the exported functions. The host fills the table once all modules exist.
  */
-export const BRIDGE_TABLE = "table";
+export const RELAY_TABLE = "table";
 
 export interface LinkTarget {
   readonly module: string;
   readonly name: string;
 }
 
-/** Name of a bridge's export. */
-export function bridgeName({ module, name }: LinkTarget): string {
+/** Name of a relay's export. */
+export function relayName({ module, name }: LinkTarget): string {
   return `${module}#${name}`;
 }
 
-export function parseBridgeName(text: string): LinkTarget {
+export function parseRelayName(text: string): LinkTarget {
   const at = text.indexOf("#");
   return { module: text.slice(0, at), name: text.slice(at + 1) };
 }

@@ -4,10 +4,12 @@ import { configSchemaIssues } from "./config/check-schema.ts";
 import { PlatformError, type Issue } from "./errors.ts";
 import { namesOf } from "./config/json-values.ts";
 import { MIGRATION_LIMITS } from "./config/migrations.ts";
+import { parseFilePattern } from "./file-patterns.ts";
 import { quotaProblems } from "./grants.ts";
 import { FUNCTION_NAME_PATTERN, PLUGIN_ID_PATTERN, RESERVED_PLUGIN_IDS } from "./identifiers.ts";
 import { JSON_MAX_DEPTH, jsonPointer, readJson, RESERVED_KEYS } from "./json-text.ts";
 import { LIMITS, PACKAGE_LIMITS, type LimitName } from "./limits.ts";
+import { isReservedModuleName, MODULE_NAME_PATTERN } from "./linking.ts";
 import { closedObject, distinct, list, pattern, record, text } from "./manifest-fields.ts";
 import { PERMISSIONS, type Permission } from "./roles.ts";
 import { parseRange, parseVersion } from "./version.ts";
@@ -49,6 +51,23 @@ export const service = pattern(SERVICE, "must be a service name such as `mail.se
 const url = v.pipe(
   text(2_048),
   v.check((value) => /^https?:\/\//.test(value) && URL.canParse(value), "must be an http or https URL"),
+);
+
+const modulePath = pattern(
+  MODULE_PATH,
+  "must be a relative path in the package that ends in `.wasm`",
+  PACKAGE_LIMITS.pathBytes,
+);
+const moduleName = v.pipe(
+  pattern(MODULE_NAME_PATTERN, "must have 1 to 64 letters, digits and `_.:/-`", 64),
+  v.check((name) => !isReservedModuleName(name), "is reserved: it is the host's, or the main module's own"),
+);
+const filePattern = v.pipe(
+  text(PACKAGE_LIMITS.pathBytes),
+  v.check(
+    (value) => parseFilePattern(value) !== undefined,
+    "must be a relative path in the package; a name may have one `*`, and `/` or `/**` at the end means all below",
+  ),
 );
 
 const capability = v.pipe(
@@ -222,10 +241,15 @@ export const ManifestSchema = closedObject({
   type: v.picklist(PLUGIN_TYPES, `must be one of ${PLUGIN_TYPES.join(", ")}`),
   category: pattern(SLUG, "must be lower-case words joined by `-`", 50),
   tags: v.exactOptional(distinct(list(pattern(SLUG, "must be lower-case words joined by `-`", 50), 20), String), []),
-  wasm: v.exactOptional(
-    pattern(MODULE_PATH, "must be a relative path in the package that ends in `.wasm`", PACKAGE_LIMITS.pathBytes),
-    DEFAULT_MODULE_FILE,
+  wasm: v.exactOptional(modulePath, DEFAULT_MODULE_FILE),
+  modules: v.exactOptional(
+    distinct(
+      list(closedObject({ name: moduleName, wasm: modulePath }), PACKAGE_LIMITS.linkedModules),
+      (entry) => entry.name,
+    ),
+    [],
   ),
+  files: v.exactOptional(distinct(list(filePattern, 50), String), []),
   defaultFunction: v.exactOptional(functionName),
   permissions: v.exactOptional(
     distinct(list(permission, 50), (asked) => asked.capability),

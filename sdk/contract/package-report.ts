@@ -1,4 +1,5 @@
 import type { Capability } from "./capabilities.ts";
+import type { PluginParts } from "./plugin-parts.ts";
 
 /** What inspection, scan and rewriting say of an uploaded package. Part of the upload's answer. */
 
@@ -29,6 +30,30 @@ export interface ModuleSummary {
   readonly memory: { readonly minimumPages: number; readonly maximumPages: number | null };
   readonly producers: readonly string[];
   readonly rewriting: RewritingSummary;
+  /** Undefined where the package has the main module only. */
+  readonly linked?: readonly LinkedModule[];
+  readonly files?: ReadableFiles;
+  /** What an isolate needs beside the main module. */
+  readonly parts?: PluginParts;
+}
+
+/** A module of a package beside the main one. */
+export interface LinkedModule {
+  /** Name that others import from. */
+  readonly name: string;
+  /** Path in the package. */
+  readonly path: string;
+  /** SHA-256 of the module as uploaded and as it runs, hexadecimal. */
+  readonly moduleDigest: string;
+  readonly rewrittenDigest: string;
+  readonly module: Omit<ModuleSummary, "linked" | "files" | "parts">;
+}
+
+/** Files that the plugin may read. */
+export interface ReadableFiles {
+  readonly paths: readonly string[];
+  /** Bytes of all of them. */
+  readonly bytes: number;
 }
 
 export interface RewritingSummary {

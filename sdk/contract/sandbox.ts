@@ -81,4 +81,6 @@ export interface SandboxOutcome {
 
 /** Names inside a plugin's isolate. The worker's loader call and the sandbox program must agree on them. */
 export const SANDBOX_MODULES = { main: "sandbox.js", kernel: "kernel.wasm", plugin: "plugin.wasm" } as const;
+/** Further names where the plugin consists of several parts; the program there loads them into the sandbox program. */
+export const PACKAGE_MODULES = { main: "package.js", relay: "relay.wasm", files: "files.bin" } as const;
 export const SANDBOX_ENTRYPOINT = "Sandbox";

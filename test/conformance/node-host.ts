@@ -3,6 +3,7 @@ import path from "node:path";
 import type { SandboxCall, SandboxOutcome } from "../../sdk/contract/sandbox.ts";
 import { KernelPool } from "../../worker/execution/sandbox/kernel-pool.ts";
 import { describePlugin } from "../../worker/execution/sandbox/plugin-module.ts";
+import { standAlone } from "../../worker/execution/sandbox/plugin-package.ts";
 import { runCall } from "../../worker/execution/sandbox/run-call.ts";
 import { meteredBytes } from "../support/guests/sandbox-call.ts";
 
@@ -16,7 +17,7 @@ export function readKernel(root: string): Promise<Uint8Array> {
 export async function openNodeHost(kernel: Uint8Array, module: Uint8Array): Promise<NodeHost> {
   const parts = {
     kernels: new KernelPool(await WebAssembly.compile(new Uint8Array(kernel))),
-    plugin: describePlugin(await WebAssembly.compile(meteredBytes(module))),
+    plugin: standAlone(describePlugin(await WebAssembly.compile(meteredBytes(module)))),
     clock: () => performance.now(),
     sleep: (milliseconds: number) => new Promise<void>((resolve) => setTimeout(resolve, milliseconds)),
   };

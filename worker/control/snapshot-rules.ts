@@ -1,4 +1,5 @@
 import { LIMITS, type LimitName, type Limits } from "../../sdk/contract/limits.ts";
+import type { PluginParts } from "../../sdk/contract/plugin-parts.ts";
 import { PLANS, type Plan } from "../../sdk/contract/plans.ts";
 import type { Role } from "../../sdk/contract/roles.ts";
 import { SNAPSHOT_FORMAT, type Snapshot, type SnapshotInstall, type SnapshotKey } from "../execution/snapshot.ts";
@@ -31,6 +32,7 @@ export interface InstallRecord {
   readonly moduleBytes: number;
   readonly functions: readonly string[];
   readonly suspends: boolean;
+  readonly parts?: PluginParts;
   readonly manifestFunction: string | undefined;
   readonly manifestLimits: Partial<Limits>;
   /** What of the manifest says which capabilities it asks for. */
@@ -113,6 +115,7 @@ function snapshotInstall(install: InstallRecord, ceilings: Limits): SnapshotInst
     functions: install.functions,
     defaultFunction: chooseDefaultFunction(install.manifestFunction, install.functions),
     suspends: install.suspends,
+    ...(install.parts ? { parts: install.parts } : {}),
     limits: effectiveLimits(install.manifestLimits, install.limits, ceilings),
     config: install.config,
     grants: effectiveGrants(asksOf(install.asking), install.granted),

@@ -1,10 +1,5 @@
 import { PlatformError } from "../../sdk/contract/errors.ts";
-import {
-  SANDBOX_ENTRYPOINT,
-  SANDBOX_MODULES,
-  type SandboxCall,
-  type SandboxOutcome,
-} from "../../sdk/contract/sandbox.ts";
+import { SANDBOX_ENTRYPOINT, type SandboxCall, type SandboxOutcome } from "../../sdk/contract/sandbox.ts";
 import type { HostBridge } from "../../sdk/contract/user-functions.ts";
 import { healthOf } from "../../durable-objects/plugin-health/client.ts";
 import type { PluginHealth } from "../../durable-objects/plugin-health/object.ts";
@@ -13,10 +8,9 @@ import { logError } from "../lib/json-log.ts";
 import type { Clock } from "../lib/clock.ts";
 import { reservationOf } from "./admit.ts";
 import type { IsolateBook } from "./isolate-book.ts";
+import { codeModules, readCode, type PluginCode } from "./isolate-code.ts";
 import { takePlace } from "./lane-queue.ts";
-import { readModule } from "./module-store.ts";
-import { SANDBOX_DIGEST, SANDBOX_SOURCE } from "./sandbox-program.generated.ts";
-import kernel from "./sandbox/kernel.generated.wasm";
+import { SANDBOX_DIGEST } from "./sandbox-program.generated.ts";
 import { MOST_AT_WORK, Slots } from "./slots.ts";
 import type { SnapshotInstall } from "./snapshot.ts";
 import { askUntil, patienceOf } from "./waiting.ts";
@@ -57,7 +51,8 @@ export function isolateId(install: SnapshotInstall, generation: number, lane: nu
 
 /** The id without generation and lane. */
 function isolateIdentity(install: SnapshotInstall): string {
-  return [install.rewrittenDigest, SANDBOX_DIGEST, install.rewriterVersion, CPU_MS].join(":");
+  const code = install.parts ? [install.rewrittenDigest, install.parts.digest] : [install.rewrittenDigest];
+  return [...code, SANDBOX_DIGEST, install.rewriterVersion, CPU_MS].join(":");
 }
 
 /** Opens Dynamic Workers for plugins, few at a time. Made per request; what lasts is in the book. */
@@ -165,8 +160,8 @@ export class Isolates {
     const { book, bucket, loader } = this.#bindings;
     const id = isolateId(install, generation, lane);
     // Bytes are read and checked before the loader sees the id: a load that fails stays failed under its id.
-    const bytes = book.hasStarted(id) ? undefined : await readModule(bucket, install.rewrittenDigest);
-    const worker = loader.get(id, async () => workerCode(bytes ?? (await readModule(bucket, install.rewrittenDigest))));
+    const code = book.hasStarted(id) ? undefined : await readCode(bucket, install);
+    const worker = loader.get(id, async () => workerCode(code ?? (await readCode(bucket, install))));
     const sandbox = worker.getEntrypoint(SANDBOX_ENTRYPOINT) as unknown as SandboxStub; // the loader cannot know the class it loads
     const outcome = await (host ? sandbox.call(call, host.bridge) : sandbox.call(call));
     book.markStarted(id);
@@ -207,17 +202,12 @@ function isPlatformCap(error: unknown): boolean {
   return error instanceof Error && /dynamic worker concurrency limit/i.test(error.message);
 }
 
-function workerCode(plugin: Uint8Array<ArrayBuffer>): WorkerLoaderWorkerCode {
+function workerCode(code: PluginCode): WorkerLoaderWorkerCode {
   return {
     compatibilityDate: "2026-07-01",
     compatibilityFlags: ["no_nodejs_compat", "no_nodejs_compat_v2"],
     limits: { cpuMs: CPU_MS, subRequests: SUBREQUESTS },
-    mainModule: SANDBOX_MODULES.main,
-    modules: {
-      [SANDBOX_MODULES.main]: SANDBOX_SOURCE,
-      [SANDBOX_MODULES.kernel]: { wasm: kernel },
-      [SANDBOX_MODULES.plugin]: { wasm: plugin },
-    },
+    ...codeModules(code),
     env: {},
     globalOutbound: null,
   };

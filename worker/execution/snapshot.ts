@@ -1,6 +1,7 @@
 import { PlatformError } from "../../sdk/contract/errors.ts";
 import type { Grants } from "../../sdk/contract/grants.ts";
 import type { Limits } from "../../sdk/contract/limits.ts";
+import type { PluginParts } from "../../sdk/contract/plugin-parts.ts";
 import type { Role } from "../../sdk/contract/roles.ts";
 
 /**
@@ -34,6 +35,8 @@ export interface SnapshotInstall {
   readonly functions: readonly string[];
   readonly defaultFunction: string | undefined;
   readonly suspends: boolean;
+  /** What the plugin consists of beside its main module; absent where there is nothing. */
+  readonly parts?: PluginParts;
   readonly limits: Limits;
   readonly config: Readonly<Record<string, string>>;
   /** Capabilities it may use and how far. Whatever is not here is refused. */

@@ -3,6 +3,7 @@ import { DEFAULT_LIMITS } from "../../../sdk/contract/limits.ts";
 import type { SandboxCall } from "../../../sdk/contract/sandbox.ts";
 import { KernelPool } from "../../../worker/execution/sandbox/kernel-pool.ts";
 import { describePlugin, type PluginModule } from "../../../worker/execution/sandbox/plugin-module.ts";
+import { standAlone } from "../../../worker/execution/sandbox/plugin-package.ts";
 import { runCall } from "../../../worker/execution/sandbox/run-call.ts";
 import type { HostTimes } from "../statistics.ts";
 import kernel from "../../../worker/execution/sandbox/kernel.generated.wasm";
@@ -39,7 +40,7 @@ function callOf(input: Uint8Array): SandboxCall {
 const kernels = new KernelPool(kernel);
 
 async function runOurs(plugin: PluginModule, input: Uint8Array): Promise<Uint8Array> {
-  const parts = { kernels, plugin, clock: () => Date.now(), sleep: () => Promise.resolve() };
+  const parts = { kernels, plugin: standAlone(plugin), clock: () => Date.now(), sleep: () => Promise.resolve() };
   const outcome = await runCall(parts, callOf(input));
   if (!outcome.output) throw new Error(outcome.failure?.detail ?? "no output");
   return outcome.output;

@@ -1,18 +1,13 @@
 import { env } from "cloudflare:workers";
 import type { Limits } from "../../../sdk/contract/limits.ts";
-import {
-  SANDBOX_ENTRYPOINT,
-  SANDBOX_MODULES,
-  type SandboxCall,
-  type SandboxOutcome,
-} from "../../../sdk/contract/sandbox.ts";
+import { SANDBOX_ENTRYPOINT, type SandboxCall, type SandboxOutcome } from "../../../sdk/contract/sandbox.ts";
 import type { Grants } from "../../../sdk/contract/grants.ts";
 import type { HostBridge } from "../../../sdk/contract/user-functions.ts";
 import { CallBridge } from "../../../worker/execution/bridge.ts";
 import { CallLedger } from "../../../worker/execution/call-ledger.ts";
-import { SANDBOX_SOURCE } from "../../../worker/execution/sandbox-program.generated.ts";
-import kernel from "../../../worker/execution/sandbox/kernel.generated.wasm";
+import { codeModules, type PluginCode } from "../../../worker/execution/isolate-code.ts";
 import { systemIds } from "../../../worker/lib/ulid.ts";
+import { buildPackage } from "./linked-package.ts";
 import { guestBytes } from "./provided-guests.ts";
 import { type CallOptions, meteredBytes, NOW, sandboxCall } from "./sandbox-call.ts";
 
@@ -33,16 +28,29 @@ export function openGuest(name: string, limits: Partial<Limits> = {}): GuestIsol
 
 /** As {@link openGuest}, for bytes that are loaded as they are. */
 export function openModule(name: string, plugin: Uint8Array<ArrayBuffer>, limits: Partial<Limits> = {}): GuestIsolate {
+  return openCode(name, { main: plugin, parts: undefined }, limits);
+}
+
+/**
+ * As {@link openGuest}, for a package of several modules and files.
+ *
+ * @param modules  fixtures by the names of the modules; one is called `main`
+ */
+export function openPackage(
+  modules: Readonly<Record<string, string>>,
+  { files, limits = {} }: { files?: Readonly<Record<string, string>>; limits?: Partial<Limits> } = {},
+): GuestIsolate {
+  const sources = Object.entries(modules).map(([name, guest]) => [name, guestBytes(guest)]);
+  const source = { modules: Object.fromEntries(sources) as Record<string, Uint8Array>, ...(files ? { files } : {}) };
+  return openCode(Object.values(modules).join("+"), buildPackage(source, limits), limits);
+}
+
+function openCode(name: string, code: PluginCode, limits: Partial<Limits>): GuestIsolate {
   const id = `${name}:${crypto.randomUUID()}`;
   const worker = env.LOADER.get(id, () => ({
     compatibilityDate: "2026-07-01",
     compatibilityFlags: ["no_nodejs_compat", "no_nodejs_compat_v2"],
-    mainModule: SANDBOX_MODULES.main,
-    modules: {
-      [SANDBOX_MODULES.main]: SANDBOX_SOURCE,
-      [SANDBOX_MODULES.kernel]: { wasm: kernel },
-      [SANDBOX_MODULES.plugin]: { wasm: plugin },
-    },
+    ...codeModules(code),
     env: {},
     globalOutbound: null,
   }));

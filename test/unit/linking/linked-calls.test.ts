@@ -21,7 +21,7 @@ describe.each(BACKENDS)("calls between modules, backend $backend", ({ backend })
 
   test("reach the other module's own state", () => {
     const guests = new LinkedGuests({ main: USES_LIB, lib: LIB }, policy);
-    expect(guests.plan).toEqual({ order: ["lib", "main"], bridged: [] });
+    expect(guests.plan).toEqual({ order: ["lib", "main"], relayed: [] });
     expect(guests.call("run")).toMatchObject({ value: 42, state: "ok" });
     expect(guests.call("run")).toMatchObject({ value: 44 });
     expect(guests.call("calls")).toMatchObject({ value: 2 });
@@ -104,11 +104,11 @@ describe.each(BACKENDS)("circles, backend $backend", ({ backend }) => {
     (func (export "odd") (param i32) (result i32)
       (if (result i32) (local.get 0) (then (call $even (i32.sub (local.get 0) (i32.const 1)))) (else (i32.const 0))))`;
 
-  test("go through the bridge", () => {
+  test("go through the relay", () => {
     const guests = new LinkedGuests({ main: EVEN, lib: ODD }, policy);
     expect(guests.plan).toEqual({
       order: ["lib", "main"],
-      bridged: [{ module: "main", name: "even", type: "(i32) -> i32" }],
+      relayed: [{ module: "main", name: "even", type: "(i32) -> i32" }],
     });
     expect(guests.call("run", [9])).toMatchObject({ value: 0, state: "ok" });
     expect(guests.call("run", [10])).toMatchObject({ value: 1, state: "ok" });

@@ -4,8 +4,8 @@ import {
   METERING_IMPORTS,
   type FuelState,
 } from "../../../sdk/contract/metering-abi.ts";
-import { BRIDGE_TABLE, MAIN_MODULE, parseBridgeName } from "../../../sdk/contract/linking.ts";
-import { bridgeModule } from "../../../worker/execution/linking/bridge.ts";
+import { RELAY_TABLE, MAIN_MODULE, parseRelayName } from "../../../sdk/contract/linking.ts";
+import { relayModule } from "../../../worker/execution/linking/relay.ts";
 import { planCapacity, planLinks, type LinkPlan } from "../../../worker/execution/linking/plan.ts";
 import { inspectModule } from "../../../worker/execution/metering/inspect.ts";
 import { rewriteModule, type MeteringPolicy } from "../../../worker/execution/metering/rewrite.ts";
@@ -26,21 +26,21 @@ export class LinkedGuests {
     this.plan = planLinks(modules);
     this.counters = sharedCounters(capacity.sparePages);
     const options = { ...POLICY, ...policy, sharedCounters: true };
-    const { bridged } = this.plan;
-    const bridge = bridged.length > 0 ? this.#instance(bridgeModule(bridged), options, {}) : {};
+    const { relayed } = this.plan;
+    const relay = relayed.length > 0 ? this.#instance(relayModule(relayed), options, {}) : {};
     for (const name of this.plan.order) {
       const at = modules.findIndex((module) => module.name === name);
       const bytes = binaries.get(name) ?? new Uint8Array();
-      this.instances.set(name, this.#instance(bytes, { ...options, ...capacity.shares[at], hideTables: true }, bridge));
+      this.instances.set(name, this.#instance(bytes, { ...options, ...capacity.shares[at], hideTables: true }, relay));
     }
-    const table = bridge[BRIDGE_TABLE] as WebAssembly.Table | undefined;
-    for (const [slot, target] of bridged.entries()) table?.set(slot, this.instances.get(target.module)?.[target.name]);
+    const table = relay[RELAY_TABLE] as WebAssembly.Table | undefined;
+    for (const [slot, target] of relayed.entries()) table?.set(slot, this.instances.get(target.module)?.[target.name]);
   }
 
-  #instance(bytes: Uint8Array, policy: MeteringPolicy, bridge: WebAssembly.Exports): WebAssembly.Exports {
+  #instance(bytes: Uint8Array, policy: MeteringPolicy, relay: WebAssembly.Exports): WebAssembly.Exports {
     const imports: Record<string, WebAssembly.ModuleImports> = { [METERING_IMPORTS.module]: this.counters };
-    for (const [name, thunk] of Object.entries(bridge).filter(([key]) => key !== BRIDGE_TABLE)) {
-      const target = parseBridgeName(name);
+    for (const [name, thunk] of Object.entries(relay).filter(([key]) => key !== RELAY_TABLE)) {
+      const target = parseRelayName(name);
       imports[target.module] = { ...imports[target.module], [target.name]: thunk };
     }
     for (const [name, exports] of this.instances) imports[name] = exports;

@@ -1,11 +1,6 @@
 import { describe, expect, test } from "vitest";
-import {
-  isReservedModuleName,
-  MODULE_NAME_PATTERN,
-  parseBridgeName,
-  bridgeName,
-} from "../../../sdk/contract/linking.ts";
-import { bridgeModule } from "../../../worker/execution/linking/bridge.ts";
+import { isReservedModuleName, MODULE_NAME_PATTERN, parseRelayName, relayName } from "../../../sdk/contract/linking.ts";
+import { relayModule } from "../../../worker/execution/linking/relay.ts";
 import { planCapacity, planLinks, type NamedModule } from "../../../worker/execution/linking/plan.ts";
 import { splitSignature, typeThatCannotCross } from "../../../worker/execution/linking/signature.ts";
 import { inspectModule } from "../../../worker/execution/metering/inspect.ts";
@@ -27,7 +22,7 @@ describe("the order of modules", () => {
       moduleOf("a", importing("c")),
       moduleOf("c", importing("extism:host/env")),
     ];
-    expect(planLinks(modules)).toEqual({ order: ["c", "a", "b", "main"], bridged: [] });
+    expect(planLinks(modules)).toEqual({ order: ["c", "a", "b", "main"], relayed: [] });
   });
 
   test("a circle is cut where the importer comes first, once for each function", () => {
@@ -38,7 +33,7 @@ describe("the order of modules", () => {
     ];
     expect(planLinks(modules)).toEqual({
       order: ["b", "a", "main"],
-      bridged: [
+      relayed: [
         { module: "main", name: "f", type: "() -> ()" },
         { module: "a", name: "f", type: "() -> ()" },
       ],
@@ -63,13 +58,13 @@ test("memory is shared, tables are divided", () => {
   });
 });
 
-test("the bridge is valid, deterministic and named after its targets", () => {
+test("the relay is valid, deterministic and named after its targets", () => {
   const functions = [
     { module: "a/b", name: "x#y", type: "(i32, i64, f32, f64, v128) -> (v128, i32)" },
     { module: "main", name: "", type: "() -> ()" },
   ];
-  const bytes = bridgeModule(functions);
-  expect(bridgeModule(functions)).toEqual(bytes);
+  const bytes = relayModule(functions);
+  expect(relayModule(functions)).toEqual(bytes);
   const { exports } = inspectModule(bytes);
   expect(WebAssembly.Module.exports(new WebAssembly.Module(bytes)).map(({ name }) => name)).toEqual([
     "table",
@@ -78,7 +73,7 @@ test("the bridge is valid, deterministic and named after its targets", () => {
   ]);
   expect(exports.map(({ type }) => type)).toEqual([undefined, functions[0]?.type, functions[1]?.type]);
   for (const { module, name } of functions)
-    expect(parseBridgeName(bridgeName({ module, name }))).toEqual({ module, name });
+    expect(parseRelayName(relayName({ module, name }))).toEqual({ module, name });
 });
 
 test.each([

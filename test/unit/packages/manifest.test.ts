@@ -29,6 +29,8 @@ test("a manifest with only what is required gets its defaults", () => {
     ...manifestOf(),
     tags: [],
     wasm: "plugin.wasm",
+    modules: [],
+    files: [],
     permissions: [],
     hooks: [],
     dependencies: {},
@@ -47,6 +49,8 @@ test("a manifest with everything is read as written", () => {
     author: { name: "Ada", email: "ada@acme.example", url: "https://acme.example" },
     tags: ["text", "word-count"],
     wasm: "build/count.wasm",
+    modules: [{ name: "acme/words", wasm: "build/words.wasm" }],
+    files: ["data/", "*.json", "lists/**"],
     defaultFunction: "count_vowels",
     hooks: [{ name: "file:process", function: "on_file", priority: 5, mode: "waterfall" }],
     dependencies: { "acme.words": "^1.0.0" },
@@ -100,6 +104,45 @@ test.each<[string, Record<string, unknown>, string, string]>([
   ["e-mail", { author: { name: "Ada", email: "nope" } }, "/author/email", "must be an e-mail address"],
   ["script URL", { homepage: "javascript:alert(1)" }, "/homepage", "must be an http or https URL"],
   ["module outside", { wasm: "../x.wasm" }, "/wasm", "must be a relative path in the package that ends in `.wasm`"],
+  [
+    "module name",
+    { modules: [{ name: "a b", wasm: "a.wasm" }] },
+    "/modules/0/name",
+    "must have 1 to 64 letters, digits and `_.:/-`",
+  ],
+  ...["main", "env", "extism:host/env", "extism:host/user", "wasi_snapshot_preview1", "__patchbay"].map(
+    (name): [string, Record<string, unknown>, string, string] => [
+      `module name ${name}`,
+      { modules: [{ name, wasm: "a.wasm" }] },
+      "/modules/0/name",
+      "is reserved: it is the host's, or the main module's own",
+    ],
+  ),
+  [
+    "repeated module name",
+    {
+      modules: [
+        { name: "a", wasm: "a.wasm" },
+        { name: "a", wasm: "b.wasm" },
+      ],
+    },
+    "/modules/1",
+    'repeats "a"',
+  ],
+  [
+    "too many modules",
+    { modules: Array.from({ length: 9 }, (_, at) => ({ name: `m${at}`, wasm: "a.wasm" })) },
+    "/modules",
+    "must have at most 8 entries, found 9",
+  ],
+  ...["/data", "../x", "data/../x", "./x", "a//b", "a**", "a/**/b", "*a*", "a\\b"].map(
+    (file): [string, Record<string, unknown>, string, string] => [
+      `file pattern ${file}`,
+      { files: [file] },
+      "/files/0",
+      "must be a relative path in the package; a name may have one `*`, and `/` or `/**` at the end means all below",
+    ],
+  ),
   ["absolute module", { wasm: "/x.wasm" }, "/wasm", "must be a relative path in the package that ends in `.wasm`"],
   ["function name", { defaultFunction: "1st" }, "/defaultFunction", "must be the name of an exported function"],
   ["hook name", { hooks: [{ name: "", function: "f" }] }, "/hooks/0/name", "must be a hook such as `file:process`"],

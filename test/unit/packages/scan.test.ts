@@ -4,6 +4,7 @@ import { parseManifest } from "../../../sdk/contract/manifest.ts";
 import type { ScanVerdict } from "../../../sdk/contract/package-report.ts";
 import { inspectModule } from "../../../worker/execution/metering/inspect.ts";
 import type { ArchiveFile } from "../../../worker/control/packages/archive/archive.ts";
+import { scanData } from "../../../worker/control/packages/scan-module.ts";
 import { scanPackage } from "../../../worker/control/packages/scan.ts";
 import { SCAN_RULES, SCANNER_VERSION, TEXT_PATTERNS } from "../../../worker/control/packages/scan-rules.ts";
 import { findTexts } from "../../../worker/control/packages/scan-text.ts";
@@ -23,8 +24,7 @@ function scan({ module = extismModule(), manifest = {}, files = [], memoryPages 
   const parsed = parseManifest(manifestOf(manifest));
   return scanPackage({
     manifest: parsed,
-    report: inspectModule(module),
-    module,
+    modules: [{ name: "main", path: parsed.wasm, report: inspectModule(module), data: scanData(module, parsed.wasm) }],
     files,
     digests: [digest],
     memoryPages,

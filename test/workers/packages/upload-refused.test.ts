@@ -167,7 +167,7 @@ describe("a refused package", () => {
       upload(actor, { package: await archiveOf({}, wasm({ imports: [{ module: "a", name: "b" }] })) }),
     );
     expect(error.members).toEqual({
-      scannerVersion: "1",
+      scannerVersion: "2",
       findings: [
         {
           rule: "import-unknown",

@@ -1,7 +1,8 @@
 import { CAPABILITY_NAMES, capabilityForImport, type Capability } from "../../../sdk/contract/capabilities.ts";
 import { isSuspending } from "../../../sdk/contract/extism-abi.ts";
 import { FUNCTION_NAME_PATTERN } from "../../../sdk/contract/identifiers.ts";
-import type { ModuleSummary } from "../../../sdk/contract/package-report.ts";
+import type { LinkedModule, ModuleSummary, ReadableFiles } from "../../../sdk/contract/package-report.ts";
+import type { PluginParts } from "../../../sdk/contract/plugin-parts.ts";
 import type { ModuleReport } from "../../execution/metering/inspect.ts";
 import type { RewriteReport } from "../../execution/metering/rewrite.ts";
 
@@ -29,13 +30,13 @@ export function callableFunctions({ exports }: ModuleReport): string[] {
 }
 
 /** Capabilities that the imports need, in the order of the table. */
-export function requiredCapabilities({ imports }: ModuleReport): Capability[] {
+export function requiredCapabilities({ imports }: Pick<ModuleReport, "imports">): Capability[] {
   const needed = new Set(imports.map((item) => capabilityForImport(item.module, item.name)));
   return CAPABILITY_NAMES.filter((capability) => needed.has(capability));
 }
 
 /** All memories together; no maximum where one of them has none. */
-export function memoryPagesOf({ memories }: ModuleReport): ModuleSummary["memory"] {
+export function memoryPagesOf({ memories }: Pick<ModuleReport, "memories">): ModuleSummary["memory"] {
   const maxima = memories.map(({ maxPages }) => maxPages);
   return {
     minimumPages: memories.reduce((sum, { minPages }) => sum + minPages, 0),
@@ -64,5 +65,28 @@ export function summariseModule(report: ModuleReport, rewritten: RewriteReport):
       memoryPages: rewritten.memoryPages,
       callDepth: rewritten.callDepth,
     },
+  };
+}
+
+export interface PackageContent {
+  readonly report: ModuleReport;
+  readonly rewriting: RewriteReport;
+  readonly linked?: readonly LinkedModule[];
+  readonly files?: ReadableFiles;
+  readonly parts?: PluginParts;
+}
+
+/** The main module, with what all modules need together, and with what the package has beside it. */
+export function summarisePackage({ report, rewriting, linked = [], files, parts }: PackageContent): ModuleSummary {
+  const main = summariseModule(report, rewriting);
+  const modules = linked.map(({ module }) => module);
+  const capabilities = new Set([main, ...modules].flatMap((module) => module.capabilities));
+  return {
+    ...main,
+    capabilities: CAPABILITY_NAMES.filter((capability) => capabilities.has(capability)),
+    suspends: main.suspends || modules.some(({ suspends }) => suspends),
+    ...(linked.length > 0 ? { linked } : {}),
+    ...(files ? { files } : {}),
+    ...(parts ? { parts } : {}),
   };
 }

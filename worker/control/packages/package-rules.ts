@@ -49,6 +49,20 @@ export function requireUploadable(manifest: Manifest, tenantId: string): void {
 }
 
 /**
+ * A module without an archive has nothing beside it.
+ *
+ * @throws PlatformError MANIFEST_INVALID
+ */
+export function requireOneModule({ modules, files }: Manifest): void {
+  const message = "needs a package: upload an archive in which they are";
+  const issues = [
+    ...(modules.length > 0 ? [{ path: "/modules", message }] : []),
+    ...(files.length > 0 ? [{ path: "/files", message }] : []),
+  ];
+  if (issues.length > 0) throw manifestInvalid(issues);
+}
+
+/**
  * Every function that the manifest names must be one that can be called.
  *
  * @throws PlatformError MANIFEST_INVALID
@@ -113,24 +127,31 @@ export function memoryPagesFor(manifest: Manifest): number {
   return Math.floor((manifest.limits.memory ?? LIMITS.memory.default) / WASM_PAGE_BYTES);
 }
 
-/** What the reader or rewriter of modules refused, as the platform's error. Other errors are returned as they are. */
-export function moduleRefusal(error: unknown): unknown {
+/**
+ * What the reader or rewriter of modules refused, as the platform's error. Other errors are returned as they are.
+ *
+ * @param subject  the module as the subject of a sentence
+ */
+export function moduleRefusal(error: unknown, subject: string): unknown {
   if (!(error instanceof WasmRefusal)) return error;
   const code = error.code === "WASM_MALFORMED" ? "MODULE_INVALID" : "MODULE_UNSUPPORTED";
   const what = code === "MODULE_INVALID" ? "is not valid" : "cannot be run here";
-  return new PlatformError(code, `The module ${what}: ${error.message}.`, {
+  return new PlatformError(code, `${subject} ${what}: ${error.message}.`, {
     members: { offset: error.offset, ...(error.feature === undefined ? {} : { feature: error.feature }) },
     cause: error,
   });
 }
 
-/** @throws PlatformError MODULE_UNSUPPORTED where the rewritten module does not fit an isolate */
-export function requireFitting(rewrittenBytes: number): void {
+/**
+ * @param rewrittenBytes  of all modules together
+ * @throws PlatformError MODULE_UNSUPPORTED where the rewritten modules do not fit an isolate
+ */
+export function requireFitting(rewrittenBytes: number, modules = 1): void {
   const allowed = PACKAGE_LIMITS.rewrittenModuleBytes;
   if (rewrittenBytes <= allowed) return;
   throw new PlatformError(
     "MODULE_UNSUPPORTED",
-    `The module has ${rewrittenBytes} bytes once metered; the limit is ${allowed}.`,
+    `${modules === 1 ? "The module has" : "The modules have"} ${rewrittenBytes} bytes once metered; the limit is ${allowed}.`,
     { limit: { name: "rewrittenModuleBytes", used: rewrittenBytes, allowed } },
   );
 }
@@ -138,13 +159,14 @@ export function requireFitting(rewrittenBytes: number): void {
 /** Imports, exports and tools of a module are kept in one row of the database, which holds 2 MB. */
 const REPORT_MAX_BYTES = 256 * 1024;
 
-/** @throws PlatformError MODULE_UNSUPPORTED where the module names so much that it cannot be reported */
-export function requireReportable({ imports, exports, producers }: ModuleReport): void {
-  const used = new TextEncoder().encode(JSON.stringify([imports, exports, producers])).length;
+/** @throws PlatformError MODULE_UNSUPPORTED where the modules name so much that it cannot be reported */
+export function requireReportable(reports: readonly ModuleReport[]): void {
+  const listed = reports.flatMap(({ imports, exports, producers }) => [imports, exports, producers]);
+  const used = new TextEncoder().encode(JSON.stringify(listed)).length;
   if (used <= REPORT_MAX_BYTES) return;
   throw new PlatformError(
     "MODULE_UNSUPPORTED",
-    `The list of the module's imports, exports and tools has ${used} bytes; the limit is ${REPORT_MAX_BYTES}.`,
+    `The list of the ${reports.length === 1 ? "module's" : "modules'"} imports, exports and tools has ${used} bytes; the limit is ${REPORT_MAX_BYTES}.`,
     { limit: { name: "moduleReportBytes", used, allowed: REPORT_MAX_BYTES } },
   );
 }

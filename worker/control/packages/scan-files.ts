@@ -6,10 +6,10 @@ import { findTexts } from "./scan-text.ts";
 /**
  * Findings about the files beside the module.
  *
- * @param modulePath  the file that the manifest names as the module; it is scanned by itself
+ * @param modulePaths  files that the manifest names as modules; they are scanned by themselves
  */
-export function scanFiles(files: readonly ArchiveFile[], modulePath: string): Finding[] {
-  const others = files.filter((file) => file.path !== modulePath);
+export function scanFiles(files: readonly ArchiveFile[], modulePaths: ReadonlySet<string>): Finding[] {
+  const others = files.filter((file) => !modulePaths.has(file.path));
   return others.flatMap((file) => scanKind(file).concat(findTexts(file.sample, file.path)));
 }
 

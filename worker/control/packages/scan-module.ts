@@ -13,6 +13,8 @@ import type { Finding } from "../../../sdk/contract/package-report.ts";
 import type { ImportReport, ModuleReport } from "../../execution/metering/inspect.ts";
 import { callableFunctions, memoryPagesOf, requiredCapabilities } from "./module-report.ts";
 import { profileData } from "./scan-entropy.ts";
+import { scanLink } from "./scan-links.ts";
+import { placeOf, subjectOf, type ScannedModule } from "./scanned-module.ts";
 import { finding } from "./scan-rules.ts";
 import { findTexts, TEXT_SCAN_MAX_BYTES } from "./scan-text.ts";
 
@@ -24,33 +26,33 @@ const DENSE_SHARE = 0.8;
 const EXPORT_NAME_MAX = 256;
 const DATA_SECTION = 11;
 
-export function scanImports({ imports }: ModuleReport): Finding[] {
-  return imports.flatMap((item) => {
-    const name = `${item.module}.${item.name}`;
-    if (item.kind !== "function") {
-      return [
-        finding(
-          "import-kind",
-          `The module imports a ${item.kind}; plugins may import functions only.`,
-          `import ${name}`,
-        ),
-      ];
-    }
-    if (!isKnownImport(item.module, item.name))
-      return [finding("import-unknown", unknownImport(item), `import ${name}`)];
-    const expected = signatureOf(item);
-    if (expected === undefined || item.type === undefined || item.type === expected) return [];
-    return [
-      finding("import-signature", `The module imports ${name} as ${item.type}; it is ${expected}.`, `import ${name}`),
-    ];
+/** @param modules  all of the package, from which it may import */
+export function scanImports(module: ScannedModule, modules: readonly ScannedModule[]): Finding[] {
+  return module.report.imports.flatMap((item) => {
+    const target = modules.find(({ name }) => name === item.module);
+    const found = target === undefined ? scanHostImport(module, item) : scanLink(module, item, target);
+    return found === undefined ? [] : [found];
   });
 }
 
-function unknownImport({ module, name }: ImportReport): string {
+function scanHostImport(importer: ScannedModule, item: ImportReport): Finding | undefined {
+  const name = `${item.module}.${item.name}`;
+  const place = placeOf(importer, `import ${name}`);
+  const subject = subjectOf(importer);
+  if (item.kind !== "function") {
+    return finding("import-kind", `${subject} imports a ${item.kind}; plugins may import functions only.`, place);
+  }
+  if (!isKnownImport(item.module, item.name)) return finding("import-unknown", unknownImport(subject, item), place);
+  const expected = signatureOf(item);
+  if (expected === undefined || item.type === undefined || item.type === expected) return undefined;
+  return finding("import-signature", `${subject} imports ${name} as ${item.type}; it is ${expected}.`, place);
+}
+
+function unknownImport(subject: string, { module, name }: ImportReport): string {
   const capability = capabilityForImport(module, name);
   return capability === undefined
-    ? `The module imports the function "${name}" of "${module}", which this platform does not have.`
-    : `The module imports "${name}" of "${module}" for the capability ${capability} (${CAPABILITIES[capability].title}), which this platform does not offer yet.`;
+    ? `${subject} imports the function "${name}" of "${module}", which this platform does not have.`
+    : `${subject} imports "${name}" of "${module}" for the capability ${capability} (${CAPABILITIES[capability].title}), which this platform does not offer yet.`;
 }
 
 function signatureOf({ module, name }: ImportReport): string | undefined {
@@ -60,11 +62,13 @@ function signatureOf({ module, name }: ImportReport): string | undefined {
   return table[bare];
 }
 
-export function scanCapabilities(report: ModuleReport, manifest: Manifest): Finding[] {
-  const needed = requiredCapabilities(report);
+/** @param reports  of all modules: they share what is granted */
+export function scanCapabilities(reports: readonly ModuleReport[], manifest: Manifest): Finding[] {
+  const imports = reports.flatMap((report) => report.imports);
+  const needed = requiredCapabilities({ imports });
   const asked = manifest.permissions.map((permission) => permission.capability);
   const importsFor = (capability: Capability): string =>
-    report.imports
+    imports
       .filter((item) => capabilityForImport(item.module, item.name) === capability)
       .map((item) => `${item.module}.${item.name}`)
       .join(", ");
@@ -90,49 +94,61 @@ export function scanCapabilities(report: ModuleReport, manifest: Manifest): Find
   ];
 }
 
-/** @param memoryPages  pages that the plugin's linear memory may have */
-export function scanShape(report: ModuleReport, memoryPages: number): Finding[] {
+/** @param memoryPages  pages that the linear memories of all modules may have together */
+export function scanMemory(reports: readonly ModuleReport[], memoryPages: number): Finding[] {
+  const { minimumPages } = memoryPagesOf({ memories: reports.flatMap(({ memories }) => memories) });
+  if (minimumPages <= memoryPages) return [];
+  const [needs, allowed] = [minimumPages * WASM_PAGE_BYTES, memoryPages * WASM_PAGE_BYTES];
+  const [subject, whose] = reports.length === 1 ? ["The module needs", "its"] : ["The modules need", "their"];
+  return [
+    finding(
+      "memory-minimum",
+      `${subject} ${needs} bytes of memory to start; ${whose} limit is ${allowed} (manifest limits.memory).`,
+      `memory section, ${minimumPages} pages`,
+    ),
+  ];
+}
+
+/** Only functions of the main module, the first of the reports, can be called. */
+export function scanFunctions([report]: readonly ModuleReport[]): Finding[] {
+  if (report === undefined || callableFunctions(report).length > 0) return [];
+  return [
+    finding(
+      "export-none",
+      "The module exports no function of type () -> () or () -> i32, so there is nothing to call.",
+      `${report.exports.length} exports`,
+    ),
+  ];
+}
+
+export function scanShape(module: ScannedModule): Finding[] {
+  const { report } = module;
+  const subject = subjectOf(module);
   const findings: Finding[] = [];
-  const { minimumPages } = memoryPagesOf(report);
-  if (minimumPages > memoryPages) {
-    const [needs, allowed] = [minimumPages * WASM_PAGE_BYTES, memoryPages * WASM_PAGE_BYTES];
-    findings.push(
-      finding(
-        "memory-minimum",
-        `The module needs ${needs} bytes of memory to start; its limit is ${allowed} (manifest limits.memory).`,
-        `memory section, ${minimumPages} pages`,
-      ),
-    );
-  }
-  if (callableFunctions(report).length === 0) {
-    findings.push(
-      finding(
-        "export-none",
-        "The module exports no function of type () -> () or () -> i32, so there is nothing to call.",
-        `${report.exports.length} exports`,
-      ),
-    );
-  }
   for (const { name } of report.exports.filter((item) => isOddName(item.name))) {
     findings.push(
       finding(
         "export-name-odd",
         "An export has a name that no compiler gives.",
-        `export ${JSON.stringify(name.slice(0, 64))}`,
+        placeOf(module, `export ${JSON.stringify(name.slice(0, 64))}`),
       ),
     );
   }
   if (report.start) {
     findings.push(
-      finding("start-function", "The module has a start function; it runs before each call.", "start section"),
+      finding(
+        "start-function",
+        `${subject} has a start function; it runs before each call.`,
+        placeOf(module, "start section"),
+      ),
     );
   }
   if (!report.customSections.some(({ name }) => name === "name") && report.functions > 0) {
     findings.push(
       finding(
         "names-stripped",
-        "The module has no name section; its traces show numbers for functions.",
-        "custom sections",
+        `${subject} has no name section; its traces show numbers for functions.`,
+        placeOf(module, "custom sections"),
       ),
     );
   }

@@ -1,7 +1,7 @@
 import type { Finding, Severity } from "../../../sdk/contract/package-report.ts";
 
 /** Changes whenever a rule, a pattern or a digest is added, removed or judged otherwise; stored verdicts name it. */
-export const SCANNER_VERSION = "1";
+export const SCANNER_VERSION = "2";
 
 /**
  * Rules of the scan, once. Critical refuses the upload: the module could not run here, or is known to be harmful.
@@ -9,6 +9,7 @@ export const SCANNER_VERSION = "1";
  */
 export const SCAN_RULES = {
   "import-unknown": "critical",
+  "import-unresolved": "critical",
   "import-kind": "critical",
   "import-signature": "critical",
   "memory-minimum": "critical",
@@ -29,6 +30,7 @@ export const SCAN_RULES = {
   "capability-unused": "low",
   "file-script": "low",
   "file-module-unused": "low",
+  "module-unused": "low",
 
   "file-unexpected": "info",
   "names-stripped": "info",

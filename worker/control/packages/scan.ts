@@ -1,20 +1,21 @@
 import type { Manifest } from "../../../sdk/contract/manifest.ts";
 import type { Finding, ScanVerdict, Severity } from "../../../sdk/contract/package-report.ts";
-import type { ModuleReport } from "../../execution/metering/inspect.ts";
 import type { ArchiveFile } from "./archive/archive.ts";
 import { scanFiles } from "./scan-files.ts";
-import { scanCapabilities, scanData, scanImports, scanShape } from "./scan-module.ts";
+import { scanUnusedModules } from "./scan-links.ts";
+import { scanCapabilities, scanFunctions, scanImports, scanMemory, scanShape } from "./scan-module.ts";
+import type { ScannedModule } from "./scanned-module.ts";
 import { finding, KNOWN_BAD_DIGESTS, SCANNER_VERSION, type ScanRule } from "./scan-rules.ts";
 
 export interface ScanInput {
   readonly manifest: Manifest;
-  readonly report: ModuleReport;
-  readonly module: Uint8Array;
-  /** Everything in the package, the module too. */
+  /** All modules of the package, the main one first. */
+  readonly modules: readonly ScannedModule[];
+  /** Everything in the package, the modules too. */
   readonly files: readonly ArchiveFile[];
-  /** SHA-256 of the package and of the module, hexadecimal. */
+  /** SHA-256 of the package and of the modules, hexadecimal. */
   readonly digests: readonly string[];
-  /** Pages that the plugin's linear memory may have. */
+  /** Pages that the plugin's linear memories may have together. */
   readonly memoryPages: number;
 }
 
@@ -24,13 +25,18 @@ const FINDINGS_PER_RULE = 20;
 
 /** Looks at everything in a package without running it. Findings come most severe first. */
 export function scanPackage(input: ScanInput): ScanVerdict {
+  const { modules, manifest } = input;
+  const reports = modules.map(({ report }) => report);
   const findings = [
     ...scanDigests(input.digests),
-    ...scanImports(input.report),
-    ...scanShape(input.report, input.memoryPages),
-    ...scanCapabilities(input.report, input.manifest),
-    ...scanData(input.module, input.manifest.wasm),
-    ...scanFiles(input.files, input.manifest.wasm),
+    ...modules.flatMap((module) => scanImports(module, modules)),
+    ...scanMemory(reports, input.memoryPages),
+    ...scanFunctions(reports),
+    ...modules.flatMap(scanShape),
+    ...scanUnusedModules(modules),
+    ...scanCapabilities(reports, manifest),
+    ...modules.flatMap(({ data }) => data),
+    ...scanFiles(input.files, new Set(modules.map(({ path }) => path))),
   ];
   const worst = (severity: Severity): boolean => findings.some((item) => item.severity === severity);
   return {

@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import { CAPABILITY_NAMES } from "../../../sdk/contract/capabilities.ts";
 import { MANIFEST_FILE } from "../../../sdk/contract/manifest.ts";
-import type { Severity } from "../../../sdk/contract/package-report.ts";
+import type { LinkedModule, Severity } from "../../../sdk/contract/package-report.ts";
 import type { VersionRecord, VersionSummary } from "./version-record.ts";
 
 const time = v.pipe(v.number(), v.integer(), v.description("Milliseconds since the epoch"));
@@ -32,6 +32,20 @@ const RewritingAnswer = v.object({
   callDepth: count,
 });
 
+const LinkedModuleAnswer = v.object({
+  name: v.pipe(v.string(), v.description("Name that other modules import from")),
+  path: v.string(),
+  moduleDigest: digest,
+  rewrittenDigest: digest,
+  moduleBytes: bytes,
+  imports: v.array(v.object({ module: v.string(), name: v.string(), kind, type: signature })),
+  exports: v.array(v.object({ name: v.string(), kind, type: signature })),
+  features: v.array(v.string()),
+  producers: v.array(v.string()),
+  memory: v.object({ minimumPages: count, maximumPages: v.nullable(count) }),
+  rewriting: RewritingAnswer,
+});
+
 /** A version with all that was found out about its package. */
 export const VersionAnswer = v.object({
   id: v.string(),
@@ -53,6 +67,11 @@ export const VersionAnswer = v.object({
   memory: v.object({ minimumPages: count, maximumPages: v.nullable(count) }),
   scan: ScanAnswer,
   rewriting: RewritingAnswer,
+  modules: v.pipe(v.array(LinkedModuleAnswer), v.description("Modules beside the main one")),
+  files: v.pipe(
+    v.nullable(v.object({ paths: v.array(v.string()), bytes })),
+    v.description("Files that the plugin may read"),
+  ),
   uploadedBy: v.string(),
   createdAt: time,
 });
@@ -105,8 +124,23 @@ export function describeVersion(record: VersionRecord): v.InferInput<typeof Vers
     memory: { ...module.memory },
     scan: { ...scan, findings: [...scan.findings] },
     rewriting: { ...module.rewriting },
+    modules: (module.linked ?? []).map(describeLinked),
+    files: module.files ? { ...module.files, paths: [...module.files.paths] } : null,
     uploadedBy: record.uploadedBy,
     createdAt: record.createdAt,
+  };
+}
+
+function describeLinked({ module, ...rest }: LinkedModule): v.InferInput<typeof LinkedModuleAnswer> {
+  return {
+    ...rest,
+    moduleBytes: module.bytes,
+    imports: [...module.imports],
+    exports: [...module.exports],
+    features: [...module.features],
+    producers: [...module.producers],
+    memory: { ...module.memory },
+    rewriting: { ...module.rewriting },
   };
 }
 

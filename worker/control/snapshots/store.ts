@@ -1,5 +1,6 @@
 import { and, eq, isNull, ne, sql, type SQL } from "drizzle-orm";
 import type { Limits } from "../../../sdk/contract/limits.ts";
+import type { PluginParts } from "../../../sdk/contract/plugin-parts.ts";
 import type { Database, Statement } from "../../db/client.ts";
 import { apiKeys, members, pluginInstances, pluginPermissions, pluginVersions, tenants } from "../../db/schema.ts";
 import type { AskingManifest } from "../grants/rules.ts";
@@ -71,6 +72,7 @@ function selectInstalls(db: Database, tenantId: string) {
       moduleBytes: sql<number>`json_extract(${pluginVersions.module}, '$.rewriting.bytes')`.as("module_bytes"),
       functions: sql<string>`json_extract(${pluginVersions.module}, '$.functions')`.as("functions"),
       suspends: sql<number>`json_extract(${pluginVersions.module}, '$.suspends')`.as("suspends"),
+      parts: sql<string | null>`json_extract(${pluginVersions.module}, '$.parts')`.as("parts"),
       manifestFunction: sql<string | null>`json_extract(${pluginVersions.manifest}, '$.defaultFunction')`.as(
         "manifest_function",
       ),
@@ -108,8 +110,10 @@ function installRecord(
   row: Awaited<ReturnType<typeof selectInstalls>>[number],
   granted: InstallRecord["granted"],
 ): InstallRecord {
+  const { parts, ...rest } = row;
   return {
-    ...row,
+    ...rest,
+    ...(parts === null ? {} : { parts: JSON.parse(parts) as PluginParts }), // written by the upload
     granted,
     asking: JSON.parse(row.asking) as AskingManifest, // validated on upload
     functions: JSON.parse(row.functions) as string[], // written by the package inspector

@@ -1,6 +1,6 @@
 import { MAIN_MODULE } from "../../../sdk/contract/linking.ts";
 import type { ModuleReport } from "../metering/inspect.ts";
-import type { BridgedFunction } from "./bridge.ts";
+import type { RelayedFunction } from "./relay.ts";
 
 /** A module of a package under the name that others import from. */
 export interface NamedModule {
@@ -12,11 +12,11 @@ export interface LinkPlan {
   /** Names of all modules: each behind those it imports from, except in circles. */
   readonly order: readonly string[];
   /** Functions that are imported before their module exists, each once. */
-  readonly bridged: readonly BridgedFunction[];
+  readonly relayed: readonly RelayedFunction[];
 }
 
 /**
- * Decides in which order a package's modules are instantiated and initialised, and which imports need the bridge.
+ * Decides in which order a package's modules are instantiated and initialised, and which imports need the relay.
  *
  * @param modules  whose imports from each other have been checked; in the order of the manifest
  */
@@ -33,18 +33,18 @@ export function planLinks(modules: readonly NamedModule[]): LinkPlan {
   };
   visit(MAIN_MODULE);
   for (const { name } of modules) visit(name);
-  return { order, bridged: bridgedFunctions(modules, order) };
+  return { order, relayed: relayedFunctions(modules, order) };
 }
 
-function bridgedFunctions(modules: readonly NamedModule[], order: readonly string[]): BridgedFunction[] {
-  const bridged = new Map<string, BridgedFunction>();
+function relayedFunctions(modules: readonly NamedModule[], order: readonly string[]): RelayedFunction[] {
+  const relayed = new Map<string, RelayedFunction>();
   for (const { name: importer, report } of modules) {
     for (const { module, name, type } of report.imports) {
       const isLater = order.indexOf(module) >= order.indexOf(importer);
-      if (isLater && type !== undefined) bridged.set(`${module}#${name}`, { module, name, type });
+      if (isLater && type !== undefined) relayed.set(`${module}#${name}`, { module, name, type });
     }
   }
-  return [...bridged.values()];
+  return [...relayed.values()];
 }
 
 /** What a module may take of what the package shares. */

@@ -27,7 +27,7 @@ export interface Recording {
 /** What chooses the code that ran; configuration and limits are those of the call. */
 export type RecordedInstall = Pick<
   SnapshotInstall,
-  "installId" | "pluginId" | "version" | "rewrittenDigest" | "rewriterVersion" | "moduleBytes" | "suspends"
+  "installId" | "pluginId" | "version" | "rewrittenDigest" | "rewriterVersion" | "moduleBytes" | "suspends" | "parts"
 >;
 
 export interface RecordedOutcome extends Omit<SandboxOutcome, "output"> {
@@ -60,11 +60,21 @@ export async function recordCall(
   capturedFor: Recording["capturedFor"],
   sandboxDigest: string,
 ): Promise<Recording> {
-  const { installId, pluginId, version, rewrittenDigest, rewriterVersion, moduleBytes, suspends } = captured.install;
+  const { installId, pluginId, version, rewrittenDigest, rewriterVersion, moduleBytes, suspends, parts } =
+    captured.install;
   return {
     tenantId: captured.tenantId,
     capturedFor,
-    install: { installId, pluginId, version, rewrittenDigest, rewriterVersion, moduleBytes, suspends },
+    install: {
+      installId,
+      pluginId,
+      version,
+      rewrittenDigest,
+      rewriterVersion,
+      moduleBytes,
+      suspends,
+      ...(parts ? { parts } : {}),
+    },
     sandboxDigest,
     configDigest: await digestConfig(captured.call.config),
     call: captured.call,

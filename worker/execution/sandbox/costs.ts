@@ -15,8 +15,14 @@ export const HOST_COSTS = {
   variable: 4_000,
   /** One byte of the random stream. */
   randomByte: 80,
-  /** One buffer of a scattered write. */
+  /** One buffer of a scattered read or write. */
   buffer: 600,
   /** One subscription of a poll. */
   subscription: 2_000,
+  /** Opening a file, of which the host keeps a record. */
+  descriptor: 2_000,
+  /** One byte of a path; every second may be a name to look up. */
+  pathByte: 40,
+  /** One entry of a folder's listing, beside its bytes. */
+  folderEntry: 1_000,
 } as const;

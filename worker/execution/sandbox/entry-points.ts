@@ -35,14 +35,22 @@ export function entryPoints(exports: WebAssembly.Exports, functionName: string):
       `The export ${quoteName(functionName)} takes ${found.length} parameters; only () -> () and () -> i32 can be called.`,
     );
   }
-  const start = exportedFunction(exports, METERING_EXPORTS.start);
   return {
-    entries: [
-      ...(start === undefined ? [] : [{ name: "start section", run: start, parameters: [] }]),
-      ...runtimeEntries(exports),
-      { name: functionName, run: found, parameters: [] },
-    ],
+    entries: [...beforeFunctions(exports), { name: functionName, run: found, parameters: [] }],
   };
+}
+
+/** What has to run in a linked module before others call into it, in order. */
+export function initialisers(exports: WebAssembly.Exports, moduleName: string): readonly EntryPoint[] {
+  return beforeFunctions(exports).map((point) => ({ ...point, name: `${moduleName}: ${point.name}` }));
+}
+
+function beforeFunctions(exports: WebAssembly.Exports): readonly EntryPoint[] {
+  const start = exportedFunction(exports, METERING_EXPORTS.start);
+  return [
+    ...(start === undefined ? [] : [{ name: "start section", run: start, parameters: [] }]),
+    ...runtimeEntries(exports),
+  ];
 }
 
 function runtimeEntries(exports: WebAssembly.Exports): readonly EntryPoint[] {

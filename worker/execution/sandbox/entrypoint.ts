@@ -5,10 +5,12 @@ import type { SandboxCall, SandboxOutcome } from "../../../sdk/contract/sandbox.
 import type { HostBridge } from "../../../sdk/contract/user-functions.ts";
 import { KernelPool } from "./kernel-pool.ts";
 import { describePlugin } from "./plugin-module.ts";
+import { describePackage, type LoadedPackage, type PluginPackage, standAlone } from "./plugin-package.ts";
 import { runCall } from "./run-call.ts";
 
-const plugin = describePlugin(module);
+const main = describePlugin(module);
 const kernels = new KernelPool(kernel);
+let plugin: PluginPackage = standAlone(main);
 
 /**
  * The program inside a plugin's isolate. The modules under `isolate/` exist there only: the build maps them to the names of
@@ -16,6 +18,11 @@ const kernels = new KernelPool(kernel);
  * and kernels that were reset.
  */
 export class Sandbox extends WorkerEntrypoint {
+  /** For the program that the worker makes for a package of several parts; called once, before any call. */
+  static load(parts: LoadedPackage): void {
+    plugin = describePackage(main, parts);
+  }
+
   async call(call: SandboxCall, bridge?: HostBridge): Promise<SandboxOutcome> {
     return await runCall({ kernels, plugin, clock: () => Date.now(), sleep }, call, bridge);
   }

@@ -10,6 +10,7 @@ import type { SandboxFailure } from "../../../sdk/contract/sandbox.ts";
 import type { GuestControl } from "./guest-control.ts";
 import { type HostFunction, hostImport } from "./host-import.ts";
 import type { Kernel } from "./kernel.ts";
+import type { PackageLinker } from "./package-linker.ts";
 import type { PluginModule } from "./plugin-module.ts";
 import { quoteName } from "./text.ts";
 
@@ -22,18 +23,21 @@ export interface ImportSources {
   /** Undefined where the plugin imports nothing of WASI. */
   readonly wasi: ReadonlyMap<string, HostFunction> | undefined;
   readonly control: GuestControl;
+  /** For imports from other modules of the package; undefined where there are none. */
+  readonly linker: PackageLinker | undefined;
 }
 
 export type Linked = { readonly imports: WebAssembly.Imports } | { readonly failure: SandboxFailure };
 
 /**
- * Supplies exactly the functions a plugin imports. Kernel functions are the kernel's own exports, so that bytes pass from WASM
+ * Supplies exactly what a module imports. Kernel functions are the kernel's own exports, so that bytes pass from WASM
  * to WASM; the rest are wrapped JavaScript. Names are looked up in closed tables, never through a prototype.
  */
 export function linkImports(plugin: PluginModule, sources: ImportSources): Linked {
   const modules = new Map<string, Map<string, WebAssembly.ExportValue>>();
   for (const { module, name, kind } of plugin.imports) {
-    const found = kind === "function" && isKnownImport(module, name) ? lookUp(module, name, sources) : undefined;
+    const isHosts = kind === "function" && isKnownImport(module, name);
+    const found = isHosts ? lookUp(module, name, sources) : sources.linker?.find(module, name);
     if (found === undefined) {
       const detail = `The plugin imports the ${kind} ${quoteName(name)} of ${quoteName(module)}, which the host does not have.`;
       return { failure: { code: "PLUGIN_LOAD_FAILED", detail } };

@@ -9,18 +9,18 @@ import { hostFunctions } from "./host-functions.ts";
 import { promiseIntegration } from "./jspi.ts";
 import type { Kernel } from "./kernel.ts";
 import type { KernelPool } from "./kernel-pool.ts";
-import { type ImportSources, linkImports } from "./link-imports.ts";
+import { type GuestModule, instantiateModules, memoryBytes, openModules } from "./guest-modules.ts";
+import type { ImportSources } from "./link-imports.ts";
 import { CallLog } from "./logs.ts";
 import type { PluginModule } from "./plugin-module.ts";
+import type { PluginPackage } from "./plugin-package.ts";
 import { userFunctions } from "./user-functions.ts";
 import { Variables } from "./variables.ts";
-import { GuestMemory } from "./wasi/guest-memory.ts";
-import { createWasi, type Wasi } from "./wasi/preview1.ts";
 
 /** What the isolate has and a call needs. Compiled modules are shared by calls; the plugin's instances never are. */
 export interface SandboxParts {
   readonly kernels: KernelPool;
-  readonly plugin: PluginModule;
+  readonly plugin: PluginPackage;
   /** Milliseconds; used for the deadline only, the guest's clock is the call's. */
   readonly clock: () => number;
   /** Resolves after so many milliseconds, or never once the signal says so. */
@@ -34,8 +34,7 @@ interface Session {
   readonly meter: FuelMeter;
   readonly control: GuestControl;
   readonly log: CallLog;
-  readonly memory: GuestMemory;
-  readonly wasi: Wasi | undefined;
+  readonly modules: readonly GuestModule[];
   readonly capabilities: CapabilityCalls;
   readonly suspends: boolean;
 }
@@ -63,40 +62,34 @@ function openSession(
   const meter = new FuelMeter(call.limits);
   const control = new GuestControl(meter, call.limits, clock);
   const log = new CallLog(call.limits.logs);
-  const memory = new GuestMemory();
-  const { now, randomSeed } = call;
-  const wasi = plugin.usesWasi ? createWasi({ memory, control, log, now, randomSeed, sleep }) : undefined;
+  const modules = openModules(plugin, { call, control, log, sleep });
   const capabilities = new CapabilityCalls({ kernel, control, bridge, sleep });
-  return { call, kernel, meter, control, log, memory, wasi, capabilities, suspends: plugin.suspends };
+  return { call, kernel, meter, control, log, modules, capabilities, suspends: plugin.plugin.suspends };
 }
 
-async function runWith(session: Session, plugin: PluginModule): Promise<SandboxOutcome> {
-  const { call, meter, memory } = session;
+async function runWith(session: Session, { plugin, links }: PluginPackage): Promise<SandboxOutcome> {
+  const { call, meter, modules } = session;
   const tooLarge = inputFailure(session);
   if (tooLarge !== undefined) return outcome(session, tooLarge);
-  const linked = linkImports(plugin, importSources(session, plugin));
-  if ("failure" in linked) return outcome(session, linked.failure);
-  const loaded = instantiate(plugin.module, linked.imports);
+  const loaded = instantiateModules(modules, links, importSources(session, plugin));
   if ("failure" in loaded) return outcome(session, loaded.failure);
-  memory.attach(loaded.exports);
   if (!meter.attach(loaded.exports)) {
     return outcome(session, { code: "PLUGIN_LOAD_FAILED", detail: "The plugin's module has no fuel counter." });
   }
   const found = entryPoints(loaded.exports, call.functionName);
   if ("failure" in found) return outcome(session, found.failure);
 
-  const ending = await enterAll(session, found.entries);
+  const ending = await enterAll(session, [...loaded.initialisers, ...found.entries]);
   return outcome(session, classifyEnding(ending, call.limits));
 }
 
-function importSources(session: Session, plugin: PluginModule): ImportSources {
-  const { call, kernel, control, wasi } = session;
+function importSources(session: Session, plugin: PluginModule): Omit<ImportSources, "wasi" | "linker"> {
+  const { call, kernel, control } = session;
   return {
     kernel,
     control,
     host: plugin.usesHost ? hostFunctions({ ...session, variables: new Variables() }) : undefined,
     user: plugin.usesUser ? userFunctions({ ...session, context: call.context }) : undefined,
-    wasi: wasi?.functions,
   };
 }
 
@@ -111,26 +104,6 @@ function inputFailure({ call, kernel }: Session): SandboxFailure | undefined {
   const allowed = limits.kernelMemory;
   const detail = `The input of ${used} bytes does not fit the limit of ${allowed} bytes for input, output and variables.`;
   return { code: "KERNEL_MEMORY_EXCEEDED", detail, limit: { name: "kernelMemory", used, allowed } };
-}
-
-function instantiate(
-  plugin: WebAssembly.Module,
-  imports: WebAssembly.Imports,
-): { readonly exports: WebAssembly.Exports } | { readonly failure: SandboxFailure } {
-  try {
-    return { exports: new WebAssembly.Instance(plugin, imports).exports };
-  } catch (error) {
-    // A type that does not link, or a segment outside its memory or table. Anything else is the isolate's trouble.
-    if (!(error instanceof WebAssembly.RuntimeError || isLinkError(error))) throw error;
-    // The engine's words name the import, at whatever length the plugin gave it.
-    const reason = error.message.slice(0, 512);
-    return { failure: { code: "PLUGIN_LOAD_FAILED", detail: `The plugin cannot be instantiated: ${reason}.` } };
-  }
-}
-
-/** The runtime's types do not list the class. */
-function isLinkError(error: unknown): error is Error {
-  return error instanceof Error && error.name === "LinkError";
 }
 
 /** Runs the entries in order until one does not simply return. */
@@ -164,7 +137,7 @@ function observe({
   kernel,
   meter,
   control,
-  memory,
+  modules,
   capabilities,
 }: Session): Omit<Ending, "entry" | "reachedFunction" | "thrown" | "returned"> {
   return {
@@ -173,21 +146,21 @@ function observe({
     fuel: meter.state(),
     guestError: kernel.readError(),
     unserved: capabilities.lastFailure,
-    memory: { bytes: memory.byteLength, refusedBytes: meter.refusedBytes() },
+    memory: { bytes: memoryBytes(modules), refusedBytes: meter.refusedBytes() },
     kernel: { usedBytes: kernel.heapBytes(), refusedBytes: kernel.refusedBytes() },
     output: kernel.outputLength(),
   };
 }
 
 function outcome(session: Session, failure: SandboxFailure | undefined): SandboxOutcome {
-  const { kernel, meter, control, log, memory, wasi } = session;
-  wasi?.flush();
+  const { kernel, meter, control, log, modules } = session;
+  for (const { wasi } of modules) wasi?.flush();
   return {
     output: failure === undefined ? kernel.readOutput() : undefined,
     failure,
     usage: {
       fuel: meter.used(),
-      memoryBytes: memory.byteLength + kernel.heapBytes(),
+      memoryBytes: memoryBytes(modules) + kernel.heapBytes(),
       hostCalls: control.hostCalls,
     },
     logs: log.lines,

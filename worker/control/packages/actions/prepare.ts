@@ -1,15 +1,13 @@
-import { PlatformError } from "../../../../sdk/contract/errors.ts";
 import { parseManifestText, type Manifest } from "../../../../sdk/contract/manifest.ts";
-import type { ScanVerdict } from "../../../../sdk/contract/package-report.ts";
-import { moduleKey } from "../../../execution/module-store.ts";
-import type { ModuleReport } from "../../../execution/metering/inspect.ts";
-import type { RewriteReport } from "../../../execution/metering/rewrite.ts";
 import { sha256Hex } from "../../../lib/hex.ts";
 import { openArchive } from "../archive/archive.ts";
-import { digestOf, keepReceived, objectAccess, packageKey, putBlob, readObject } from "../blob-store.ts";
+import { keepReceived, objectAccess, packageKey, putBlob, readObject } from "../blob-store.ts";
 import type { StoredBytes } from "../incoming-store.ts";
 import { describeBarePackage } from "../package-form.ts";
-import { examineModule, isValidModule, type Examined } from "./examine.ts";
+import { requireOneModule } from "../package-rules.ts";
+import { examineModule, type Examined } from "./examine.ts";
+import { keepModule, type Accepted } from "./keep.ts";
+import { acceptParts } from "./prepare-parts.ts";
 import type { Received } from "./receive.ts";
 
 /**
@@ -31,15 +29,6 @@ export interface Opened {
   readonly accept: () => Promise<Accepted>;
 }
 
-export interface Accepted {
-  readonly moduleDigest: string;
-  readonly report: ModuleReport;
-  readonly scan: ScanVerdict;
-  readonly rewriting: RewriteReport;
-  /** SHA-256 of the rewritten module, hexadecimal. */
-  readonly rewrittenDigest: string;
-}
-
 /** @throws PlatformError ARCHIVE_INVALID, PACKAGE_TOO_LARGE, MANIFEST_INVALID */
 export function openPackage(bucket: R2Bucket, received: Received): Promise<Opened> {
   return received.kind === "archive" ? openArchived(bucket, received.archive) : openBare(bucket, received);
@@ -54,16 +43,20 @@ async function openArchived(bucket: R2Bucket, received: StoredBytes): Promise<Op
     packageDigest,
     packageBytes,
     accept: async () => {
+      const keepPackage = (): Promise<void> => keepReceived(bucket, received, packageKey(packageDigest));
+      if (manifest.modules.length > 0 || manifest.files.length > 0) {
+        return acceptParts(bucket, { archive, manifest, packageDigest }, keepPackage);
+      }
       const module = await archive.read(manifest.wasm);
       const examined = await examineModule({ manifest, module, files: archive.files, packageDigest });
-      const keepPackage = keepReceived(bucket, received, packageKey(packageDigest));
-      return keepModules(bucket, module, examined, keepPackage);
+      return keepAll(bucket, module, examined, keepPackage());
     },
   };
 }
 
 async function openBare(bucket: R2Bucket, received: Received & { kind: "module" }): Promise<Opened> {
   const manifest = parseManifestText(received.manifest);
+  requireOneModule(manifest);
   const description = describeBarePackage(received.manifest, received.module.digest);
   const packageDigest = await sha256Hex(description);
   return {
@@ -74,48 +67,21 @@ async function openBare(bucket: R2Bucket, received: Received & { kind: "module" 
       const module = await readObject(bucket, received.module);
       const examined = await examineModule({ manifest, module, files: [], packageDigest });
       const blob = { key: packageKey(packageDigest), digest: packageDigest, size: description.length };
-      return keepModules(bucket, module, examined, putBlob(bucket, blob, description));
+      return keepAll(bucket, module, examined, putBlob(bucket, blob, description));
     },
   };
 }
 
-/**
- * Stores both forms of the module while the package is being stored. The rewriter runs twice, first for the digest:
- * that is cheaper than writing its output elsewhere first, and writes nothing where the store has it already.
- */
-async function keepModules(
+/** Stores the module while the package is being stored. */
+async function keepAll(
   bucket: R2Bucket,
-  module: Uint8Array,
+  bytes: Uint8Array,
   { moduleDigest, report, scan, rewritten }: Examined,
   keepPackage: Promise<void>,
 ): Promise<Accepted> {
-  const keepOriginal = putBlob(bucket, moduleBlob(moduleDigest, module.length), module);
-  const keepRewritten = digestOf(rewritten.chunks).then(async (digest) => {
-    const { rewriterVersion: rewriter, costTableVersion: costTable } = rewritten.report;
-    const metadata = { rewriter, costTable, source: moduleDigest };
-    await putBlob(bucket, moduleBlob(digest, rewritten.size), rewritten.chunks, metadata);
-    return digest;
-  });
-  // All are waited for, so that nothing goes on behind a failure.
-  await Promise.allSettled([keepPackage, keepOriginal, keepRewritten]);
+  const keepModules = keepModule(bucket, { bytes, moduleDigest }, rewritten);
+  // Both are waited for, so that nothing goes on behind a failure.
+  await Promise.allSettled([keepPackage, keepModules]);
   await keepPackage;
-  await keepOriginal;
-  return { moduleDigest, report, scan, rewriting: rewritten.report, rewrittenDigest: await keepRewritten };
-}
-
-function moduleBlob(digest: string, size: number): StoredBytes {
-  return { key: moduleKey(digest), digest, size };
-}
-
-/**
- * Checks the rewritten module as the runtime will see it.
- *
- * @throws PlatformError INTERNAL where the rewriter made an invalid module of a valid one, a fault of ours: it is
- *   deleted again
- */
-export async function proveRewritten(bucket: R2Bucket, accepted: Accepted): Promise<void> {
-  const { rewrittenDigest, rewriting, moduleDigest } = accepted;
-  if (isValidModule(await readObject(bucket, moduleBlob(rewrittenDigest, rewriting.outputBytes)))) return;
-  await bucket.delete(moduleKey(rewrittenDigest));
-  throw new PlatformError("INTERNAL", `Metering made an invalid module of ${moduleDigest}.`);
+  return { moduleDigest, report, scan, rewriting: rewritten.report, rewrittenDigest: await keepModules };
 }

@@ -7,11 +7,12 @@ import type { Actor } from "../../../lib/actor.ts";
 import { newEvent, type NewEvent } from "../../events/rules.ts";
 import { recordEvent } from "../../events/store.ts";
 import { IncomingArea } from "../incoming-store.ts";
-import { summariseModule } from "../module-report.ts";
+import { summarisePackage } from "../module-report.ts";
 import { requireRoom, requireUploadable, versionConflict } from "../package-rules.ts";
 import { findPackage, findVersion, getAllowance, insertVersion } from "../store.ts";
 import type { VersionRecord } from "../version-record.ts";
-import { openPackage, proveRewritten, type Accepted, type Opened } from "./prepare.ts";
+import { proveRewritten, type Accepted } from "./keep.ts";
+import { openPackage, type Opened } from "./prepare.ts";
 import { receiveUpload } from "./receive.ts";
 
 export type UploadDeps = Pick<Deps, "db" | "clock" | "newId" | "defer"> & { readonly env: Pick<Env, "STORE"> };
@@ -110,7 +111,7 @@ async function findSame(
 /** Writes the rows. Of two equal uploads at once one writes, and both get its record. */
 async function storeVersion(deps: UploadDeps, actor: Actor, content: Opened & Accepted, plan: Plan): Promise<Uploaded> {
   const { tenantId, subject } = actor;
-  const { manifest, packageDigest, packageBytes, moduleDigest, scan, report, rewriting, rewrittenDigest } = content;
+  const { manifest, packageDigest, packageBytes, moduleDigest, scan, rewriting, rewrittenDigest } = content;
   const { id: pluginId, version } = manifest;
   const createdAt = deps.clock.now();
   const record: VersionRecord = {
@@ -124,7 +125,7 @@ async function storeVersion(deps: UploadDeps, actor: Actor, content: Opened & Ac
     moduleDigest,
     rewrittenDigest,
     rewriterVersion: rewriting.rewriterVersion,
-    module: summariseModule(report, rewriting),
+    module: summarisePackage(content),
     scan,
     state: "validated",
     uploadedBy: subject,

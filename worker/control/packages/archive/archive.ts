@@ -44,6 +44,8 @@ export interface Archive {
    * @throws PlatformError ARCHIVE_INVALID where there is no such file
    */
   read(path: string): Promise<Uint8Array>;
+  /** Several files, in one pass through the archive. Memory: all of them. */
+  readAll(paths: ReadonlySet<string>): Promise<ReadonlyMap<string, Uint8Array>>;
 }
 
 const SAMPLE_BYTES = 64 * 1024;
@@ -76,19 +78,29 @@ export async function openArchive(source: RandomAccess): Promise<Archive> {
     files: collector.files(),
     manifest: collector.manifest(),
     read: (path) => readFile((visit) => walk(windowedAccess(source), visit), path),
+    readAll: (paths) => readFiles((visit) => walk(windowedAccess(source), visit), paths),
   };
 }
 
 async function readFile(walk: (visit: Visit) => Promise<void>, path: string): Promise<Uint8Array> {
-  let content: Uint8Array | undefined;
-  await walk((header) => {
-    if (header.folder || safePath(header.name) !== path) return undefined;
-    const bytes = new Uint8Array(header.bytes);
-    content = bytes;
-    return fill(bytes);
-  });
+  const content = (await readFiles(walk, new Set([path]))).get(path);
   if (!content) throw archiveInvalid(`it has no file ${shownName(path)}`);
   return content;
+}
+
+async function readFiles(
+  walk: (visit: Visit) => Promise<void>,
+  paths: ReadonlySet<string>,
+): Promise<Map<string, Uint8Array>> {
+  const contents = new Map<string, Uint8Array>();
+  await walk((header) => {
+    const path = header.folder ? "" : safePath(header.name);
+    if (!paths.has(path)) return undefined;
+    const bytes = new Uint8Array(header.bytes);
+    contents.set(path, bytes);
+    return fill(bytes);
+  });
+  return contents;
 }
 
 /** Writes chunks one after the other; what does not fit is left out. */

@@ -2,9 +2,17 @@
 export const ERRNO = {
   success: 0,
   badf: 8,
+  exist: 20,
   fault: 21,
+  ilseq: 25,
   inval: 28,
+  isdir: 31,
+  mfile: 33,
+  nametoolong: 37,
+  noent: 44,
   nosys: 52,
+  notdir: 54,
+  rofs: 69,
   spipe: 70,
   notcapable: 76,
 } as const;

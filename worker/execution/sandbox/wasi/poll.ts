@@ -3,7 +3,6 @@ import type { GuestControl } from "../guest-control.ts";
 import type { GuestClock } from "./clock.ts";
 import { ERRNO, WasiError } from "./errno.ts";
 import type { GuestMemory } from "./guest-memory.ts";
-import type { StandardStreams } from "./standard-streams.ts";
 
 const SUBSCRIPTION_BYTES = 48;
 const EVENT_BYTES = 32;
@@ -27,7 +26,8 @@ export interface PollContext {
   readonly memory: GuestMemory;
   readonly control: GuestControl;
   readonly clock: GuestClock;
-  readonly streams: StandardStreams;
+  /** Throws EBADF for a descriptor that is not open. */
+  readonly requireOpen: (descriptor: number) => void;
   /** Resolves after so many milliseconds. */
   readonly sleep: (milliseconds: number) => Promise<void>;
 }
@@ -71,7 +71,7 @@ function readSubscriptions(context: PollContext, pointer: number, count: number)
   return Array.from({ length: count }, (_, index) => readSubscription(context, view, index * SUBSCRIPTION_BYTES));
 }
 
-function readSubscription({ clock, streams }: PollContext, view: DataView, at: number): Subscription {
+function readSubscription({ clock, requireOpen }: PollContext, view: DataView, at: number): Subscription {
   const userdata = view.getBigUint64(at, true);
   const tag = view.getUint8(at + 8);
   const target = view.getUint32(at + 16, true);
@@ -84,7 +84,7 @@ function readSubscription({ clock, streams }: PollContext, view: DataView, at: n
       return { userdata, tag, errno: ERRNO.success, delay: delay > 0n ? delay : 0n };
     }
     if (tag !== FD_READ && tag !== FD_WRITE) throw new WasiError(ERRNO.inval);
-    streams.nameOf(target);
+    requireOpen(target);
     return { userdata, tag, errno: ERRNO.success, delay: 0n };
   } catch (error) {
     if (!(error instanceof WasiError)) throw error;

@@ -3,10 +3,13 @@ import { HOST_COSTS } from "../costs.ts";
 import type { GuestControl } from "../guest-control.ts";
 import type { HostFunction } from "../host-import.ts";
 import type { CallLog } from "../logs.ts";
-import { ChaCha20Stream } from "./chacha20.ts";
-import { GuestClock, TICK_NANOSECONDS } from "./clock.ts";
+import type { ChaCha20Stream } from "./chacha20.ts";
+import { type GuestClock, TICK_NANOSECONDS } from "./clock.ts";
 import { ERRNO, WasiError } from "./errno.ts";
+import { type FileContext, fileFunctions } from "./file-functions.ts";
+import type { FolderNode } from "./file-tree.ts";
 import type { GuestMemory } from "./guest-memory.ts";
+import { OpenFiles } from "./open-files.ts";
 import { poll, type PollContext } from "./poll.ts";
 import { StandardStreams } from "./standard-streams.ts";
 
@@ -15,14 +18,15 @@ export interface WasiContext {
   readonly memory: GuestMemory;
   readonly control: GuestControl;
   readonly log: CallLog;
-  /** Milliseconds since the epoch at which the guest's clock starts. */
-  readonly now: number;
-  /** 32 bytes that decide every random byte of the call. */
-  readonly randomSeed: Uint8Array;
+  /** One for all modules of a call, so that none sees the time or the random bytes of another again. */
+  readonly clock: GuestClock;
+  readonly random: ChaCha20Stream;
+  /** The package's files; undefined where the program has none. */
+  readonly files: FolderNode | undefined;
   readonly sleep: (milliseconds: number) => Promise<void>;
 }
 
-/** WASI preview 1 for one call. */
+/** WASI preview 1 for one module of one call. */
 export interface Wasi {
   readonly functions: ReadonlyMap<string, HostFunction>;
   /** To be called when the guest has ended. */
@@ -30,17 +34,35 @@ export interface Wasi {
 }
 
 /**
- * WASI preview 1 (https://github.com/WebAssembly/WASI, `phases/snapshot`) for a program without files, arguments, environment
- * or network: standard streams, clocks, randomness, sleeping and exiting. Path functions lack the capability, and whatever
- * else the snapshot has answers ENOSYS, so that a program which only mentions a function still runs.
+ * WASI preview 1 (https://github.com/WebAssembly/WASI, `phases/snapshot`) for a program without arguments, environment or network, and
+ * with no files but those of its package: standard streams, clocks, randomness, sleeping and exiting. Without files, path
+ * functions lack the capability. Whatever else the snapshot has answers ENOSYS, so that a program which only mentions a
+ * function still runs.
  */
 export function createWasi(context: WasiContext): Wasi {
   const streams = new StandardStreams(context.memory, context.control, context.log);
-  const parts = { ...context, streams, clock: new GuestClock(context.now) };
+  const open = context.files && new OpenFiles(context.files);
+  const requireOpen = (descriptor: number): void => {
+    if (!open?.has(descriptor)) streams.nameOf(descriptor);
+  };
+  const parts = { ...context, streams, requireOpen };
   const implemented = new Map([...processFunctions(parts), ...clockFunctions(parts), ...streamFunctions(parts)]);
+  if (open) addFiles(implemented, { ...context, open });
   const functions = new Map<string, HostFunction>();
   for (const name of WASI_FUNCTIONS) functions.set(name, answering(implemented.get(name) ?? unsupported(name)));
   return { functions, flush: () => streams.flush() };
+}
+
+/** Functions of files go before those of streams, each for its own descriptors. */
+function addFiles(functions: Map<string, HostFunction>, context: FileContext): void {
+  for (const [name, ofFiles] of fileFunctions(context)) {
+    const ofStreams = functions.get(name) ?? unsupported(name);
+    const run = (descriptor: number, ...rest: never[]): ReturnType<HostFunction["run"]> => {
+      const isFile = name.startsWith("path_") || context.open.has(descriptor);
+      return (isFile ? ofFiles : ofStreams).run(...([descriptor, ...rest] as never[])); // checked against the type of both
+    };
+    functions.set(name, { ...ofFiles, run });
+  }
 }
 
 function unsupported(name: string): HostFunction {
@@ -48,13 +70,12 @@ function unsupported(name: string): HostFunction {
   return { run: () => errno };
 }
 
-type Parts = WasiContext & PollContext;
+type Parts = WasiContext & PollContext & { readonly streams: StandardStreams };
 type NamedFunctions = readonly (readonly [string, HostFunction])[];
 
 const succeed = (): number => ERRNO.success;
 
-function processFunctions({ memory, control, randomSeed }: Parts): NamedFunctions {
-  const random = new ChaCha20Stream(randomSeed);
+function processFunctions({ memory, control, random }: Parts): NamedFunctions {
   const countNone = (count: number, bytes: number): number => {
     memory.setUint32(count, 0);
     memory.setUint32(bytes, 0);

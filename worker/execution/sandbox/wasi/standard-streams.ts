@@ -1,7 +1,7 @@
-import { HOST_COSTS } from "../costs.ts";
 import type { GuestControl } from "../guest-control.ts";
 import type { CallLog } from "../logs.ts";
 import { ERRNO, WasiError } from "./errno.ts";
+import { GuestBuffers } from "./guest-buffers.ts";
 import type { GuestMemory } from "./guest-memory.ts";
 import { LineBuffer } from "./line-buffer.ts";
 
@@ -10,19 +10,18 @@ const STREAMS = ["stdin", "stdout", "stderr"] as const;
 const CHARACTER_DEVICE = 2;
 const RIGHT_FD_READ = 1n << 1n;
 const RIGHT_FD_WRITE = 1n << 6n;
-const IOVEC_BYTES = 8;
 const FDSTAT_BYTES = 24;
 const FILESTAT_BYTES = 64;
 
 /** File descriptors 0 to 2: an empty input and two outputs that become log lines. There are no others. */
 export class StandardStreams {
   readonly #memory: GuestMemory;
-  readonly #control: GuestControl;
+  readonly #buffers: GuestBuffers;
   readonly #lines: { readonly stdout: LineBuffer; readonly stderr: LineBuffer };
 
   constructor(memory: GuestMemory, control: GuestControl, log: CallLog) {
     this.#memory = memory;
-    this.#control = control;
+    this.#buffers = new GuestBuffers(memory, control);
     this.#lines = { stdout: new LineBuffer("stdout", log), stderr: new LineBuffer("stderr", log) };
   }
 
@@ -44,7 +43,7 @@ export class StandardStreams {
     if (name === "stdin") throw new WasiError(ERRNO.badf);
     const lines = this.#lines[name];
     let total = 0;
-    for (const buffer of this.#buffers(buffers, count)) {
+    for (const buffer of this.#buffers.ranges(buffers, count)) {
       lines.append(buffer);
       total += buffer.byteLength;
     }
@@ -77,14 +76,5 @@ export class StandardStreams {
     bytes.fill(0);
     bytes[16] = CHARACTER_DEVICE;
     return ERRNO.success;
-  }
-
-  /** The ranges of an array of pointers and lengths; each is paid for before any is looked at. */
-  *#buffers(pointer: number, count: number): Generator<Uint8Array> {
-    const vectors = this.#memory.view(pointer, (count >>> 0) * IOVEC_BYTES);
-    this.#control.charge((count >>> 0) * HOST_COSTS.buffer);
-    for (let at = 0; at < vectors.byteLength; at += IOVEC_BYTES) {
-      yield this.#memory.bytes(vectors.getUint32(at, true), vectors.getUint32(at + 4, true));
-    }
   }
 }

@@ -1,12 +1,12 @@
-import { BRIDGE_TABLE, bridgeName, type LinkTarget } from "../../../sdk/contract/linking.ts";
+import { RELAY_TABLE, relayName, type LinkTarget } from "../../../sdk/contract/linking.ts";
 import { Op } from "../metering/opcodes.ts";
 import { SectionId } from "../metering/sections.ts";
 import { F32, F64, FUNCREF, I32, I64, V128 } from "../metering/value-types.ts";
 import { ByteWriter, CodeWriter } from "../metering/writer.ts";
 import { splitSignature } from "./signature.ts";
 
-/** A function that is called through the bridge, with its type in the notation of the inspection. */
-export interface BridgedFunction extends LinkTarget {
+/** A function that is called through the relay, with its type in the notation of the inspection. */
+export interface RelayedFunction extends LinkTarget {
   readonly type: string;
 }
 
@@ -17,11 +17,11 @@ const HAS_MAXIMUM = 1;
 const TYPE_BYTES: Readonly<Record<string, number>> = { i32: I32, i64: I64, f32: F32, f64: F64, v128: V128 };
 
 /**
- * Makes the bridge of a package (sdk/contract/linking.ts), not yet metered. The same functions give the same bytes.
+ * Makes the relay of a package (sdk/contract/linking.ts), not yet metered. The same functions give the same bytes.
  *
  * @param functions  in the order of their slots
  */
-export function bridgeModule(functions: readonly BridgedFunction[]): Uint8Array<ArrayBuffer> {
+export function relayModule(functions: readonly RelayedFunction[]): Uint8Array<ArrayBuffer> {
   const signatures = functions.map(({ type }) => splitSignature(type));
   const parts = [
     vector(SectionId.type, signatures, (writer, { parameters, results }) => {
@@ -48,10 +48,10 @@ export function bridgeModule(functions: readonly BridgedFunction[]): Uint8Array<
   return Uint8Array.from(module.view());
 }
 
-function exportSection(functions: readonly BridgedFunction[]): Uint8Array {
+function exportSection(functions: readonly RelayedFunction[]): Uint8Array {
   const entries = [
-    { name: BRIDGE_TABLE, kind: EXPORTED.table, index: 0 },
-    ...functions.map((target, slot) => ({ name: bridgeName(target), kind: EXPORTED.function, index: slot })),
+    { name: RELAY_TABLE, kind: EXPORTED.table, index: 0 },
+    ...functions.map((target, slot) => ({ name: relayName(target), kind: EXPORTED.function, index: slot })),
   ];
   return vector(SectionId.export, entries, (writer, { name, kind, index }) => {
     writer.text(name);
@@ -76,7 +76,7 @@ function writeTypes(writer: ByteWriter, types: readonly string[]): void {
   writer.u32(types.length);
   for (const type of types) {
     const byte = TYPE_BYTES[type];
-    if (byte === undefined) throw new TypeError(`A value of type ${type} cannot cross a bridge.`);
+    if (byte === undefined) throw new TypeError(`A value of type ${type} cannot cross a relay.`);
     writer.byte(byte);
   }
 }
