@@ -1,6 +1,7 @@
 import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
 import { freshKeyRing } from "./scripts/local-state.ts";
+import { answerOutbound } from "./test/support/workers/upstream.ts";
 import { testIssuerBindings } from "./test/support/workers/test-issuers.ts";
 
 /** `unit` runs pure code in Node; `workers` runs the real worker and its bindings inside workerd. */
@@ -21,6 +22,7 @@ export default defineConfig({
           cloudflareTest(async () => ({
             wrangler: { configPath: "./wrangler.toml" },
             miniflare: {
+              outboundService: answerOutbound,
               bindings: {
                 TEST_MIGRATIONS: await readD1Migrations("migrations"),
                 ...(await testIssuerBindings()),

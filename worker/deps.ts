@@ -1,4 +1,5 @@
 import { openDatabase, type Database } from "./db/client.ts";
+import { parsePrivateHosts, PublicEgress, type PublicNames } from "./execution/capabilities/http/egress.ts";
 import type { CapabilityServices } from "./execution/capabilities/services.ts";
 import { IdempotentCalls } from "./execution/idempotency/idempotent-calls.ts";
 import { RetryingSnapshotStore } from "./execution/idempotency/retrying-snapshot-store.ts";
@@ -38,6 +39,7 @@ export interface Resident {
   readonly isolates: IsolateBook;
   readonly pendingRecords: PendingRecords;
   readonly captures: CaptureBook;
+  readonly publicNames: PublicNames;
 }
 
 export function createResident(): Resident {
@@ -46,6 +48,7 @@ export function createResident(): Resident {
     isolates: new IsolateBook(),
     pendingRecords: noPendingRecords(),
     captures: new CaptureBook(),
+    publicNames: new Map(),
   };
 }
 
@@ -88,7 +91,17 @@ export function createDeps(
     recorder: new Recorder({ store: recordings, book: kept.captures, clock, afterAnswer, defer }),
     idempotency: new IdempotentCalls(env.IDEMPOTENCY, defer),
     clock,
-    capabilities: { clock, newId, randomBytes },
+    capabilities: {
+      clock,
+      newId,
+      randomBytes,
+      egress: new PublicEgress({
+        fetch: (input, init) => fetch(input, init),
+        clock,
+        names: kept.publicNames,
+        privateHosts: parsePrivateHosts(env.PRIVATE_HOSTS),
+      }),
+    },
     newId,
     randomBytes,
     pause,

@@ -15,6 +15,8 @@ declare namespace Cloudflare {
     RECORDING_KEYS: string;
     /** Comma-separated `tenant/plugin` that must be active before /readyz answers 200; may be empty. */
     READY_INSTALLS: string;
+    /** Comma-separated `host:port` that plugins may reach although private or without TLS, where their grant names them. */
+    PRIVATE_HOSTS: string;
   }
 }
 interface Env extends Cloudflare.Env {}

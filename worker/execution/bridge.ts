@@ -19,7 +19,11 @@ import { CallQuotas } from "./capabilities/quotas.ts";
 import type { CapabilityServices } from "./capabilities/services.ts";
 
 /** Refusals that are counted as such, and reported as security events. */
-const REFUSALS: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["GRANT_MISSING", "CAPABILITY_QUOTA_EXCEEDED"]);
+const REFUSALS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  "GRANT_MISSING",
+  "EGRESS_REFUSED",
+  "CAPABILITY_QUOTA_EXCEEDED",
+]);
 
 export interface BridgedCall {
   readonly context: ExecutionContext;

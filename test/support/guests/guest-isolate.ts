@@ -5,8 +5,8 @@ import type { Grants } from "../../../sdk/contract/grants.ts";
 import type { HostBridge } from "../../../sdk/contract/user-functions.ts";
 import { CallBridge } from "../../../worker/execution/bridge.ts";
 import { CallLedger } from "../../../worker/execution/call-ledger.ts";
+import { createDeps, createResident } from "../../../worker/deps.ts";
 import { codeModules, type PluginCode } from "../../../worker/execution/isolate-code.ts";
-import { systemIds } from "../../../worker/lib/ulid.ts";
 import { buildPackage } from "./linked-package.ts";
 import { guestBytes } from "./provided-guests.ts";
 import { type CallOptions, meteredBytes, NOW, sandboxCall } from "./sandbox-call.ts";
@@ -64,10 +64,8 @@ function openCode(name: string, code: PluginCode, limits: Partial<Limits>): Gues
 }
 
 function grantedBridge({ context }: SandboxCall, grants: Grants): CallBridge {
-  const randomBytes = (length: number): Uint8Array<ArrayBuffer> => crypto.getRandomValues(new Uint8Array(length));
-  const clock = { now: () => NOW };
-  const services = { clock, randomBytes, newId: systemIds(() => NOW, randomBytes) };
-  return new CallBridge({ context, grants, services, ledger: new CallLedger() });
+  const deps = createDeps(env, { waitUntil: () => undefined }, { now: () => NOW }, createResident());
+  return new CallBridge({ context, grants, services: deps.capabilities, ledger: new CallLedger() });
 }
 
 export function hex(bytes: Uint8Array | undefined): string | undefined {

@@ -1,9 +1,23 @@
 import type { Clock } from "../../lib/clock.ts";
 import type { IdSource } from "../../lib/ulid.ts";
+import type { Destination } from "./http/grant.ts";
+
+/** The one way out for what plugins send. */
+export interface Egress {
+  /** `host:port` opened by the operator of the platform. */
+  readonly privateHosts: ReadonlySet<string>;
+  /**
+   * Sends one hop to a destination that was allowed, after it has looked up what its name resolves to. Redirects are answers.
+   *
+   * @throws {PlatformError} EGRESS_REFUSED; UPSTREAM_UNREACHABLE; UPSTREAM_TIMED_OUT where the signal says so
+   */
+  send(destination: Destination, init: RequestInit & { readonly signal: AbortSignal }): Promise<Response>;
+}
 
 /** What capabilities need of the worker: bindings made into values. Composed in `worker/deps.ts`. */
 export interface CapabilityServices {
   readonly clock: Clock;
   readonly newId: IdSource;
   readonly randomBytes: (length: number) => Uint8Array<ArrayBuffer>;
+  readonly egress: Egress;
 }

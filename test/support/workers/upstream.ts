@@ -1,0 +1,60 @@
+/**
+ * What stands for the internet in tests of the worker: every request that leaves workerd comes here, to Node. Names under
+ * example.com exist, and resolve as the first label says.
+ */
+const RESOLVER = "cloudflare-dns.com";
+const PUBLIC = "93.184.215.14";
+
+const ADDRESSES: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
+  "private.example.com": { "1": ["10.0.0.7"] },
+  "mixed.example.com": { "1": [PUBLIC, "127.0.0.1"] },
+  "mapped.example.com": { "28": ["::ffff:10.0.0.7"] },
+  "local6.example.com": { "1": [PUBLIC], "28": ["fd00::1"] },
+  "gone.example.com": {},
+};
+
+export async function answerOutbound(request: Request): Promise<Response> {
+  const url = new URL(request.url);
+  if (url.hostname === RESOLVER) return resolveName(url.searchParams);
+  const answer = ANSWERS[url.pathname];
+  if (!answer) return new Response(`nothing at ${url.pathname}`, { status: 404 });
+  return answer(request, url);
+}
+
+function resolveName(query: URLSearchParams): Response {
+  const [name, type] = [query.get("name") ?? "", query.get("type") ?? "1"];
+  if (name === "unresolved.example.com") return new Response("busy", { status: 503 });
+  const known = ADDRESSES[name] ?? { "1": [PUBLIC] };
+  const records = (known[type] ?? []).map((data) => ({ name, type: Number(type), TTL: 60, data }));
+  return Response.json({ Status: 0, Answer: records });
+}
+
+type Answer = (request: Request, url: URL) => Response | Promise<Response>;
+
+const ANSWERS: Readonly<Record<string, Answer>> = {
+  "/echo": async (request, url) =>
+    Response.json({
+      method: request.method,
+      url: url.href,
+      headers: Object.fromEntries([...request.headers].filter(([name]) => !name.startsWith("mf-"))),
+      body: await request.text(),
+    }),
+  "/status": (_request, url) => new Response("as asked", { status: Number(url.searchParams.get("code")) }),
+  "/redirect": (_request, url) =>
+    new Response("elsewhere", {
+      status: Number(url.searchParams.get("code") ?? "302"),
+      headers: { location: url.searchParams.get("to") ?? "" },
+    }),
+  "/bytes": (_request, url) => new Response(new Uint8Array(Number(url.searchParams.get("count")))),
+  "/headers": () =>
+    new Response("with headers", {
+      headers: [
+        ["x-kind", "one"],
+        ["x-kind", "two"],
+        ["set-cookie", "a=1"],
+        ["x-forwarded-for", "10.0.0.9"],
+        ["cf-ray", "abc"],
+      ],
+    }),
+  "/never": () => new Promise<Response>(() => undefined),
+};
