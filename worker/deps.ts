@@ -1,6 +1,7 @@
 import { openDatabase, type Database } from "./db/client.ts";
 import { parsePrivateHosts, PublicEgress, type PublicNames } from "./execution/capabilities/http/egress.ts";
 import type { CapabilityServices } from "./execution/capabilities/services.ts";
+import { Publisher } from "./execution/bus/publisher.ts";
 import { IdempotentCalls } from "./execution/idempotency/idempotent-calls.ts";
 import { RetryingSnapshotStore } from "./execution/idempotency/retrying-snapshot-store.ts";
 import { IsolateBook } from "./execution/isolate-book.ts";
@@ -24,6 +25,8 @@ export interface Deps {
   readonly recorder: Recorder;
   readonly idempotency: IdempotentCalls;
   readonly capabilities: CapabilityServices;
+  /** Publishes to the topics of the message bus. */
+  readonly bus: Publisher;
   readonly clock: Clock;
   readonly newId: IdSource;
   readonly randomBytes: (length: number) => Uint8Array;
@@ -90,6 +93,7 @@ export function createDeps(
     recordings,
     recorder: new Recorder({ store: recordings, book: kept.captures, clock, afterAnswer, defer }),
     idempotency: new IdempotentCalls(env.IDEMPOTENCY, defer),
+    bus: new Publisher(env.MESSAGES, clock, newId),
     clock,
     capabilities: {
       clock,

@@ -6,8 +6,11 @@ declare namespace Cloudflare {
     STORE: R2Bucket;
     LOADER: WorkerLoader;
     OUTCOMES: Queue<import("./execution/settle.ts").ExecutionRecord>;
+    /** Messages of the bus, one for each subscriber. */
+    MESSAGES: Queue<import("./execution/bus/rules.ts").BusMessage>;
     PLUGIN_HEALTH: DurableObjectNamespace<import("../durable-objects/plugin-health/object.ts").PluginHealth>;
     IDEMPOTENCY: DurableObjectNamespace<import("../durable-objects/idempotency/object.ts").IdempotencyKey>;
+    MESSAGE_INBOX: DurableObjectNamespace<import("../durable-objects/message-inbox/object.ts").MessageInbox>;
     ASSETS: Fetcher;
     /** JSON: trusted token issuers, see worker/http/authentication. */
     AUTH_ISSUERS: string;

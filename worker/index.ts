@@ -1,11 +1,11 @@
 import { createApp } from "./app.ts";
 import { createDeps } from "./deps.ts";
-import type { ExecutionRecord } from "./execution/settle.ts";
-import { consume } from "./queues.ts";
+import { consume, type QueueMessage } from "./queues.ts";
 import { routes } from "./routes.ts";
 import { runSchedule } from "./schedule.ts";
 
 export { IdempotencyKey } from "../durable-objects/idempotency/object.ts";
+export { MessageInbox } from "../durable-objects/message-inbox/object.ts";
 export { PluginHealth } from "../durable-objects/plugin-health/object.ts";
 
 const app = createApp(routes);
@@ -22,4 +22,4 @@ export default {
     isAsset(request.url) ? env.ASSETS.fetch(request) : app.fetch(request, env, context),
   queue: (batch, env, context) => consume(createDeps(env, context), batch),
   scheduled: (controller, env, context) => runSchedule(createDeps(env, context), controller.cron),
-} satisfies ExportedHandler<Env, ExecutionRecord>;
+} satisfies ExportedHandler<Env, QueueMessage>;

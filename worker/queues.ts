@@ -1,5 +1,7 @@
+import { buryMessages, deliverMessages } from "./control/deliveries/actions.ts";
 import { recordExecutions } from "./control/executions/actions.ts";
 import type { Deps } from "./deps.ts";
+import type { BusMessage } from "./execution/bus/rules.ts";
 import type { ExecutionRecord } from "./execution/settle.ts";
 import { errorText } from "./lib/error-text.ts";
 import { logError } from "./lib/json-log.ts";
@@ -7,8 +9,24 @@ import { logError } from "./lib/json-log.ts";
 /** Longest pause before a batch is tried again, in seconds. */
 const LONGEST_RETRY_DELAY = 300;
 
-/** Who consumes which queue. A batch is acknowledged whole or tried again whole; inserting twice changes nothing. */
-export async function consume(deps: Deps, batch: MessageBatch<ExecutionRecord>): Promise<void> {
+export type QueueMessage = ExecutionRecord | BusMessage;
+
+/** Who consumes which queue of wrangler.toml. A queue carries the messages of its producer's type only. */
+const CONSUMERS: Readonly<Record<string, (deps: Deps, batch: MessageBatch) => Promise<void>>> = {
+  "patchbay-outcomes": (deps, batch) => consumeOutcomes(deps, batch as MessageBatch<ExecutionRecord>),
+  "patchbay-messages": (deps, batch) => deliverMessages(deps, (batch as MessageBatch<BusMessage>).messages),
+  "patchbay-messages-dead": (deps, batch) => buryMessages(deps, (batch as MessageBatch<BusMessage>).messages),
+};
+
+/** @throws {Error} for a queue that nobody consumes, so that its messages come back */
+export async function consume(deps: Deps, batch: MessageBatch): Promise<void> {
+  const consumer = CONSUMERS[batch.queue];
+  if (!consumer) throw new Error(`Nobody consumes the queue ${batch.queue}.`);
+  await consumer(deps, batch);
+}
+
+/** A batch is acknowledged whole or tried again whole; inserting twice changes nothing. */
+async function consumeOutcomes(deps: Deps, batch: MessageBatch<ExecutionRecord>): Promise<void> {
   try {
     await recordExecutions(
       deps,

@@ -1,6 +1,7 @@
 import type { Context } from "hono";
 import { PlatformError } from "../sdk/contract/errors.ts";
 import { LIMITS } from "../sdk/contract/limits.ts";
+import { deadLetterRoutes } from "./control/dead-letters/routes.ts";
 import { eventRoutes } from "./control/events/routes.ts";
 import { executeRoutes } from "./control/executions/execute-routes.ts";
 import { replayRoutes } from "./control/executions/replay/routes.ts";
@@ -12,6 +13,7 @@ import { memberRoutes } from "./control/members/routes.ts";
 import { packageRoutes } from "./control/packages/routes.ts";
 import { pluginRoutes } from "./control/plugins/routes.ts";
 import { tenantRoutes } from "./control/tenants/routes.ts";
+import { topicRoutes } from "./control/topics/routes.ts";
 import type { FirstAnswer } from "./execution/idempotency/idempotent-calls.ts";
 import {
   EXECUTION_HEADER,
@@ -30,6 +32,8 @@ import type { AppEnv, Route } from "./http/route.ts";
 const operations: readonly Route[] = [
   ...packageRoutes,
   ...eventRoutes,
+  ...topicRoutes,
+  ...deadLetterRoutes,
   ...pluginRoutes,
   ...installRoutes,
   ...grantRoutes,

@@ -1,4 +1,5 @@
 import { compileStaleSnapshots } from "./control/compile.ts";
+import { deleteDeadLettersBefore } from "./control/dead-letters/store.ts";
 import { deleteEventsBefore } from "./control/events/store.ts";
 import { deleteExecutionsBefore } from "./control/executions/store.ts";
 import { sweepIncoming } from "./control/packages/store.ts";
@@ -11,6 +12,8 @@ import { logError } from "./lib/json-log.ts";
 export const EXECUTION_RETENTION_MS = 30 * 24 * 3_600_000;
 /** How long events are kept. */
 export const EVENT_RETENTION_MS = 90 * 24 * 3_600_000;
+/** How long dead letters wait. */
+export const DEAD_LETTER_RETENTION_MS = 30 * 24 * 3_600_000;
 /** Rows deleted in one run, so that a run ends well within a query's time. */
 const DELETIONS_PER_RUN = 10_000;
 /** Listings of up to 1,000 recordings in one run. */
@@ -33,6 +36,10 @@ export const SCHEDULE: Readonly<Record<string, readonly Job[]>> = {
     {
       name: "delete-old-events",
       run: (deps) => deleteEventsBefore(deps.db, deps.clock.now() - EVENT_RETENTION_MS, DELETIONS_PER_RUN),
+    },
+    {
+      name: "delete-old-dead-letters",
+      run: (deps) => deleteDeadLettersBefore(deps.db, deps.clock.now() - DEAD_LETTER_RETENTION_MS, DELETIONS_PER_RUN),
     },
     {
       name: "delete-old-recordings",

@@ -176,6 +176,43 @@ export const ERRORS = {
     title: "The idempotency key cannot be checked, so nothing ran.",
   },
 
+  // Messages, webhooks and the event stream
+  MESSAGE_TOO_LARGE: {
+    status: 413,
+    blame: "caller",
+    retryable: false,
+    trips: false,
+    title: "The message is larger than the limit.",
+  },
+  MESSAGE_HOPS_EXCEEDED: {
+    status: 422,
+    blame: "plugin",
+    retryable: false,
+    trips: false,
+    title: "The message is the last of too many that caused one another.",
+  },
+  MESSAGE_UNDELIVERABLE: {
+    status: 500,
+    blame: "platform",
+    retryable: true,
+    trips: false,
+    title: "The platform failed too often to deliver the message.",
+  },
+  BUS_UNAVAILABLE: {
+    status: 503,
+    blame: "platform",
+    retryable: true,
+    trips: false,
+    title: "The message bus does not take messages.",
+  },
+  DEAD_LETTER_NOT_FOUND: {
+    status: 404,
+    blame: "caller",
+    retryable: false,
+    trips: false,
+    title: "No such dead letter.",
+  },
+
   // Packages and modules
   PACKAGE_TOO_LARGE: {
     status: 413,

@@ -16,6 +16,7 @@ export const RESERVED_PLUGIN_IDS: ReadonlySet<string> = new Set([
   "alerts",
   "analytics",
   "audit-logs",
+  "dead-letters",
   "events",
   "execute",
   "executions",

@@ -12,6 +12,7 @@ import { LIMITS, PACKAGE_LIMITS, type LimitName } from "./limits.ts";
 import { isReservedModuleName, MODULE_NAME_PATTERN } from "./linking.ts";
 import { closedObject, distinct, list, pattern, record, text } from "./manifest-fields.ts";
 import { PERMISSIONS, type Permission } from "./roles.ts";
+import { TOPIC_FILTER_PATTERN, TOPIC_LENGTH } from "./topics.ts";
 import { parseRange, parseVersion } from "./version.ts";
 
 /**
@@ -34,7 +35,6 @@ const HOST_CAPABILITIES: ReadonlySet<string> = new Set(["http", "webhooks"]);
 
 const SLUG = /^[a-z0-9]+(-[a-z0-9]+)*$/;
 const HOOK = /^[a-z][a-z0-9-]*(:[a-z][a-z0-9-]*)+$/;
-const TOPIC = /^[a-z0-9_-]+(\.[a-z0-9_-]+)*(\.\*)?$/;
 const SERVICE = /^[a-z][a-z0-9-]*(\.[a-z][a-z0-9-]*)*$/;
 const HOST = /^(\*\.)?([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?(:[0-9]{1,5})?$/;
 const MODULE_PATH = /^(?!.*(^|\/)\.{1,2}(\/|$))[A-Za-z0-9_.-]+(\/[A-Za-z0-9_.-]+)*\.wasm$/;
@@ -46,7 +46,11 @@ const range = v.pipe(
   text(256),
   v.check((value) => parseRange(value) !== undefined, "must be a semantic version range such as `^1.2.0`"),
 );
-export const topic = pattern(TOPIC, "must be a topic such as `orders.created`, or end in `.*`", 128);
+export const topic = pattern(
+  TOPIC_FILTER_PATTERN,
+  "must be a topic such as `orders.created`, or have `*` for words after the first",
+  TOPIC_LENGTH,
+);
 export const service = pattern(SERVICE, "must be a service name such as `mail.send`", 128);
 const url = v.pipe(
   text(2_048),

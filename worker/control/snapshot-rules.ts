@@ -1,4 +1,5 @@
 import { LIMITS, type LimitName, type Limits } from "../../sdk/contract/limits.ts";
+import type { Manifest } from "../../sdk/contract/manifest.ts";
 import type { PluginParts } from "../../sdk/contract/plugin-parts.ts";
 import { PLANS, type Plan } from "../../sdk/contract/plans.ts";
 import type { Role } from "../../sdk/contract/roles.ts";
@@ -119,7 +120,14 @@ function snapshotInstall(install: InstallRecord, ceilings: Limits): SnapshotInst
     limits: effectiveLimits(install.manifestLimits, install.limits, ceilings),
     config: install.config,
     grants: effectiveGrants(asksOf(install.asking), install.granted),
+    ...topicsOf(install.asking.events),
   };
+}
+
+function topicsOf(events: Manifest["events"] | undefined): Pick<SnapshotInstall, "topics"> {
+  if (!events || events.publishes.length + events.subscribes.length === 0) return {};
+  const subscribes = events.subscribes.map(({ topic, function: functionName }) => ({ filter: topic, functionName }));
+  return { topics: { publishes: events.publishes, subscribes } };
 }
 
 function snapshotKeyEntry(key: KeyRecord): SnapshotKey {

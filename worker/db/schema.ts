@@ -5,6 +5,7 @@ import type { Addition, Grant } from "../../sdk/contract/grants.ts";
 import type { Manifest } from "../../sdk/contract/manifest.ts";
 import type { Limits } from "../../sdk/contract/limits.ts";
 import type { Role } from "../../sdk/contract/roles.ts";
+import type { Delivery } from "../execution/bus/rules.ts";
 import type { ModuleSummary, ScanVerdict } from "../../sdk/contract/package-report.ts";
 
 /**
@@ -239,4 +240,46 @@ export const pluginEvents = sqliteTable(
     index("plugin_events_by_plugin_sequence").on(table.tenantId, table.pluginId, table.sequence),
     index("plugin_events_by_age").on(table.createdAt),
   ],
+);
+
+/** Messages that were given up for one subscriber; they wait to be looked at, sent again or deleted. */
+export const deadLetters = sqliteTable(
+  "dead_letters",
+  {
+    id: text().primaryKey(),
+    tenantId: text("tenant_id").notNull(),
+    /** The delivery as the queue carried it, so that it can be sent again as it was. */
+    delivery: text({ mode: "json" }).$type<Delivery>().notNull(),
+    messageId: text("message_id").notNull(),
+    topic: text().notNull(),
+    installId: text("install_id").notNull(),
+    pluginId: text("plugin_id").notNull(),
+    functionName: text("function_name").notNull(),
+    errorCode: text("error_code").notNull(),
+    errorDetail: text("error_detail").notNull(),
+    attempts: integer().notNull(),
+    publishedAt: integer("published_at").notNull(),
+    createdAt: integer("created_at").notNull(),
+  },
+  (table) => [
+    uniqueIndex("dead_letters_by_delivery").on(table.tenantId, table.messageId, table.installId, table.functionName),
+    index("dead_letters_by_tenant").on(table.tenantId, table.id),
+    index("dead_letters_by_age").on(table.createdAt),
+  ],
+);
+
+/** What went over a topic. Counted after the fact, in batches; a batch that is counted twice or never costs nothing else. */
+export const topicCounts = sqliteTable(
+  "topic_counts",
+  {
+    tenantId: text("tenant_id").notNull(),
+    topic: text().notNull(),
+    published: integer().notNull(),
+    delivered: integer().notNull(),
+    /** Attempts that failed. */
+    failed: integer().notNull(),
+    deadLettered: integer("dead_lettered").notNull(),
+    lastPublishedAt: integer("last_published_at").notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.tenantId, table.topic] })],
 );

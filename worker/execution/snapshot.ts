@@ -41,6 +41,15 @@ export interface SnapshotInstall {
   readonly config: Readonly<Record<string, string>>;
   /** Capabilities it may use and how far. Whatever is not here is refused. */
   readonly grants: Grants;
+  /** Absent: none. */
+  readonly topics?: SnapshotTopics;
+}
+
+/** What a version's manifest says of topics, as filters. */
+export interface SnapshotTopics {
+  /** Where the plugin may publish. */
+  readonly publishes: readonly string[];
+  readonly subscribes: readonly { readonly filter: string; readonly functionName: string }[];
 }
 
 export interface SnapshotKey {

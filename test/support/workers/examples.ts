@@ -43,6 +43,10 @@ const plain =
   (path: string, body?: unknown): ExampleOf =>
   () => ({ path, ...(body === undefined ? {} : { body }) });
 
+const letter =
+  (suffix = ""): ExampleOf =>
+  ({ deadLetterId }) => ({ path: `/dead-letters/${deadLetterId}${suffix}`, foreign: "DEAD_LETTER_NOT_FOUND" });
+
 const execution = { body: { input: "hello" }, foreign: "INSTALL_NOT_FOUND", ends: "INTEGRITY_FAILED" } as const;
 
 export const EXAMPLES: Readonly<Record<string, ExampleOf>> = {
@@ -52,6 +56,12 @@ export const EXAMPLES: Readonly<Record<string, ExampleOf>> = {
   listPlugins: plain("/"),
   getPlugin: plugin("", "PLUGIN_NOT_FOUND"),
   listPluginEvents: plugin("/events", "PLUGIN_NOT_FOUND"),
+  listTopics: plain("/topics"),
+  publishMessage: plain("/topics/orders.created", { data: { total: 3 } }),
+  listDeadLetters: plain("/dead-letters"),
+  getDeadLetter: letter(),
+  redriveDeadLetter: letter("/redrive"),
+  deleteDeadLetter: letter(),
   listEvents: plain("/events?order=oldest&after=0"),
 
   installPlugin: ({ pluginId }) => ({ path: "/install", body: { pluginId }, foreign: "PLUGIN_NOT_FOUND" }),

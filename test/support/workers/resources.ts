@@ -3,6 +3,7 @@ import { compileSnapshot } from "../../../worker/control/compile.ts";
 import { openDatabase } from "../../../worker/db/client.ts";
 import {
   apiKeys,
+  deadLetters,
   members,
   pluginConsents,
   pluginEvents,
@@ -23,6 +24,7 @@ export interface Resources {
   readonly executionId: string;
   readonly keyId: string;
   readonly subject: string;
+  readonly deadLetterId: string;
 }
 
 const db = openDatabase(env.DB);
@@ -35,6 +37,7 @@ export async function seedResources(tenantId: string): Promise<Resources> {
     executionId: newId(),
     keyId: newId(),
     subject: `member-of-${tenantId}`,
+    deadLetterId: newId(),
   };
   const createdAt = Date.now();
   await db
@@ -43,7 +46,11 @@ export async function seedResources(tenantId: string): Promise<Resources> {
   const { pluginId } = resources;
   const versionId = await seedVersion({ tenantId, pluginId, manifest: { permissions: [{ capability: "storage" }] } });
   await seedVersion({ tenantId, pluginId, version: "2.0.0", manifest: { permissions: [{ capability: "crypto" }] } });
-  await db.batch([insertInstall(resources, versionId, createdAt), ...insertRecords(resources, createdAt)]);
+  await db.batch([
+    insertInstall(resources, versionId, createdAt),
+    ...insertRecords(resources, createdAt),
+    insertDeadLetter(resources, createdAt),
+  ]);
   const snapshots = new SnapshotStore(env.STORE, new SnapshotCache(), systemClock, (work) => void work);
   await compileSnapshot({ env, db, clock: systemClock, snapshots }, tenantId);
   return resources;
@@ -118,6 +125,26 @@ function insertRecords({ tenantId, pluginId, executionId, keyId, subject }: Reso
   ] as const;
 }
 
+function insertDeadLetter({ tenantId, pluginId, subject, deadLetterId }: Resources, createdAt: number) {
+  const delivery = {
+    kind: "delivery",
+    tenantId,
+    messageId: `message-of-${tenantId}`,
+    topic: "orders.created",
+    data: { secretOf: tenantId },
+    source: { kind: "subject", id: subject },
+    traceId: "0".repeat(32),
+    hops: 0,
+    publishedAt: createdAt,
+    installId: `install-of-${tenantId}`,
+    pluginId,
+    functionName: "run",
+    counts: true,
+  } as const;
+  const failure = { errorCode: "PLUGIN_ERROR", errorDetail: "", attempts: 5 };
+  return db.insert(deadLetters).values({ ...delivery, ...failure, id: deadLetterId, delivery, createdAt });
+}
+
 const OWNED = [
   "tenants",
   "members",
@@ -129,6 +156,8 @@ const OWNED = [
   "plugin_consents",
   "plugin_executions",
   "plugin_events",
+  "dead_letters",
+  "topic_counts",
 ];
 
 /** Every row of the tenant, as text, to see whether anything changed. */

@@ -212,7 +212,7 @@ test.each<[string, Record<string, unknown>, string, string]>([
     "topic",
     { events: { publishes: ["a..b"] } },
     "/events/publishes/0",
-    "must be a topic such as `orders.created`, or end in `.*`",
+    "must be a topic such as `orders.created`, or have `*` for words after the first",
   ],
   [
     "engine range",

@@ -6,7 +6,12 @@ import { DEFAULT_LIMITS, WASM_PAGE_BYTES, type Limits } from "../../../sdk/contr
 import { inspectModule } from "../../../worker/execution/metering/inspect.ts";
 import { rewriteModule } from "../../../worker/execution/metering/rewrite.ts";
 import { moduleKey } from "../../../worker/execution/module-store.ts";
-import { snapshotKey, type Snapshot, type SnapshotInstall } from "../../../worker/execution/snapshot.ts";
+import {
+  snapshotKey,
+  type Snapshot,
+  type SnapshotInstall,
+  type SnapshotTopics,
+} from "../../../worker/execution/snapshot.ts";
 import { sha256Hex } from "../../../worker/lib/hex.ts";
 
 /** Guests as execution finds them: a rewritten module in R2 and a line in a snapshot. No D1 is involved. */
@@ -17,6 +22,7 @@ export interface GuestInstall {
   readonly limits?: Partial<Limits>;
   readonly config?: Readonly<Record<string, string>>;
   readonly grants?: Grants;
+  readonly topics?: SnapshotTopics;
 }
 
 export async function installGuests(tenantId: string, guests: readonly GuestInstall[]): Promise<Snapshot> {
@@ -62,6 +68,7 @@ async function installOf(tenantId: string, install: GuestInstall): Promise<Snaps
     limits,
     config: install.config ?? {},
     grants: install.grants ?? {},
+    ...(install.topics ? { topics: install.topics } : {}),
   };
 }
 

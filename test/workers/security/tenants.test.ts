@@ -20,6 +20,7 @@ const ABSENT: Resources = {
   executionId: "01J00000000000000000000000",
   keyId: "01J00000000000000000000001",
   subject: "member-of-absent",
+  deadLetterId: "01J00000000000000000000002",
 };
 
 let owner: Resources;
@@ -74,7 +75,7 @@ describe("a resource of another tenant", () => {
   test.each(guarded)("is not in what $id answers", async ({ route }) => {
     const answer = await call(route, ABSENT, intruder);
     const text = JSON.stringify(answer.body ?? null);
-    for (const name of [owner.pluginId, owner.executionId, owner.keyId, owner.subject])
+    for (const name of [owner.pluginId, owner.executionId, owner.keyId, owner.subject, owner.deadLetterId])
       expect(text).not.toContain(name);
   });
 
