@@ -34,6 +34,8 @@ export interface ExecutionContext {
   readonly traceId: string;
   /** Milliseconds since the epoch at which the call is ended. */
   readonly deadline: number;
+  /** Messages of the bus that led to this call; what it publishes carries the number on. Absent: none did. */
+  readonly hops?: number;
 }
 
 export interface LogLine {

@@ -40,6 +40,8 @@ export interface PluginEvent {
   readonly parent?: string;
   /** What the call shares with others of its request, and how many of them, itself included, begin together. */
   readonly budget?: { readonly pool: RequestBudget; readonly among: number };
+  /** Messages of the bus that led to this call, this one included; absent: none did. */
+  readonly hops?: number;
 }
 
 export interface Invocation {
@@ -99,12 +101,23 @@ export async function invoke(deps: InvokeDeps, snapshot: Snapshot, event: Plugin
 
 function contextOf(
   { tenantId }: Snapshot,
-  { subject, roles, traceId }: PluginEvent,
+  { subject, roles, traceId, hops }: PluginEvent,
   { install: { installId, pluginId, version } }: Target,
   executionId: string,
   deadline: number,
 ): ExecutionContext {
-  return { tenantId, subject, roles, installId, pluginId, version, executionId, traceId, deadline };
+  return {
+    tenantId,
+    subject,
+    roles,
+    installId,
+    pluginId,
+    version,
+    executionId,
+    traceId,
+    deadline,
+    ...(hops ? { hops } : {}),
+  };
 }
 
 /** Only a plugin that can wait can call a capability; the rest are spared the bridge. */

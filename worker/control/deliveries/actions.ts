@@ -94,7 +94,7 @@ async function deliver(deps: DeliveryDeps, message: Message, delivery: Delivery,
 
 /** @returns undefined where the subscriber's function returned */
 async function run(deps: DeliveryDeps, delivery: Delivery, attempt: number): Promise<Failure | undefined> {
-  const { tenantId, pluginId, functionName, installId, topic, traceId } = delivery;
+  const { tenantId, pluginId, functionName, installId, topic, traceId, hops } = delivery;
   try {
     const snapshot = await deps.snapshots.read(tenantId);
     if (!snapshot || snapshot.status !== "active") {
@@ -111,6 +111,7 @@ async function run(deps: DeliveryDeps, delivery: Delivery, attempt: number): Pro
       subject: `topic:${topic}`,
       roles: [],
       traceId,
+      hops: hops + 1,
     });
     return outcome.failure;
   } catch (error) {
