@@ -10,7 +10,7 @@ export type Grants = { readonly [Name in Capability]?: Grant };
 export interface Grant {
   /** `http`, `webhooks`: host names, `*.` for any subdomain, `:port` where it is not the scheme's. Absent: any public host. */
   readonly hosts?: readonly string[];
-  /** `events`: topics it may publish to, the last segment may be `*`. Absent: those of the manifest. */
+  /** `events`: topics it may publish to, as filters. Absent: those of the manifest. */
   readonly topics?: readonly string[];
   /** `services`: names of services it may call. Absent: those the manifest requires. */
   readonly services?: readonly string[];
@@ -60,18 +60,6 @@ export function coversHost(pattern: string, other: string): boolean {
   const [otherHost = "", otherPort = ""] = other.split(":");
   if (port !== otherPort) return false;
   return host === otherHost || (host.startsWith("*.") && otherHost.endsWith(host.slice(1)));
-}
-
-/**
- * @param pattern  topic, the last segment may be `*` for any one segment
- * @param other    another pattern, or one topic
- * @returns true where the pattern matches whatever the other one does
- */
-export function coversTopic(pattern: string, other: string): boolean {
-  if (pattern === other) return true;
-  if (!pattern.endsWith(".*")) return false;
-  const prefix = pattern.slice(0, -1);
-  return other.startsWith(prefix) && !other.slice(prefix.length).includes(".");
 }
 
 /** What is wrong with quotas for a capability: the name of each and a message. */

@@ -15,8 +15,17 @@ export const TOPIC_LENGTH = 128;
  * @param topic   as published, `orders.eu.created`
  */
 export function topicMatches(filter: string, topic: string): boolean {
-  const [expected, words] = [filter.split("."), topic.split(".")];
-  const open = expected.length > 1 && expected.at(-1) === "*";
-  if (open ? words.length < expected.length : words.length !== expected.length) return false;
-  return expected.every((word, index) => word === "*" || word === words[index]);
+  return coversTopic(filter, topic);
+}
+
+/**
+ * @param filter  as in the manifest
+ * @param other   another filter, or one topic
+ * @returns true where the filter matches whatever the other one does
+ */
+export function coversTopic(filter: string, other: string): boolean {
+  const [words, others] = [filter.split("."), other.split(".")];
+  const [open, otherOpen] = [words, others].map((all) => all.at(-1) === "*");
+  if (open ? others.length < words.length : otherOpen || others.length !== words.length) return false;
+  return words.every((word, index) => word === "*" || word === others[index]);
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { TOPIC_FILTER_PATTERN, TOPIC_PATTERN, topicMatches } from "../../../sdk/contract/topics.ts";
+import { coversTopic, TOPIC_FILTER_PATTERN, TOPIC_PATTERN, topicMatches } from "../../../sdk/contract/topics.ts";
 
 test.each<[filter: string, topic: string, matches: boolean]>([
   ["orders", "orders", true],
@@ -49,4 +49,20 @@ describe("what is neither", () => {
     expect(text).toMatch(TOPIC_FILTER_PATTERN);
     expect(text).not.toMatch(TOPIC_PATTERN);
   });
+});
+
+test.each<[filter: string, other: string, covers: boolean]>([
+  ["a.*", "a.b.*", true],
+  ["a.*", "a.*.c", true],
+  ["a.*", "a.*", true],
+  ["a.b.*", "a.*", false],
+  ["a.b", "a.*", false],
+  ["a.*.c", "a.b.c", true],
+  ["a.*.c", "a.*.c", true],
+  ["a.*.c", "a.*.*", false],
+  ["a.*.*", "a.*", false],
+  ["a.*.*", "a.*.c", true],
+  ["a.b.c", "a.*.c", false],
+])("the filter %s covers the filter %s: %s", (filter, other, covers) => {
+  expect(coversTopic(filter, other)).toBe(covers);
 });

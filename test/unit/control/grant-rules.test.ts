@@ -6,7 +6,8 @@ import {
   type Capability,
 } from "../../../sdk/contract/capabilities.ts";
 import { ERRORS } from "../../../sdk/contract/errors.ts";
-import { coversHost, coversTopic, quotaOf, type Grant, type Grants } from "../../../sdk/contract/grants.ts";
+import { coversHost, quotaOf, type Grant, type Grants } from "../../../sdk/contract/grants.ts";
+import { coversTopic } from "../../../sdk/contract/topics.ts";
 import { parseManifest, type Manifest } from "../../../sdk/contract/manifest.ts";
 import { asksOf, changesTo, effectiveGrants, grantIssues } from "../../../worker/control/grants/rules.ts";
 import { GrantsInput } from "../../../worker/control/grants/schema.ts";
@@ -85,7 +86,7 @@ test.each<[string, string, boolean]>([
   ["orders.*", "orders.created", true],
   ["orders.*", "orders.*", true],
   ["orders.*", "orders", false],
-  ["orders.*", "orders.eu.created", false],
+  ["orders.*", "orders.eu.created", true],
   ["orders.*", "ordersx.created", false],
   ["orders.created", "orders.*", false],
 ])("topic %s covers %s: %s", (pattern, other, expected) => {

@@ -6,7 +6,8 @@ import {
   type QuotaSpec,
 } from "../../../sdk/contract/capabilities.ts";
 import type { Issue } from "../../../sdk/contract/errors.ts";
-import { coversHost, coversTopic, quotaProblems, type Grant, type Grants } from "../../../sdk/contract/grants.ts";
+import { coversHost, quotaProblems, type Grant, type Grants } from "../../../sdk/contract/grants.ts";
+import { coversTopic } from "../../../sdk/contract/topics.ts";
 import type { Manifest } from "../../../sdk/contract/manifest.ts";
 
 /** What is asked, what may be granted of it, and what then is in force. */
