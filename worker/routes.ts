@@ -12,6 +12,7 @@ import { keyRoutes } from "./control/keys/routes.ts";
 import { memberRoutes } from "./control/members/routes.ts";
 import { packageRoutes } from "./control/packages/routes.ts";
 import { pluginRoutes } from "./control/plugins/routes.ts";
+import { profileRoutes } from "./control/profiles/routes.ts";
 import { tenantRoutes } from "./control/tenants/routes.ts";
 import { topicRoutes } from "./control/topics/routes.ts";
 import type { FirstAnswer } from "./execution/idempotency/idempotent-calls.ts";
@@ -40,6 +41,7 @@ const operations: readonly Route[] = [
   ...executeRoutes.map(withIdempotencyKey),
   ...executionRoutes,
   ...replayRoutes,
+  ...profileRoutes,
   ...tenantRoutes,
   ...memberRoutes,
   ...keyRoutes,

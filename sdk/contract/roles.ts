@@ -6,6 +6,7 @@ export const PERMISSIONS = {
   "plugins:operate": "install, activate, deactivate, update and uninstall",
   "plugins:execute": "run plugins",
   "plugins:grant": "grant capabilities to installs, narrow and revoke them",
+  "plugins:profile": "run plugins and see where their fuel goes, recorded calls included",
   "executions:read": "read execution records",
   "tenant:admin": "manage the tenant's members and API keys",
   "platform:admin": "manage tenants; only for admins of the platform tenant",
@@ -18,11 +19,12 @@ const READ = ["plugins:read", "executions:read"] as const;
 export const ROLES = {
   caller: ["plugins:execute"],
   viewer: [...READ],
-  developer: [...READ, "plugins:execute", "plugins:upload"],
-  operator: [...READ, "plugins:execute", "plugins:operate"],
+  developer: [...READ, "plugins:execute", "plugins:profile", "plugins:upload"],
+  operator: [...READ, "plugins:execute", "plugins:profile", "plugins:operate"],
   admin: [
     ...READ,
     "plugins:execute",
+    "plugins:profile",
     "plugins:upload",
     "plugins:operate",
     "plugins:grant",

@@ -1,6 +1,7 @@
 import type { Capability } from "./capabilities.ts";
 import type { ErrorCode } from "./errors.ts";
 import type { Limits } from "./limits.ts";
+import type { CallProfile } from "./profile.ts";
 import type { Role } from "./roles.ts";
 
 /** What crosses between the worker and the program inside a plugin's isolate. Structured-clonable data only. */
@@ -81,8 +82,20 @@ export interface SandboxOutcome {
   readonly logsTruncated: boolean;
 }
 
+export interface ProfiledOutcome extends SandboxOutcome {
+  readonly profile: CallProfile;
+}
+
 /** Names inside a plugin's isolate. The worker's loader call and the sandbox program must agree on them. */
-export const SANDBOX_MODULES = { main: "sandbox.js", kernel: "kernel.wasm", plugin: "plugin.wasm" } as const;
+export const SANDBOX_MODULES = {
+  main: "sandbox.js",
+  kernel: "kernel.wasm",
+  plugin: "plugin.wasm",
+  /** There only where the plugin's module is one that was rewritten for profiling. */
+  profileKernel: "profile-kernel.wasm",
+} as const;
 /** Further names where the plugin consists of several parts; the program there loads them into the sandbox program. */
 export const PACKAGE_MODULES = { main: "package.js", relay: "relay.wasm", files: "files.bin" } as const;
 export const SANDBOX_ENTRYPOINT = "Sandbox";
+/** Answers calls of a plugin that was rewritten for profiling. */
+export const PROFILE_ENTRYPOINT = "ProfilingSandbox";

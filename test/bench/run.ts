@@ -5,6 +5,7 @@ import { logProgress } from "../../scripts/progress.ts";
 import { buildGuests } from "../support/guests/build-guests.ts";
 import { writeGuests } from "./guests.ts";
 import { moduleOfSize, moduleWithData } from "./modules.ts";
+import { profiledCalls } from "./profiles.ts";
 import { startPlatform, upload, type BenchPlatform } from "./platform.ts";
 import { interleaved, timed } from "./requests.ts";
 import { median, quantile, showFigure, type Figure, type HostTimes } from "./statistics.ts";
@@ -89,6 +90,10 @@ async function largeUpload(platform: BenchPlatform): Promise<Figure[]> {
   return [{ name: "upload of 50 MB: store, inspect, rewrite", found: seconds, unit: "s", goal: { atMost: 5 } }];
 }
 
+async function profiles(platform: BenchPlatform): Promise<Figure[]> {
+  return profiledCalls(platform, (await buildGuests()).get("profiled") ?? new Uint8Array(), root);
+}
+
 /** The worker's own profiler says how long the bundle's top level keeps the processor. */
 async function startUp(root: string): Promise<Figure[]> {
   const budgets = JSON.parse(await readFile(path.join(root, "budgets.json"), "utf8")) as {
@@ -133,6 +138,7 @@ const ON_PLATFORM: Readonly<Record<string, Measurement>> = {
   cold: coldCall,
   burst,
   upload: largeUpload,
+  profile: profiles,
 };
 const ALONE: Readonly<Record<string, (root: string) => Promise<Figure[]>>> = { "start-up": startUp, hosts };
 

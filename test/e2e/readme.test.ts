@@ -6,7 +6,10 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { environment, RunningPatchbay, temporaryFolder } from "../support/node/running-patchbay.ts";
 import { ROOT } from "../support/node/source-files.ts";
 
-/** The README's first plugin, run as a stranger would: the blocks marked `run: first-plugin`, in one shell, in order. */
+/**
+ * The README's first plugin, run as a stranger would: the blocks marked `run: first-plugin`, in one shell, in order, and
+ * then those of the pages that go on with it.
+ */
 
 const BLOCK = /<!-- run: first-plugin -->\s*```sh\n([\s\S]*?)```/g;
 
@@ -47,10 +50,16 @@ describe.runIf(canCompileC)("README", () => {
     const readme = await readFile(path.join(ROOT, "README.md"), "utf8");
     const blocks = [...readme.matchAll(BLOCK)].map(([, block]) => block ?? "");
     expect(blocks).toHaveLength(4);
+    const page = await readFile(path.join(ROOT, "docs/profiling.md"), "utf8");
+    blocks.push(...[...page.matchAll(BLOCK)].map(([, block]) => block ?? ""));
+    expect(blocks).toHaveLength(5);
     const output = await runInShell(blocks.join("\n"), work.path, patchbay.settings);
     expect(output).toContain('"version":"1.0.0"');
     expect(output).toContain('"output":"Hello, world"');
     expect(output).toContain('"code":"FUEL_EXHAUSTED"');
     expect(output).toContain("Hello, again");
+    expect(output).toContain('{"name":"[kernel] store_u8","index":2,"self":720,"total":720,"calls":12}');
+    const file: unknown = JSON.parse(await readFile(path.join(work.path, "hello.speedscope.json"), "utf8"));
+    expect(file).toMatchObject({ name: "demo.hello 1.0.0 greet", profiles: [{ endValue: 1_626 }] });
   }, 60_000);
 });

@@ -18,7 +18,7 @@ import { failedOutcome, settle, type ExecutionRecord } from "./settle.ts";
 import type { Snapshot, SnapshotInstall } from "./snapshot.ts";
 
 export interface RunDeps extends RetryDeps {
-  readonly isolates: Isolates;
+  readonly isolates: Pick<Isolates, "call">;
 }
 
 export interface InvokeDeps extends RunDeps {

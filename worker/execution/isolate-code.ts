@@ -1,5 +1,10 @@
 import { MAIN_MODULE } from "../../sdk/contract/linking.ts";
-import { PACKAGE_MODULES, SANDBOX_ENTRYPOINT, SANDBOX_MODULES } from "../../sdk/contract/sandbox.ts";
+import {
+  PACKAGE_MODULES,
+  PROFILE_ENTRYPOINT,
+  SANDBOX_ENTRYPOINT,
+  SANDBOX_MODULES,
+} from "../../sdk/contract/sandbox.ts";
 import { readFiles, readModule } from "./module-store.ts";
 import { SANDBOX_SOURCE } from "./sandbox-program.generated.ts";
 import kernel from "./sandbox/kernel.generated.wasm";
@@ -87,10 +92,10 @@ function packageProgram({ modules, relay, sparePages, files }: CodeParts): strin
     ...(files ? [`files: ${imported("files", PACKAGE_MODULES.files)}`] : []),
   ];
   return [
-    `import { ${SANDBOX_ENTRYPOINT} } from "./${SANDBOX_MODULES.main}";`,
+    `import { ${SANDBOX_ENTRYPOINT}, ${PROFILE_ENTRYPOINT} } from "./${SANDBOX_MODULES.main}";`,
     `import main from "./${SANDBOX_MODULES.plugin}";`,
     ...imports,
     `${SANDBOX_ENTRYPOINT}.load({ ${fields.join(", ")} });`,
-    `export { ${SANDBOX_ENTRYPOINT} };`,
+    `export { ${SANDBOX_ENTRYPOINT}, ${PROFILE_ENTRYPOINT} };`,
   ].join("\n");
 }

@@ -23,6 +23,14 @@ interface SandboxStub {
   call(call: SandboxCall, bridge?: HostBridge): Promise<SandboxOutcome>;
 }
 
+/** What a Dynamic Worker runs beside the plugin's module. */
+export interface IsolateProgram {
+  readonly entrypoint: string;
+  readonly modules: WorkerLoaderWorkerCode["modules"];
+}
+
+export const METERED_PROGRAM: IsolateProgram = { entrypoint: SANDBOX_ENTRYPOINT, modules: {} };
+
 /** How a call reaches its capabilities, and whether it has. */
 export interface CallHost {
   readonly bridge: HostBridge;
@@ -58,10 +66,18 @@ function isolateIdentity(install: SnapshotInstall): string {
 /** Opens Dynamic Workers for plugins, few at a time. Made per request; what lasts is in the book. */
 export class Isolates {
   readonly #bindings: IsolateBindings;
-  readonly #slots = new Slots();
+  readonly #slots: Slots;
+  readonly #program: IsolateProgram;
 
-  constructor(bindings: IsolateBindings) {
+  constructor(bindings: IsolateBindings, program = METERED_PROGRAM, slots = new Slots()) {
     this.#bindings = bindings;
+    this.#program = program;
+    this.#slots = slots;
+  }
+
+  /** The same for another program; both open few at a time together. */
+  running(program: IsolateProgram): Isolates {
+    return new Isolates(this.#bindings, program, this.#slots);
   }
 
   /**
@@ -161,8 +177,9 @@ export class Isolates {
     const id = isolateId(install, generation, lane);
     // Bytes are read and checked before the loader sees the id: a load that fails stays failed under its id.
     const code = book.hasStarted(id) ? undefined : await readCode(bucket, install);
-    const worker = loader.get(id, async () => workerCode(code ?? (await readCode(bucket, install))));
-    const sandbox = worker.getEntrypoint(SANDBOX_ENTRYPOINT) as unknown as SandboxStub; // the loader cannot know the class it loads
+    const { entrypoint, modules } = this.#program;
+    const worker = loader.get(id, async () => workerCode(code ?? (await readCode(bucket, install)), modules));
+    const sandbox = worker.getEntrypoint(entrypoint) as unknown as SandboxStub; // the loader cannot know the class it loads
     const outcome = await (host ? sandbox.call(call, host.bridge) : sandbox.call(call));
     book.markStarted(id);
     return outcome;
@@ -202,12 +219,14 @@ function isPlatformCap(error: unknown): boolean {
   return error instanceof Error && /dynamic worker concurrency limit/i.test(error.message);
 }
 
-function workerCode(code: PluginCode): WorkerLoaderWorkerCode {
+function workerCode(code: PluginCode, more: WorkerLoaderWorkerCode["modules"]): WorkerLoaderWorkerCode {
+  const { mainModule, modules } = codeModules(code);
   return {
     compatibilityDate: "2026-07-01",
     compatibilityFlags: ["no_nodejs_compat", "no_nodejs_compat_v2"],
     limits: { cpuMs: CPU_MS, subRequests: SUBREQUESTS },
-    ...codeModules(code),
+    mainModule,
+    modules: { ...modules, ...more },
     env: {},
     globalOutbound: null,
   };

@@ -87,6 +87,12 @@ export const EXAMPLES: Readonly<Record<string, ExampleOf>> = {
     foreign: "EXECUTION_NOT_FOUND",
     ends: "RECORDING_NOT_FOUND",
   }),
+  profilePlugin: (resources) => ({ ...execution, path: `/${resources.pluginId}/profile` }),
+  profileExecution: ({ executionId }) => ({
+    path: `/executions/${executionId}/profile`,
+    foreign: "EXECUTION_NOT_FOUND",
+    ends: "RECORDING_NOT_FOUND",
+  }),
   getExecution: ({ executionId }) => ({ path: `/executions/${executionId}`, foreign: "EXECUTION_NOT_FOUND" }),
 
   listTenants: plain("/tenants"),

@@ -2,7 +2,7 @@ import type { Context } from "hono";
 import type * as v from "valibot";
 import { PlatformError, type ErrorCode } from "../../../sdk/contract/errors.ts";
 import { LIMITS } from "../../../sdk/contract/limits.ts";
-import { invoke, type Invocation } from "../../execution/invoke.ts";
+import { invoke, type Invocation, type PluginEvent } from "../../execution/invoke.ts";
 import type { Snapshot } from "../../execution/snapshot.ts";
 import { readLimitedBody } from "../../http/limited-body.ts";
 import { parseJsonBody } from "../../http/json-body.ts";
@@ -11,10 +11,10 @@ import { decodeOutput, encodeInput } from "./encoding.ts";
 import { ExecuteAnswer, ExecuteBody, ExecuteParams, ExecuteQuery, LOG_LEVELS } from "./execute-schema.ts";
 
 /** Base64 adds a third; the rest of the JSON envelope is small. */
-const JSON_BODY_LIMIT = Math.ceil((LIMITS.input.maximum * 4) / 3) + 64 * 1024;
+export const EXECUTE_BODY_LIMIT = Math.ceil((LIMITS.input.maximum * 4) / 3) + 64 * 1024;
 const DEFAULT_LOG_LEVEL = LOG_LEVELS.indexOf("info");
 
-const FAILURES: readonly ErrorCode[] = [
+export const EXECUTE_FAILURES: readonly ErrorCode[] = [
   "INSTALL_NOT_FOUND",
   "PLUGIN_INACTIVE",
   "FUNCTION_NOT_FOUND",
@@ -62,7 +62,7 @@ function executeRoute(path: string, operationId: string): Route {
       "application/octet-stream": { type: "string", format: "binary" },
     },
     answers: { 200: { description: "The function returned", schema: ExecuteAnswer } },
-    errors: FAILURES,
+    errors: EXECUTE_FAILURES,
     handler: (context, { params, query }) =>
       isJson(context)
         ? executeJson(context, params.id, query.function)
@@ -75,14 +75,14 @@ function isJson(context: Context<AppEnv>): boolean {
 }
 
 async function executeJson(context: Context<AppEnv>, pluginId: string, queryFunction?: string): Promise<Response> {
-  const bytes = await readLimitedBody(context.req.raw, JSON_BODY_LIMIT, "INPUT_TOO_LARGE", "input");
+  const bytes = await readLimitedBody(context.req.raw, EXECUTE_BODY_LIMIT, "INPUT_TOO_LARGE", "input");
   const body = parseJsonBody(ExecuteBody, bytes);
-  const { logs, logLevel, ...limits } = body.options ?? {};
+  const logs = body.options?.logs;
   const invocation = await call(context, {
     pluginId,
     functionName: body.function ?? queryFunction,
     input: encodeInput(body),
-    options: { ...limits, logLevel: logLevel === undefined ? DEFAULT_LOG_LEVEL : LOG_LEVELS.indexOf(logLevel) },
+    options: eventOptions(body),
   });
   const { outcome, record } = invocation;
   setExecutionHeaders(context, invocation);
@@ -98,6 +98,12 @@ async function executeJson(context: Context<AppEnv>, pluginId: string, queryFunc
     ...(logs ? { logs: [...outcome.logs], logsTruncated: outcome.logsTruncated } : {}),
   };
   return context.json(answer);
+}
+
+/** What a body's options say to the execution plane. */
+export function eventOptions({ options = {} }: ExecuteBody): PluginEvent["options"] {
+  const { logs: _shown, logLevel, ...limits } = options;
+  return { ...limits, logLevel: logLevel === undefined ? DEFAULT_LOG_LEVEL : LOG_LEVELS.indexOf(logLevel) };
 }
 
 async function executeRaw(context: Context<AppEnv>, pluginId: string, functionName?: string): Promise<Response> {

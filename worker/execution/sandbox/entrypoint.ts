@@ -1,11 +1,12 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import kernel from "isolate/kernel.wasm";
 import module from "isolate/plugin.wasm";
-import type { SandboxCall, SandboxOutcome } from "../../../sdk/contract/sandbox.ts";
+import type { ProfiledOutcome, SandboxCall, SandboxOutcome } from "../../../sdk/contract/sandbox.ts";
 import type { HostBridge } from "../../../sdk/contract/user-functions.ts";
 import { KernelPool } from "./kernel-pool.ts";
 import { describePlugin } from "./plugin-module.ts";
 import { describePackage, type LoadedPackage, type PluginPackage, standAlone } from "./plugin-package.ts";
+import { Profiler } from "./profiler.ts";
 import { runCall } from "./run-call.ts";
 
 const main = describePlugin(module);
@@ -25,6 +26,16 @@ export class Sandbox extends WorkerEntrypoint {
 
   async call(call: SandboxCall, bridge?: HostBridge): Promise<SandboxOutcome> {
     return await runCall({ kernels, plugin, clock: () => Date.now(), sleep }, call, bridge);
+  }
+}
+
+/** The same for a plugin that was rewritten for profiling. Its isolate alone has the profile kernel. */
+export class ProfilingSandbox extends WorkerEntrypoint {
+  async call(call: SandboxCall, bridge?: HostBridge): Promise<ProfiledOutcome> {
+    const profiler = new Profiler((await import("isolate/profile-kernel.wasm")).default);
+    const attached = (exports: WebAssembly.Exports): void => profiler.attach(exports, call.limits.fuel);
+    const outcome = await runCall({ kernels, plugin, clock: () => Date.now(), sleep, attached }, call, bridge);
+    return { ...outcome, profile: profiler.finish(call.limits.fuel - outcome.usage.fuel) };
   }
 }
 

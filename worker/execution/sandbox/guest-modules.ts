@@ -56,11 +56,16 @@ export interface Instances {
 
 export type Instantiation = Instances | { readonly failure: SandboxFailure };
 
-/** Makes the instances of a call. Nothing of the guest runs here: start functions are entries like others. */
+/**
+ * Makes the instances of a call. Nothing of the guest runs here: start functions are entries like others.
+ *
+ * @param attached  told of each instance
+ */
 export function instantiateModules(
   modules: readonly GuestModule[],
   links: Links | undefined,
   sources: Omit<ImportSources, "wasi" | "linker">,
+  attached: (exports: WebAssembly.Exports) => void = () => {},
 ): Instantiation {
   const linker = links && new PackageLinker(links);
   const before: EntryPoint[] = [];
@@ -71,6 +76,7 @@ export function instantiateModules(
     const loaded = instantiate(module, linked.imports);
     if ("failure" in loaded) return loaded;
     module.memory.attach(loaded.exports);
+    attached(loaded.exports);
     linker?.add(module.name, loaded.exports);
     if (module.name === MAIN_MODULE) main = loaded.exports;
     else before.push(...initialisers(loaded.exports, module.name));

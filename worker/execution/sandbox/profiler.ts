@@ -14,15 +14,19 @@ interface ProfileKernelExports {
 const NODES = { start: 655_360, bytes: 40, function: 0, parent: 4, self: 24, calls: 32 } as const;
 const SLOTS = { start: 3_276_800, bytes: 16, self: 0, calls: 8 } as const;
 
+function globalOf(guest: WebAssembly.Exports, name: string): WebAssembly.Global {
+  return guest[name] as WebAssembly.Global; // the rewriter's
+}
+
 function addressOf(layout: typeof NODES | typeof SLOTS, index: number, field: number): number {
   return layout.start + index * layout.bytes + field;
 }
 
-/** The profile of one call of a module that was rewritten for it. */
+/** The profile of one call of a plugin that was rewritten for it. */
 export class Profiler {
   readonly #kernel: WebAssembly.Exports;
   readonly #exports: ProfileKernelExports;
-  #guest: WebAssembly.Exports | undefined;
+  readonly #guests: WebAssembly.Exports[] = [];
 
   /** @param module  profile-kernel.wat */
   constructor(module: WebAssembly.Module) {
@@ -31,15 +35,16 @@ export class Profiler {
   }
 
   /**
-   * Connects an instance before anything of it runs.
+   * Connects an instance before anything of the plugin runs.
    *
    * @param fuel  what the call begins with
    */
   attach(guest: WebAssembly.Exports, fuel: number): void {
     const hooks = guest[PROFILE_EXPORTS.hooks] as WebAssembly.Table; // the rewriter's
     for (const [place, name] of PROFILE_HOOKS.entries()) hooks.set(place, this.#kernel[name]);
-    this.#exports.begin(BigInt(fuel));
-    this.#guest = guest;
+    globalOf(guest, PROFILE_EXPORTS.fuel).value = BigInt(fuel);
+    if (this.#guests.length === 0) this.#exports.begin(BigInt(fuel));
+    this.#guests.push(guest);
   }
 
   /**
@@ -48,7 +53,8 @@ export class Profiler {
    * @param fuelLeft  by the books of the call
    */
   finish(fuelLeft: number): CallProfile {
-    if (this.#guest !== undefined) this.#exports.finish(this.#trulyLeft(this.#guest, fuelLeft));
+    const [guest] = this.#guests;
+    if (guest !== undefined) this.#exports.finish(this.#trulyLeft(guest, fuelLeft));
     const paths = this.#readPaths();
     return {
       fuel: paths.self.reduce((sum, self) => sum + self, 0),
@@ -57,14 +63,16 @@ export class Profiler {
     };
   }
 
-  /** After a trap the books count the whole budget as used, because the metered module cannot say; this one can. */
+  /**
+   * After a trap the books count the whole budget as used, because the metered module cannot say; this one can. Fuel and depth
+   * are the same in all instances; of the fuel noted, the least was noted last.
+   */
   #trulyLeft(guest: WebAssembly.Exports, fuelLeft: number): bigint {
-    const [fuel, depth, noted] = [METERING_EXPORTS.fuel, METERING_EXPORTS.depth, PROFILE_EXPORTS.fuel].map(
-      (name) => (guest[name] as WebAssembly.Global).value as bigint | number, // the rewriter's
-    );
-    const state = classifyFuel(BigInt(fuel ?? 0), Number(depth));
+    const fuel = globalOf(guest, METERING_EXPORTS.fuel).value as bigint; // an i64 global
+    const state = classifyFuel(fuel, Number(globalOf(guest, METERING_EXPORTS.depth).value));
     if (state !== "poisoned" && state !== "depth") return BigInt(fuelLeft);
-    return BigInt(Math.max(Number(noted), 0));
+    const noted = this.#guests.map((each) => Number(globalOf(each, PROFILE_EXPORTS.fuel).value));
+    return BigInt(Math.max(Math.min(...noted), 0));
   }
 
   #readPaths(): CallPaths {

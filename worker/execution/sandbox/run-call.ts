@@ -25,6 +25,8 @@ export interface SandboxParts {
   readonly clock: () => number;
   /** Resolves after so many milliseconds, or never once the signal says so. */
   readonly sleep: (milliseconds: number, signal?: AbortSignal) => Promise<void>;
+  /** Told of each of the plugin's instances before anything of them runs. */
+  readonly attached?: (exports: WebAssembly.Exports) => void;
 }
 
 /** All state of one call. */
@@ -37,6 +39,7 @@ interface Session {
   readonly modules: readonly GuestModule[];
   readonly capabilities: CapabilityCalls;
   readonly suspends: boolean;
+  readonly attached: SandboxParts["attached"];
 }
 
 /**
@@ -55,7 +58,7 @@ export async function runCall(parts: SandboxParts, call: SandboxCall, bridge?: H
 
 function openSession(
   kernel: Kernel,
-  { plugin, clock, sleep }: SandboxParts,
+  { plugin, clock, sleep, attached }: SandboxParts,
   call: SandboxCall,
   bridge: HostBridge | undefined,
 ): Session {
@@ -64,14 +67,14 @@ function openSession(
   const log = new CallLog(call.limits.logs);
   const modules = openModules(plugin, { call, control, log, sleep });
   const capabilities = new CapabilityCalls({ kernel, control, bridge, sleep });
-  return { call, kernel, meter, control, log, modules, capabilities, suspends: plugin.plugin.suspends };
+  return { call, kernel, meter, control, log, modules, capabilities, suspends: plugin.plugin.suspends, attached };
 }
 
 async function runWith(session: Session, { plugin, links }: PluginPackage): Promise<SandboxOutcome> {
   const { call, meter, modules } = session;
   const tooLarge = inputFailure(session);
   if (tooLarge !== undefined) return outcome(session, tooLarge);
-  const loaded = instantiateModules(modules, links, importSources(session, plugin));
+  const loaded = instantiateModules(modules, links, importSources(session, plugin), session.attached);
   if ("failure" in loaded) return outcome(session, loaded.failure);
   if (!meter.attach(loaded.exports)) {
     return outcome(session, { code: "PLUGIN_LOAD_FAILED", detail: "The plugin's module has no fuel counter." });

@@ -1,4 +1,5 @@
 import { PlatformError } from "../../../../sdk/contract/errors.ts";
+import type { SandboxOutcome } from "../../../../sdk/contract/sandbox.ts";
 import type { Deps } from "../../../deps.ts";
 import { runCall, type RunDeps } from "../../../execution/invoke.ts";
 import { REWRITER_VERSION } from "../../../execution/metering/rewrite.ts";
@@ -33,18 +34,10 @@ export async function replayExecution(deps: ReplayDeps, actor: Actor, executionI
     versions: { sandboxDigest: recording.sandboxDigest, rewriterVersion: install.rewriterVersion },
     outcome: recording.outcome,
   };
-  if (!recording.exchanges) {
-    const detail = `The capability calls of "${executionId}" were too large to record, so it cannot be run again.`;
-    throw new PlatformError("RECORDING_NOT_FOUND", detail);
-  }
-  const calls = new ReplayedCalls(recording.exchanges);
-  // Recorded answers can be given any number of times.
-  const host = { bridge: new ReplayBridge(calls), ledger: { served: recording.exchanges.length > 0 } };
+  const { outcome, calls } = await runRecorded(deps, recording);
   const replayed: Run = {
     versions: { sandboxDigest: SANDBOX_DIGEST, rewriterVersion: REWRITER_VERSION },
-    outcome: await recordOutcome(
-      await runCall(deps, recordedTarget(recording), call, install.suspends ? host : undefined),
-    ),
+    outcome: await recordOutcome(outcome),
   };
   const differences = compareRuns(recorded, replayed, calls.difference);
   return {
@@ -59,6 +52,27 @@ export async function replayExecution(deps: ReplayDeps, actor: Actor, executionI
     recorded: show(recorded),
     replayed: show(replayed),
   };
+}
+
+/**
+ * Runs a recorded call again; capabilities answer from the recording.
+ *
+ * @throws {PlatformError} RECORDING_NOT_FOUND where these answers were not recorded
+ */
+export async function runRecorded(
+  deps: RunDeps,
+  recording: Recording,
+): Promise<{ readonly outcome: SandboxOutcome; readonly calls: ReplayedCalls }> {
+  const { install, call, exchanges } = recording;
+  if (!exchanges) {
+    const detail = `The capability calls of "${call.executionId}" were too large to record, so it cannot be run again.`;
+    throw new PlatformError("RECORDING_NOT_FOUND", detail);
+  }
+  const calls = new ReplayedCalls(exchanges);
+  // Recorded answers can be given any number of times.
+  const host = { bridge: new ReplayBridge(calls), ledger: { served: exchanges.length > 0 } };
+  const outcome = await runCall(deps, recordedTarget(recording), call, install.suspends ? host : undefined);
+  return { outcome, calls };
 }
 
 /** Whether an execution can be replayed; if not, why. */
@@ -76,7 +90,15 @@ export async function describeRecording(
   return { stored: true, keyId: stored.keyId, sealedBytes: stored.size, expiresAt };
 }
 
-async function readRecording(deps: ReplayDeps, { tenantId }: Actor, executionId: string): Promise<Recording> {
+/**
+ * @throws {PlatformError} EXECUTION_NOT_FOUND, RECORDING_NOT_FOUND, RECORDING_EXPIRED, RECORDING_KEY_UNKNOWN,
+ *   RECORDING_UNREADABLE
+ */
+export async function readRecording(
+  deps: Pick<Deps, "db" | "recordings" | "clock">,
+  { tenantId }: Actor,
+  executionId: string,
+): Promise<Recording> {
   const now = deps.clock.now();
   const recording = isExpired(timeOfUlid(executionId), now)
     ? undefined
