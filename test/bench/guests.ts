@@ -17,7 +17,7 @@ export function rewritten(source: Uint8Array): Uint8Array {
 export async function writeGuests(root: string, guests: ReadonlyMap<string, Uint8Array>): Promise<void> {
   const folder = path.join(root, "dist/bench");
   await mkdir(folder, { recursive: true });
-  for (const name of ["echo", "greet"]) {
+  for (const name of ["echo", "greet", "noop", "suspend"]) {
     const source = guests.get(name);
     if (!source) throw new Error(`no guest ${name}`);
     await writeFile(path.join(folder, `${name}.wasm`), rewritten(source));

@@ -4,11 +4,13 @@ import { build } from "../../scripts/build.ts";
 import { logProgress } from "../../scripts/progress.ts";
 import { buildGuests } from "../support/guests/build-guests.ts";
 import { writeGuests } from "./guests.ts";
+import { hostFigures } from "./hosts.ts";
 import { moduleOfSize, moduleWithData } from "./modules.ts";
 import { profiledCalls } from "./profiles.ts";
 import { startPlatform, upload, type BenchPlatform } from "./platform.ts";
+import { instanceFigures } from "./instances.ts";
 import { interleaved, timed } from "./requests.ts";
-import { median, quantile, showFigure, type Figure, type HostTimes } from "./statistics.ts";
+import { median, quantile, showFigure, type Figure } from "./statistics.ts";
 import { startUpMilliseconds } from "./start-up.ts";
 import { startBenchWorker } from "./workers.ts";
 
@@ -111,25 +113,6 @@ async function startUp(root: string): Promise<Figure[]> {
   ];
 }
 
-async function hosts(root: string): Promise<Figure[]> {
-  const worker = await startBenchWorker(root, "host-worker", "/?job=greet&rounds=1");
-  try {
-    const figures: Figure[] = [];
-    for (const { job, name, goal } of [
-      { job: "echo", name: "echo 64 KiB: reference host's time over ours", goal: 5 },
-      { job: "greet", name: "8-byte greeting: reference host's time over ours", goal: 1.5 },
-    ]) {
-      const times = (await (await fetch(`${worker.url}/?job=${job}&rounds=25`)).json()) as HostTimes; // our own worker
-      const found = median(times.reference) / median(times.ours);
-      const note = `${(median(times.ours) * 1000).toFixed(0)} us against ${(median(times.reference) * 1000).toFixed(0)} us`;
-      figures.push({ name, found, unit: "x", goal: { atLeast: goal }, note });
-    }
-    return figures;
-  } finally {
-    await worker.stop();
-  }
-}
-
 type Measurement = (platform: BenchPlatform, bareUrl: string) => Promise<Figure[]>;
 
 /** What `npm run bench -- <name> …` chooses from; all of them where none is named. */
@@ -140,7 +123,11 @@ const ON_PLATFORM: Readonly<Record<string, Measurement>> = {
   upload: largeUpload,
   profile: profiles,
 };
-const ALONE: Readonly<Record<string, (root: string) => Promise<Figure[]>>> = { "start-up": startUp, hosts };
+const ALONE: Readonly<Record<string, (root: string) => Promise<Figure[]>>> = {
+  "start-up": startUp,
+  hosts: hostFigures,
+  instances: instanceFigures,
+};
 
 async function platformFigures(root: string, names: readonly string[]): Promise<Figure[]> {
   if (names.length === 0) return [];

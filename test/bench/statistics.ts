@@ -9,10 +9,15 @@ export function quantile(sample: readonly number[], share: number): number {
 
 export const median = (sample: readonly number[]): number => quantile(sample, 0.5);
 
+/** What a thing costs by itself, on a machine that does other things too. For samples that are themselves means of many calls. */
+export function fastest(sample: readonly number[]): number {
+  return quantile(sample, 0);
+}
+
 export interface Figure {
   readonly name: string;
   readonly found: number;
-  readonly unit: "x" | "ms" | "MB/s" | "s" | "errors";
+  readonly unit: "x" | "us" | "ms" | "MB/s" | "s" | "errors";
   /** What is promised: at most, or at least. */
   readonly goal?: { readonly atMost: number } | { readonly atLeast: number };
   readonly note?: string;
@@ -31,5 +36,19 @@ function meets(found: number, goal: NonNullable<Figure["goal"]>): boolean {
 /** Milliseconds per call of two hosts, one value per round. */
 export interface HostTimes {
   readonly ours: number[];
+  /** With a plugin object for each call. */
   readonly reference: number[];
+  /** With one plugin object for all calls, which it cannot keep apart where they overlap; none where it takes one call only. */
+  readonly referenceKept: number[];
+}
+
+/** Milliseconds per call of our host, one value per round. */
+export interface SuspensionTimes {
+  /** Of a plugin that may wait and does not. */
+  readonly none: number[];
+  /** That waits `suspensions` times for nothing. */
+  readonly suspended: number[];
+  /** That calls the host as often and is answered at once. */
+  readonly stayed: number[];
+  readonly suspensions: number;
 }

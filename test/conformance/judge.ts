@@ -58,6 +58,9 @@ function logFaults(logs: readonly LogLine[], expected: Expectation["logs"]): rea
 
 /** Short enough for a line of a report, on one line. */
 export function clip(text: string, length = 100): string {
-  const line = text.replaceAll(/\s+/g, " ").trim();
+  const line = text
+    .replaceAll(/\s+/g, " ")
+    .trim()
+    .replaceAll(/\p{Cc}/gu, (character) => JSON.stringify(character).slice(1, -1));
   return line.length > length ? `${line.slice(0, length - 1)}…` : line;
 }

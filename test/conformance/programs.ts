@@ -14,7 +14,7 @@ export interface Hosts {
 }
 
 export async function openHosts(root: string, worker: ConformanceWorker, kernel: Uint8Array): Promise<Hosts> {
-  const reference = await referenceProgram(root);
+  const reference = await bundleProgram(root, "test/conformance/worker/reference-host.ts");
   const { main, kernel: kernelName, plugin } = SANDBOX_MODULES;
   return {
     ours: (id, module) =>
@@ -27,10 +27,11 @@ export async function openHosts(root: string, worker: ConformanceWorker, kernel:
   };
 }
 
-async function referenceProgram(root: string): Promise<string> {
+/** A program for an isolate as one text. It imports the isolate's modules as `isolate/<name>`. */
+export async function bundleProgram(root: string, entry: string): Promise<string> {
   const result = await bundle({
     absWorkingDir: root,
-    entryPoints: ["test/conformance/worker/reference-host.ts"],
+    entryPoints: [entry],
     bundle: true,
     write: false,
     format: "esm",
@@ -40,7 +41,7 @@ async function referenceProgram(root: string): Promise<string> {
     plugins: [isolateModules],
   });
   const [output] = result.outputFiles;
-  if (output === undefined) throw new Error("The reference host is not one file.");
+  if (output === undefined) throw new Error(`${entry} does not become one file.`);
   return output.text;
 }
 

@@ -1,75 +1,53 @@
-import { createPlugin } from "@extism/extism";
-import { DEFAULT_LIMITS } from "../../../sdk/contract/limits.ts";
-import type { SandboxCall } from "../../../sdk/contract/sandbox.ts";
 import { KernelPool } from "../../../worker/execution/sandbox/kernel-pool.ts";
-import { describePlugin, type PluginModule } from "../../../worker/execution/sandbox/plugin-module.ts";
-import { standAlone } from "../../../worker/execution/sandbox/plugin-package.ts";
-import { runCall } from "../../../worker/execution/sandbox/run-call.ts";
-import type { HostTimes } from "../statistics.ts";
+import { describePlugin } from "../../../worker/execution/sandbox/plugin-module.ts";
+import type { HostTimes, SuspensionTimes } from "../statistics.ts";
+import { callOurs, callReference, inTurn, openReference } from "./contenders.ts";
 import kernel from "../../../worker/execution/sandbox/kernel.generated.wasm";
 import echo from "../../../dist/guests/echo.wasm";
 import greet from "../../../dist/guests/greet.wasm";
+import noop from "../../../dist/guests/noop.wasm";
 import echoRewritten from "../../../dist/bench/echo.wasm";
 import greetRewritten from "../../../dist/bench/greet.wasm";
-import { CONTEXT } from "../../support/guests/call-context.ts";
+import noopRewritten from "../../../dist/bench/noop.wasm";
+import suspendRewritten from "../../../dist/bench/suspend.wasm";
 
 /**
- * Our host and the reference host in one isolate, in turn. Both make a new instance for each call: the reference host mixes up
- * callers that share one. Ours runs the metered module under all limits, the reference the module as compiled.
+ * Our host and the reference host in one isolate, in turn: `/?guest=echo&bytes=8&rounds=25` answers {@link HostTimes},
+ * `/?guest=suspend&rounds=25` {@link SuspensionTimes}. Both hosts make a new instance for each call: the reference host mixes up
+ * callers that share one, which is measured beside it. Ours runs the metered module under all limits, the reference the module
+ * as compiled.
  */
 
-const JOBS = {
-  echo: { original: echo, rewritten: describePlugin(echoRewritten), bytes: 65_536, calls: 40 },
-  greet: { original: greet, rewritten: describePlugin(greetRewritten), bytes: 8, calls: 200 },
+const GUESTS = {
+  echo: { original: echo, rewritten: describePlugin(echoRewritten) },
+  greet: { original: greet, rewritten: describePlugin(greetRewritten) },
+  noop: { original: noop, rewritten: describePlugin(noopRewritten) },
 } as const;
-
-function callOf(input: Uint8Array): SandboxCall {
-  return {
-    executionId: "bench",
-    functionName: "run",
-    input,
-    config: {},
-    limits: DEFAULT_LIMITS,
-    logLevel: 2,
-    now: 0,
-    randomSeed: new Uint8Array(32),
-    context: CONTEXT,
-  };
-}
+const SUSPEND = describePlugin(suspendRewritten);
+const SUSPENSIONS = 500;
 
 const kernels = new KernelPool(kernel);
 
-async function runOurs(plugin: PluginModule, input: Uint8Array): Promise<Uint8Array> {
-  const parts = { kernels, plugin: standAlone(plugin), clock: () => Date.now(), sleep: () => Promise.resolve() };
-  const outcome = await runCall(parts, callOf(input));
-  if (!outcome.output) throw new Error(outcome.failure?.detail ?? "no output");
-  return outcome.output;
-}
-
-async function runReference(module: WebAssembly.Module, input: Uint8Array): Promise<Uint8Array> {
-  const plugin = await createPlugin({ wasm: [{ module }] }, { useWasi: false });
-  const output = await plugin.call("run", input);
-  if (!output) throw new Error("no output");
-  return output.bytes();
-}
-
-async function perCall(calls: number, run: () => Promise<Uint8Array>): Promise<number> {
-  const start = performance.now();
-  for (let call = 0; call < calls; call++) await run();
-  return (performance.now() - start) / calls;
-}
-
-async function measure(name: keyof typeof JOBS, rounds: number): Promise<HostTimes> {
-  const { original, rewritten, bytes, calls } = JOBS[name];
+async function measureHosts(name: keyof typeof GUESTS, bytes: number, rounds: number): Promise<HostTimes> {
+  const { original, rewritten } = GUESTS[name];
   const input = new Uint8Array(bytes).fill(97);
-  const times: HostTimes = { ours: [], reference: [] };
-  const same = [await runOurs(rewritten, input), await runReference(original, input)].map((output) => output.join());
-  if (same[0] !== same[1]) throw new Error(`the hosts disagree on ${name}`);
-  for (let round = 0; round < rounds; round++) {
-    times.ours.push(await perCall(calls, () => runOurs(rewritten, input)));
-    times.reference.push(await perCall(calls, () => runReference(original, input)));
-  }
-  return times;
+  const kept = await openReference(original);
+  const ours = (): Promise<Uint8Array> => callOurs(kernels, rewritten, "run", input);
+  const reference = async (): Promise<Uint8Array> => callReference(await openReference(original), "run", input);
+  const same = [await ours(), await reference()].map((output) => output.join());
+  // The reference host answers one zero byte where there is no output.
+  if (same[0] !== "" && same[0] !== same[1]) throw new Error(`the hosts disagree on ${name}`);
+  return inTurn(rounds, { ours, reference, referenceKept: () => callReference(kept, "run", input) });
+}
+
+async function measureSuspensions(rounds: number): Promise<SuspensionTimes> {
+  const times = (count: number): Uint8Array => new Uint8Array(new BigUint64Array([BigInt(count)]).buffer);
+  const found = await inTurn(rounds, {
+    none: () => callOurs(kernels, SUSPEND, "run", times(0)),
+    suspended: () => callOurs(kernels, SUSPEND, "run", times(SUSPENSIONS)),
+    stayed: () => callOurs(kernels, SUSPEND, "stay", times(SUSPENSIONS)),
+  });
+  return { ...found, suspensions: SUSPENSIONS };
 }
 
 // The runtime finds a worker's handlers in its default export.
@@ -77,7 +55,11 @@ async function measure(name: keyof typeof JOBS, rounds: number): Promise<HostTim
 export default {
   async fetch(request: Request): Promise<Response> {
     const query = new URL(request.url).searchParams;
-    const name = query.get("job") === "greet" ? "greet" : "echo";
-    return Response.json(await measure(name, Number(query.get("rounds") ?? 20)));
+    const rounds = Number(query.get("rounds") ?? 20);
+    const guest = query.get("guest") ?? "greet";
+    if (guest === "suspend") return Response.json(await measureSuspensions(rounds));
+    if (!Object.hasOwn(GUESTS, guest)) return new Response(`no guest ${guest}`, { status: 404 });
+    const name = guest as keyof typeof GUESTS; // checked just above
+    return Response.json(await measureHosts(name, Number(query.get("bytes") ?? 8), rounds));
   },
 } satisfies ExportedHandler;

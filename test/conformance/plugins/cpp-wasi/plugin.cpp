@@ -121,7 +121,7 @@ EXPORT("roll_dice") int32_t roll_dice(void) {
   const auto start = std::chrono::steady_clock::now();
   std::ostringstream answer;
   for (int roll = 0; roll < 5; roll++) answer << dice(generator);
-  answer << (std::chrono::steady_clock::now() > start ? " later" : " at once");
+  answer << (std::chrono::steady_clock::now() < start ? " earlier" : " in order");
   return output(answer.str());
 }
 
