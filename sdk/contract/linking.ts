@@ -7,7 +7,7 @@ import { METERING_IMPORTS } from "./metering-abi.ts";
 export const MAIN_MODULE = "main";
 
 /** Without `#`, which separates module and function in the names of a relay. */
-export const MODULE_NAME_PATTERN = /^[A-Za-z0-9_.:/-]{1,64}$/;
+export const MODULE_NAME_PATTERN = /^[A-Za-z0-9][A-Za-z0-9_.:/-]{0,63}$/;
 
 const RESERVED_MODULES: ReadonlySet<string> = new Set([
   HOST_MODULE,

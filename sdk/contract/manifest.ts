@@ -63,7 +63,11 @@ const modulePath = pattern(
   PACKAGE_LIMITS.pathBytes,
 );
 const moduleName = v.pipe(
-  pattern(MODULE_NAME_PATTERN, "must have 1 to 64 letters, digits and `_.:/-`", 64),
+  pattern(
+    MODULE_NAME_PATTERN,
+    "must begin with a letter or digit and have up to 64 of letters, digits and `_.:/-`",
+    64,
+  ),
   v.check((name) => !isReservedModuleName(name), "is reserved: it is the host's, or the main module's own"),
 );
 const filePattern = v.pipe(

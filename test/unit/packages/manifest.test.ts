@@ -108,9 +108,9 @@ test.each<[string, Record<string, unknown>, string, string]>([
     "module name",
     { modules: [{ name: "a b", wasm: "a.wasm" }] },
     "/modules/0/name",
-    "must have 1 to 64 letters, digits and `_.:/-`",
+    "must begin with a letter or digit and have up to 64 of letters, digits and `_.:/-`",
   ],
-  ...["main", "env", "extism:host/env", "extism:host/user", "wasi_snapshot_preview1", "__patchbay"].map(
+  ...["main", "env", "extism:host/env", "extism:host/user", "wasi_snapshot_preview1", "patchbay:x"].map(
     (name): [string, Record<string, unknown>, string, string] => [
       `module name ${name}`,
       { modules: [{ name, wasm: "a.wasm" }] },
