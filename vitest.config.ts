@@ -27,6 +27,7 @@ export default defineConfig({
                 TEST_MIGRATIONS: await readD1Migrations("migrations"),
                 ...(await testIssuerBindings()),
                 RECORDING_KEYS: freshKeyRing(),
+                CONFIG_KEYS: freshKeyRing(),
               },
             },
           })),

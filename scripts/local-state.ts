@@ -29,7 +29,16 @@ export async function signingKey(state: string): Promise<JWK> {
 
 /** Reads the keys that seal recordings, as the worker's RECORDING_KEYS expects them, making one where there is none. */
 export async function recordingKeys(state: string): Promise<string> {
-  const file = path.join(state, "recording-keys.json");
+  return keyRing(state, "recording-keys.json");
+}
+
+/** Reads the keys that seal secrets of configurations, as the worker's CONFIG_KEYS expects them. */
+export async function configKeys(state: string): Promise<string> {
+  return keyRing(state, "config-keys.json");
+}
+
+async function keyRing(state: string, name: string): Promise<string> {
+  const file = path.join(state, name);
   if (!existsSync(file)) {
     await mkdir(state, { recursive: true });
     await writeFile(`${file}.new`, freshKeyRing(), { mode: 0o600 });

@@ -9,6 +9,7 @@ import { Isolates } from "./execution/isolate.ts";
 import { noPendingRecords, OutcomeReporter, type PendingRecords } from "./execution/outcome-reporter.ts";
 import { Recorder, RecordingStore } from "./execution/recording-store.ts";
 import { CaptureBook } from "./execution/recording/capture-rules.ts";
+import { ConfigOpener, OpenedConfigs } from "./execution/sealed-config.ts";
 import { SnapshotCache, type SnapshotStore } from "./execution/snapshot-store.ts";
 import { systemClock, type Clock } from "./lib/clock.ts";
 import { randomPool } from "./lib/random-pool.ts";
@@ -21,6 +22,7 @@ export interface Deps {
   readonly snapshots: SnapshotStore;
   readonly isolates: Isolates;
   readonly outcomes: OutcomeReporter;
+  readonly configs: ConfigOpener;
   readonly recordings: RecordingStore;
   readonly recorder: Recorder;
   readonly idempotency: IdempotentCalls;
@@ -43,6 +45,7 @@ export interface Resident {
   readonly pendingRecords: PendingRecords;
   readonly captures: CaptureBook;
   readonly publicNames: PublicNames;
+  readonly openedConfigs: OpenedConfigs;
 }
 
 export function createResident(): Resident {
@@ -52,6 +55,7 @@ export function createResident(): Resident {
     pendingRecords: noPendingRecords(),
     captures: new CaptureBook(),
     publicNames: new Map(),
+    openedConfigs: new OpenedConfigs(),
   };
 }
 
@@ -90,6 +94,7 @@ export function createDeps(
       pause,
     }),
     outcomes: new OutcomeReporter(env.OUTCOMES, kept.pendingRecords, clock, defer),
+    configs: new ConfigOpener(env.CONFIG_KEYS, kept.openedConfigs),
     recordings,
     recorder: new Recorder({ store: recordings, book: kept.captures, clock, afterAnswer, defer }),
     idempotency: new IdempotentCalls(env.IDEMPOTENCY, defer),

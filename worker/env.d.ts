@@ -16,6 +16,10 @@ declare namespace Cloudflare {
     AUTH_ISSUERS: string;
     /** JSON: keys that seal recordings, see docs/recording.md. */
     RECORDING_KEYS: string;
+    /** JSON: keys that seal secrets of configurations, see docs/configuration.md. */
+    CONFIG_KEYS: string;
+    /** Which environment of the configurations holds here: development, staging or production; empty: production. */
+    ENVIRONMENT: string;
     /** Comma-separated `tenant/plugin` that must be active before /readyz answers 200; may be empty. */
     READY_INSTALLS: string;
     /** Comma-separated `host:port` that plugins may reach although private or without TLS, where their grant names them. */

@@ -2,6 +2,8 @@ import type { Context } from "hono";
 import { PlatformError } from "../sdk/contract/errors.ts";
 import { LIMITS } from "../sdk/contract/limits.ts";
 import { deadLetterRoutes } from "./control/dead-letters/routes.ts";
+import { configRoutes } from "./control/config/routes.ts";
+import { configTemplateRoutes } from "./control/config/template-routes.ts";
 import { eventRoutes } from "./control/events/routes.ts";
 import { executeRoutes } from "./control/executions/execute-routes.ts";
 import { replayRoutes } from "./control/executions/replay/routes.ts";
@@ -38,6 +40,8 @@ const operations: readonly Route[] = [
   ...pluginRoutes,
   ...installRoutes,
   ...grantRoutes,
+  ...configRoutes,
+  ...configTemplateRoutes,
   ...executeRoutes.map(withIdempotencyKey),
   ...executionRoutes,
   ...replayRoutes,

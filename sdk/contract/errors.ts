@@ -152,6 +152,43 @@ export const ERRORS = {
     trips: false,
     title: "The tenant's plan does not allow more.",
   },
+  PRECONDITION_REQUIRED: {
+    status: 428,
+    blame: "caller",
+    retryable: false,
+    trips: false,
+    title: "The change must say in If-Match which state it is about.",
+  },
+
+  // Configuration
+  CONFIG_INVALID: {
+    status: 422,
+    blame: "caller",
+    retryable: false,
+    trips: false,
+    title: "The configuration does not fit the plugin's schema.",
+  },
+  CONFIG_INCOMPATIBLE: {
+    status: 409,
+    blame: "caller",
+    retryable: false,
+    trips: false,
+    title: "The present configuration does not fit the version asked for.",
+  },
+  CONFIG_REVISION_NOT_FOUND: {
+    status: 404,
+    blame: "caller",
+    retryable: false,
+    trips: false,
+    title: "No such revision of the configuration.",
+  },
+  CONFIG_TEMPLATE_NOT_FOUND: {
+    status: 404,
+    blame: "caller",
+    retryable: false,
+    trips: false,
+    title: "No such configuration template.",
+  },
 
   // Idempotency keys
   IDEMPOTENCY_MISMATCH: {
@@ -459,6 +496,20 @@ export const ERRORS = {
     retryable: false,
     trips: false,
     title: "The recording was changed or damaged, or has another format.",
+  },
+  CONFIG_KEY_UNKNOWN: {
+    status: 500,
+    blame: "platform",
+    retryable: false,
+    trips: false,
+    title: "The key that sealed a secret of the configuration is not in the key ring.",
+  },
+  CONFIG_UNREADABLE: {
+    status: 500,
+    blame: "platform",
+    retryable: false,
+    trips: false,
+    title: "A secret of the configuration was changed or damaged.",
   },
   NOT_READY: { status: 503, blame: "platform", retryable: true, trips: false, title: "The platform is not ready." },
   INTERNAL: { status: 500, blame: "platform", retryable: true, trips: false, title: "An internal error." },

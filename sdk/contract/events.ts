@@ -85,6 +85,12 @@ export const EVENTS = {
     audience: "operator",
     data: v.strictObject({ installId: text, revision: count, changed: text, reason: v.optional(text) }),
   },
+  "config.template-changed": {
+    title: "a template for configurations was saved or deleted",
+    severity: "info",
+    audience: "operator",
+    data: v.strictObject({ template: text, change: text }),
+  },
   "grant.changed": {
     title: "an install was given or refused a capability",
     severity: "warning",

@@ -13,6 +13,8 @@ export interface SandboxCall {
   readonly input: Uint8Array;
   /** Values for `config_get`; the host does not charge them to the author. */
   readonly config: Readonly<Record<string, string>>;
+  /** Names of `config` whose value is JSON text; the others are strings as they are. */
+  readonly configJsonNames?: readonly string[];
   readonly limits: Limits;
   /** Least severe level kept: 0 trace, 1 debug, 2 info, 3 warn, 4 error. */
   readonly logLevel: number;

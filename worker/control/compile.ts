@@ -1,3 +1,8 @@
+import {
+  DEPLOYMENT_ENVIRONMENTS,
+  deploymentEnvironment,
+  type DeploymentEnvironment,
+} from "../../sdk/contract/config/environments.ts";
 import { PlatformError } from "../../sdk/contract/errors.ts";
 import type { Deps } from "../deps.ts";
 import { parseSnapshot, SNAPSHOT_FORMAT, snapshotKey, type Snapshot } from "../execution/snapshot.ts";
@@ -11,7 +16,7 @@ import { readRevisions, readTenantRecord } from "./snapshots/store.ts";
  * R2 is a copy that only ever moves to a newer revision.
  */
 export interface CompileDeps extends Pick<Deps, "db" | "clock"> {
-  readonly env: Pick<Env, "STORE">;
+  readonly env: Pick<Env, "STORE" | "ENVIRONMENT">;
   readonly snapshots: Pick<Deps["snapshots"], "remember">;
 }
 
@@ -52,11 +57,15 @@ export async function compileSnapshot(deps: CompileDeps, tenantId: string): Prom
 /** @returns undefined where another compiler wrote meanwhile */
 async function tryCompile(deps: CompileDeps, tenantId: string): Promise<Snapshot | undefined> {
   const key = snapshotKey(tenantId);
-  const [stored, record] = await Promise.all([deps.env.STORE.head(key), readTenantRecord(deps.db, tenantId)]);
+  const environment = requireEnvironment(deps.env);
+  const [stored, record] = await Promise.all([
+    deps.env.STORE.head(key),
+    readTenantRecord(deps.db, tenantId, environment),
+  ]);
   if (!record) throw new PlatformError("TENANT_NOT_FOUND", `There is no tenant "${tenantId}".`);
 
   const snapshot = buildSnapshot(record, deps.clock.now());
-  const storedRevision = stored ? revisionOf(stored) : -1;
+  const storedRevision = stored ? revisionOf(stored, environment) : -1;
   if (stored && storedRevision === snapshot.revision) {
     deps.snapshots.remember(snapshot, stored.etag);
     return snapshot;
@@ -66,7 +75,7 @@ async function tryCompile(deps: CompileDeps, tenantId: string): Promise<Snapshot
   const written = await deps.env.STORE.put(key, JSON.stringify(snapshot), {
     onlyIf: stored ? { etagMatches: stored.etag } : { etagDoesNotMatch: "*" },
     httpMetadata: { contentType: "application/json" },
-    customMetadata: { revision: String(snapshot.revision), format: String(SNAPSHOT_FORMAT) },
+    customMetadata: { revision: String(snapshot.revision), format: String(SNAPSHOT_FORMAT), environment },
   });
   if (written === null) return undefined;
   deps.snapshots.remember(snapshot, written.etag);
@@ -82,10 +91,18 @@ async function readStored(deps: CompileDeps, tenantId: string): Promise<Snapshot
   return snapshot;
 }
 
-/** -1, older than any, where the object is of another format or was not written by this compiler. */
-function revisionOf(object: R2Object): number {
-  const { revision, format } = object.customMetadata ?? {};
-  return format === String(SNAPSHOT_FORMAT) && /^\d+$/.test(revision ?? "") ? Number(revision) : -1;
+/** -1, older than any, where the object has another format, holds for another environment, or is not by this compiler. */
+function revisionOf(object: R2Object, environment: DeploymentEnvironment): number {
+  const { revision, format, environment: writtenFor } = object.customMetadata ?? {};
+  const isCurrent = format === String(SNAPSHOT_FORMAT) && writtenFor === environment;
+  return isCurrent && /^\d+$/.test(revision ?? "") ? Number(revision) : -1;
+}
+
+/** @throws {PlatformError} NOT_READY where the worker's variable names no environment */
+export function requireEnvironment(env: Pick<Env, "ENVIRONMENT">): DeploymentEnvironment {
+  const environment = deploymentEnvironment(env.ENVIRONMENT);
+  if (environment) return environment;
+  throw new PlatformError("NOT_READY", `ENVIRONMENT must be one of ${DEPLOYMENT_ENVIRONMENTS.join(", ")}.`);
 }
 
 export interface StaleReport {
@@ -97,7 +114,10 @@ export interface StaleReport {
 
 /** Brings every snapshot that is behind D1 up to date: the net under requests that died between commit and compile. */
 export async function compileStaleSnapshots(deps: CompileDeps): Promise<StaleReport> {
-  const [revisions, stored] = await Promise.all([readRevisions(deps.db), listStoredRevisions(deps.env.STORE)]);
+  const [revisions, stored] = await Promise.all([
+    readRevisions(deps.db),
+    listStoredRevisions(deps.env.STORE, requireEnvironment(deps.env)),
+  ]);
   const compiled: string[] = [];
   const failed: string[] = [];
   for (const [tenantId, revision] of revisions) {
@@ -114,7 +134,10 @@ export async function compileStaleSnapshots(deps: CompileDeps): Promise<StaleRep
 }
 
 /** Revision of each stored snapshot, by key. */
-async function listStoredRevisions(store: R2Bucket): Promise<ReadonlyMap<string, number>> {
+async function listStoredRevisions(
+  store: R2Bucket,
+  environment: DeploymentEnvironment,
+): Promise<ReadonlyMap<string, number>> {
   const revisions = new Map<string, number>();
   let cursor: string | undefined;
   do {
@@ -123,7 +146,7 @@ async function listStoredRevisions(store: R2Bucket): Promise<ReadonlyMap<string,
       include: ["customMetadata"],
       ...(cursor === undefined ? {} : { cursor }),
     });
-    for (const object of page.objects) revisions.set(object.key, revisionOf(object));
+    for (const object of page.objects) revisions.set(object.key, revisionOf(object, environment));
     cursor = page.truncated ? page.cursor : undefined;
   } while (cursor !== undefined);
   return revisions;

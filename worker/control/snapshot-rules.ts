@@ -1,9 +1,12 @@
+import { flatten } from "../../sdk/contract/config/flat-config.ts";
+import type { JsonObject } from "../../sdk/contract/config/json-values.ts";
 import { LIMITS, type LimitName, type Limits } from "../../sdk/contract/limits.ts";
 import type { Manifest } from "../../sdk/contract/manifest.ts";
 import type { PluginParts } from "../../sdk/contract/plugin-parts.ts";
 import { PLANS, type Plan } from "../../sdk/contract/plans.ts";
 import type { Role } from "../../sdk/contract/roles.ts";
 import { SNAPSHOT_FORMAT, type Snapshot, type SnapshotInstall, type SnapshotKey } from "../execution/snapshot.ts";
+import type { SealedSecrets } from "./config/configuration-record.ts";
 import { asksOf, effectiveGrants, type AskingManifest, type GrantRecord } from "./grants/rules.ts";
 
 /** What D1 holds of a tenant that execution needs, read in one transaction. */
@@ -22,7 +25,10 @@ export interface InstallRecord {
   readonly installId: string;
   readonly pluginId: string;
   readonly state: SnapshotInstall["state"];
-  readonly config: Readonly<Record<string, string>>;
+  /** As plugins read it in this deployment's environment, without secrets. */
+  readonly config: JsonObject;
+  readonly configRevision: number;
+  readonly secrets: SealedSecrets;
   /** What the operator narrowed. */
   readonly limits: Partial<Limits>;
   readonly version: string;
@@ -118,7 +124,7 @@ function snapshotInstall(install: InstallRecord, ceilings: Limits): SnapshotInst
     suspends: install.suspends,
     ...(install.parts ? { parts: install.parts } : {}),
     limits: effectiveLimits(install.manifestLimits, install.limits, ceilings),
-    config: install.config,
+    ...snapshotConfig(install),
     grants: effectiveGrants(asksOf(install.asking), install.granted),
     ...topicsOf(install.asking.events),
   };
@@ -128,6 +134,20 @@ function topicsOf(events: Manifest["events"] | undefined): Pick<SnapshotInstall,
   if (!events || events.publishes.length + events.subscribes.length === 0) return {};
   const subscribes = events.subscribes.map(({ topic, function: functionName }) => ({ filter: topic, functionName }));
   return { topics: { publishes: events.publishes, subscribes } };
+}
+
+function snapshotConfig({
+  config,
+  configRevision,
+  secrets,
+}: InstallRecord): Pick<SnapshotInstall, "config" | "configJsonNames" | "configRevision" | "secrets"> {
+  const { texts, jsonNames } = flatten(config);
+  return {
+    config: texts,
+    ...(jsonNames.length > 0 ? { configJsonNames: jsonNames } : {}),
+    ...(Object.keys(secrets).length > 0 ? { secrets } : {}),
+    configRevision,
+  };
 }
 
 function snapshotKeyEntry(key: KeyRecord): SnapshotKey {

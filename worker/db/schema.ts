@@ -2,6 +2,9 @@ import { sql } from "drizzle-orm";
 import { index, integer, primaryKey, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
 import type { EventValue } from "../../sdk/contract/events.ts";
 import type { Addition, Grant } from "../../sdk/contract/grants.ts";
+import type { Environment } from "../../sdk/contract/config/environments.ts";
+import type { JsonObject } from "../../sdk/contract/config/json-values.ts";
+import type { SealedValue } from "../../sdk/contract/config/sealed-value.ts";
 import type { Manifest } from "../../sdk/contract/manifest.ts";
 import type { Limits } from "../../sdk/contract/limits.ts";
 import type { Role } from "../../sdk/contract/roles.ts";
@@ -120,7 +123,10 @@ export const pluginInstances = sqliteTable(
       .notNull()
       .references(() => pluginVersions.id),
     state: text({ enum: ["installed", "active", "inactive", "error", "quarantined", "uninstalled"] }).notNull(),
+    /** Of installs without a revision in plugin_configurations: what was set before there were revisions. */
     config: text({ mode: "json" }).$type<Record<string, string>>().notNull(),
+    /** The revision in plugin_configurations that holds; 0: there is none. Grows with every change. */
+    configRevision: integer("config_revision").notNull().default(0),
     /** Narrower than the manifest's and the plan's, where the operator chose so. */
     limits: text({ mode: "json" }).$type<Partial<Limits>>().notNull(),
     installedBy: text("installed_by").notNull(),
@@ -188,6 +194,64 @@ export const pluginConsents = sqliteTable(
     index("plugin_consents_by_install").on(table.tenantId, table.installId, table.id),
   ],
 );
+
+/** Revisions of the configuration of an install. The one that holds is named by plugin_instances.config_revision. */
+export const pluginConfigurations = sqliteTable(
+  "plugin_configurations",
+  {
+    installId: text("install_id").notNull(),
+    revision: integer().notNull(),
+    tenantId: text("tenant_id").notNull(),
+    pluginId: text("plugin_id").notNull(),
+    /** Version of the plugin whose schema it fits. */
+    version: text().notNull(),
+    /** What was set, by environment, without secrets. */
+    values: text({ mode: "json" }).$type<Partial<Record<Environment, JsonObject>>>().notNull(),
+    /** Secrets by environment and pointer, each sealed by itself. */
+    secrets: text({ mode: "json" }).$type<Partial<Record<Environment, Record<string, SealedValue>>>>().notNull(),
+    /** What plugins read, by environment: values with the schema's defaults, without secrets. */
+    effective: text({ mode: "json" }).$type<Partial<Record<Environment, JsonObject>>>().notNull(),
+    /** Environment that the change was about; `all` where it was about the whole. */
+    environment: text({ enum: ["default", "development", "staging", "production", "all"] }).notNull(),
+    change: text({ enum: ["installed", "set", "patched", "rolled-back", "migrated"] }).notNull(),
+    /** Pointers of what differs from the revision before. */
+    changed: text({ mode: "json" }).$type<string[]>().notNull(),
+    author: text().notNull(),
+    createdAt: integer("created_at").notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.installId, table.revision] }),
+    index("plugin_configurations_by_plugin").on(table.tenantId, table.pluginId),
+  ],
+);
+
+/** Named sets of values to configure a plugin with; never secrets. */
+export const configTemplates = sqliteTable(
+  "config_templates",
+  {
+    tenantId: text("tenant_id").notNull(),
+    pluginId: text("plugin_id").notNull(),
+    name: text().notNull(),
+    description: text().notNull(),
+    values: text({ mode: "json" }).$type<JsonObject>().notNull(),
+    author: text().notNull(),
+    createdAt: integer("created_at").notNull(),
+    updatedAt: integer("updated_at").notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.tenantId, table.pluginId, table.name] })],
+);
+
+// The platform's own
+
+/** Revisions of the platform's settings, whole each; the largest holds. Catalogue in sdk/contract/settings.ts. */
+export const platformSettings = sqliteTable("platform_settings", {
+  revision: integer().primaryKey(),
+  settings: text({ mode: "json" }).$type<Record<string, Record<string, string | number | boolean>>>().notNull(),
+  /** Names of what differs from the revision before. */
+  changed: text({ mode: "json" }).$type<string[]>().notNull(),
+  author: text().notNull(),
+  createdAt: integer("created_at").notNull(),
+});
 
 // What happened
 

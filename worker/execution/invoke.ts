@@ -13,6 +13,7 @@ import type { CallHost, Isolates } from "./isolate.ts";
 import type { OutcomeReporter } from "./outcome-reporter.ts";
 import type { Recorder } from "./recording-store.ts";
 import type { RequestBudget } from "./request-budget.ts";
+import type { ConfigOpener } from "./sealed-config.ts";
 import { resolve, type Target } from "./resolve.ts";
 import { failedOutcome, settle, type ExecutionRecord } from "./settle.ts";
 import type { Snapshot, SnapshotInstall } from "./snapshot.ts";
@@ -24,6 +25,7 @@ export interface RunDeps extends RetryDeps {
 export interface InvokeDeps extends RunDeps {
   readonly outcomes: OutcomeReporter;
   readonly recorder: Recorder;
+  readonly configs: ConfigOpener;
   readonly newId: IdSource;
   readonly capabilities: CapabilityServices;
 }
@@ -56,7 +58,8 @@ const SEED_BYTES = 32;
  * and R2 only when the isolate is cold.
  *
  * @returns what happened, the guest's failures included
- * @throws {PlatformError} where no call was made: INSTALL_NOT_FOUND, PLUGIN_INACTIVE, FUNCTION_NOT_FOUND, REQUEST_INVALID
+ * @throws {PlatformError} where no call was made: INSTALL_NOT_FOUND, PLUGIN_INACTIVE, FUNCTION_NOT_FOUND, REQUEST_INVALID;
+ *   CONFIG_KEY_UNKNOWN, CONFIG_UNREADABLE or NOT_READY where a secret of the configuration cannot be opened
  */
 export async function invoke(deps: InvokeDeps, snapshot: Snapshot, event: PluginEvent): Promise<Invocation> {
   const resolution = resolve(snapshot, event.pluginId, event.functionName);
@@ -67,6 +70,8 @@ export async function invoke(deps: InvokeDeps, snapshot: Snapshot, event: Plugin
   if ("issues" in admission)
     throw new PlatformError("REQUEST_INVALID", "An option is not valid.", { issues: admission.issues });
 
+  const opening = deps.configs.open(snapshot.tenantId, target.install);
+  const config = opening instanceof Promise ? await opening : opening;
   const now = deps.clock.now();
   const granted = "limits" in admission ? withinBudget(event, admission.limits, now) : admission;
   const limits = "limits" in granted ? granted.limits : target.install.limits;
@@ -76,7 +81,8 @@ export async function invoke(deps: InvokeDeps, snapshot: Snapshot, event: Plugin
     executionId,
     functionName: target.functionName,
     input: event.input,
-    config: target.install.config,
+    config: config.texts,
+    configJsonNames: config.jsonNames,
     limits,
     logLevel: event.options.logLevel,
     now,

@@ -2,6 +2,7 @@ import { PlatformError } from "../../sdk/contract/errors.ts";
 import type { Grants } from "../../sdk/contract/grants.ts";
 import type { Limits } from "../../sdk/contract/limits.ts";
 import type { PluginParts } from "../../sdk/contract/plugin-parts.ts";
+import type { SealedValue } from "../../sdk/contract/config/sealed-value.ts";
 import type { Role } from "../../sdk/contract/roles.ts";
 
 /**
@@ -38,7 +39,13 @@ export interface SnapshotInstall {
   /** What the plugin consists of beside its main module; absent where there is nothing. */
   readonly parts?: PluginParts;
   readonly limits: Limits;
+  /** What `config_get` answers, by name, but for secrets. */
   readonly config: Readonly<Record<string, string>>;
+  /** Names of `config` whose text is JSON rather than the string itself; absent: none. */
+  readonly configJsonNames?: readonly string[];
+  readonly configRevision?: number;
+  /** Secrets by their JSON pointer into the configuration, each sealed; absent: none. */
+  readonly secrets?: Readonly<Record<string, SealedValue>>;
   /** Capabilities it may use and how far. Whatever is not here is refused. */
   readonly grants: Grants;
   /** Absent: none. */

@@ -73,7 +73,13 @@ export function errorsOf(route: Route): ErrorCode[] {
 }
 
 function describeOperation(route: Route): JsonObject {
-  const parameters = [...parametersOf(route.params, "path"), ...parametersOf(route.query, "query")];
+  const parameters = [
+    ...parametersOf(route.params, "path"),
+    ...parametersOf(route.query, "query"),
+    ...Object.entries(route.headers ?? {}).map(([name, header]) =>
+      Object.assign({ name, in: "header", schema: { type: "string" } }, header),
+    ),
+  ];
   const requestBody = requestBodyOf(route);
   return {
     operationId: route.operationId,

@@ -46,6 +46,8 @@ export interface Route<P extends Schema = Schema, Q extends Schema = Schema, B e
   readonly permission: Permission | "public";
   readonly params?: P;
   readonly query?: Q;
+  /** Headers that the handler reads, for the API description. */
+  readonly headers?: Readonly<Record<string, { readonly description: string; readonly required: boolean }>>;
   /** JSON body, parsed and validated. Leave out where the handler reads the request itself. */
   readonly body?: B;
   /** Bodies that the handler reads itself, for the API description: content type to JSON Schema. */

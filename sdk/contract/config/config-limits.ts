@@ -1,5 +1,6 @@
 import type { Issue } from "../errors.ts";
 import { jsonPointer, RESERVED_KEYS } from "../json-text.ts";
+import { entryText, WHOLE_CONFIG_NAME } from "./flat-config.ts";
 import { isObject } from "./json-values.ts";
 
 /** Configuration of one install in one environment; small, so that a tenant's snapshot stays small. Sizes in bytes of UTF-8. */
@@ -14,18 +15,10 @@ export const CONFIG_LIMITS = {
   values: 2_000,
 } as const;
 
-/** What the plugin reads under this name is the whole configuration, so no entry may have it. */
-export const WHOLE_CONFIG_NAME = "$config";
-
 const encoder = new TextEncoder();
 
 function byteLength(text: string): number {
   return encoder.encode(text).byteLength;
-}
-
-/** Text of an entry as `config_get` gives it: strings as they are, any other value as JSON. */
-export function entryText(value: unknown): string {
-  return typeof value === "string" ? value : JSON.stringify(value);
 }
 
 /** @returns what is wrong with a value as a configuration, whatever its schema says; safe for any parsed JSON */

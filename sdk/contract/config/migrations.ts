@@ -79,7 +79,7 @@ function put(config: ConfigTree, path: string, value: unknown, replaces: boolean
 }
 
 /** Plain objects only: an instance of a class is a leaf. */
-function isTree(value: unknown): value is ConfigTree {
+export function isTree(value: unknown): value is ConfigTree {
   return isObject(value) && Object.getPrototypeOf(value) === Object.prototype;
 }
 
@@ -87,7 +87,8 @@ function valueIn(config: ConfigTree, names: readonly string[]): unknown {
   return names.reduce<unknown>((value, name) => (isTree(value) ? entryOf(value, name) : undefined), config);
 }
 
-function withValue(tree: ConfigTree, [name = "", ...rest]: readonly string[], value: unknown): ConfigTree {
+/** The tree with a value under names; objects on the way are made. */
+export function withValue(tree: ConfigTree, [name = "", ...rest]: readonly string[], value: unknown): ConfigTree {
   const known = entryOf(tree, name);
   const inner = rest.length === 0 ? value : withValue(isTree(known) ? known : {}, rest, value);
   return Object.fromEntries([...Object.entries(tree), [name, inner]]);

@@ -46,6 +46,8 @@ const plain =
 const letter =
   (suffix = ""): ExampleOf =>
   ({ deadLetterId }) => ({ path: `/dead-letters/${deadLetterId}${suffix}`, foreign: "DEAD_LETTER_NOT_FOUND" });
+/** Writes must say which state they are about. */
+const configuring = { headers: { "if-match": "*" } } as const;
 
 const execution = { body: { input: "hello" }, foreign: "INSTALL_NOT_FOUND", ends: "INTEGRITY_FAILED" } as const;
 
@@ -63,6 +65,19 @@ export const EXAMPLES: Readonly<Record<string, ExampleOf>> = {
   redriveDeadLetter: letter("/redrive"),
   deleteDeadLetter: letter(),
   listEvents: plain("/events?order=oldest&after=0"),
+
+  getConfig: plugin("/config", "INSTALL_NOT_FOUND"),
+  putConfig: (resources) => ({ ...configuring, ...plugin("/config", "INSTALL_NOT_FOUND", { a: 2 })(resources) }),
+  patchConfig: (resources) => ({ ...configuring, ...plugin("/config", "INSTALL_NOT_FOUND", { a: 3 })(resources) }),
+  validateConfig: plugin("/config/validate", "INSTALL_NOT_FOUND", { a: 1 }),
+  rollBackConfig: plugin("/config/rollback", "INSTALL_NOT_FOUND", { revision: 1 }),
+  getConfigSchema: plugin("/config/schema", "INSTALL_NOT_FOUND"),
+  listConfigRevisions: plugin("/config/history", "INSTALL_NOT_FOUND"),
+  getConfigRevision: plugin("/config/history/1", "INSTALL_NOT_FOUND"),
+  listConfigTemplates: plugin("/config/templates", "INSTALL_NOT_FOUND"),
+  getConfigTemplate: plugin("/config/templates/small", "INSTALL_NOT_FOUND"),
+  putConfigTemplate: plugin("/config/templates/small", "INSTALL_NOT_FOUND", { values: { a: 1 } }),
+  deleteConfigTemplate: plugin("/config/templates/small", "INSTALL_NOT_FOUND"),
 
   installPlugin: ({ pluginId }) => ({ path: "/install", body: { pluginId }, foreign: "PLUGIN_NOT_FOUND" }),
   installPluginById: pluginAfter("install", "PLUGIN_NOT_FOUND", {}),

@@ -85,6 +85,7 @@ describe("compileSnapshot", () => {
           suspends: true,
           limits: { ...DEFAULT_LIMITS, fuel: 2e9, hostCalls: 3 },
           config: { greeting: "hi" },
+          configRevision: 1,
           grants: {},
         },
       },
@@ -121,7 +122,7 @@ describe("compileSnapshot", () => {
       await rename(tenantId, "active");
       await compileSnapshot(makeDeps(), tenantId);
     });
-    const snapshot = await compileSnapshot({ ...makeDeps(), env: { STORE: store } }, tenantId);
+    const snapshot = await compileSnapshot({ ...makeDeps(), env: { ...env, STORE: store } }, tenantId);
     expect(snapshot).toMatchObject({ revision: 3, status: "active" });
     expect(await storedSnapshot(tenantId)).toMatchObject({ revision: 3, status: "active" });
   });
@@ -131,7 +132,7 @@ describe("compileSnapshot", () => {
     const deps = makeDeps();
     const newer = { ...(await compileSnapshot(deps, tenantId)), revision: 99 };
     await env.STORE.put(snapshotKey(tenantId), JSON.stringify(newer), {
-      customMetadata: { revision: "99", format: "1" },
+      customMetadata: { revision: "99", format: "1", environment: "production" },
     });
     expect(await compileSnapshot(deps, tenantId)).toEqual(newer);
     expect(await storedSnapshot(tenantId)).toEqual(newer);
@@ -139,7 +140,8 @@ describe("compileSnapshot", () => {
   });
 
   test.each([
-    ["of another format", { revision: "99", format: "0" }],
+    ["of another format", { revision: "99", format: "0", environment: "production" }],
+    ["for another environment", { revision: "99", format: "1", environment: "staging" }],
     ["that somebody else put there", undefined],
   ])("replaces an object %s", async (_case, customMetadata) => {
     const { tenantId } = await seedTenant();
@@ -150,13 +152,15 @@ describe("compileSnapshot", () => {
 
   test("tries again after R2 refused a write, and says so when it goes on refusing", async () => {
     const { tenantId } = await seedTenant();
-    const error = await refusal(compileSnapshot({ ...makeDeps(), env: { STORE: bucketRefusing(99) } }, tenantId));
+    const error = await refusal(
+      compileSnapshot({ ...makeDeps(), env: { ...env, STORE: bucketRefusing(99) } }, tenantId),
+    );
     expect(error.code).toBe("SNAPSHOT_UNAVAILABLE");
     expect(error.message).toBe(
       `The change is saved, but the snapshot of tenant "${tenantId}" could not be written in 6 tries; it will be written within 15 minutes, or when the request is repeated.`,
     );
     expect(await storedSnapshot(tenantId)).toBeUndefined();
-    await compileSnapshot({ ...makeDeps(), env: { STORE: bucketRefusing(2) } }, tenantId);
+    await compileSnapshot({ ...makeDeps(), env: { ...env, STORE: bucketRefusing(2) } }, tenantId);
     expect((await storedSnapshot(tenantId))?.revision).toBe(1);
   });
 

@@ -26,6 +26,7 @@ export interface TestDeps extends InstallDeps {
 }
 
 let isolates = 0;
+const randomBytes = (length: number): Uint8Array => crypto.getRandomValues(new Uint8Array(length));
 
 /** A worker isolate of its own: empty memory, and a clock that stands still, later than those of isolates made before. */
 export function makeDeps(): TestDeps {
@@ -33,7 +34,7 @@ export function makeDeps(): TestDeps {
   const clock = { now: () => now };
   const snapshots = new SnapshotStore(env.STORE, new SnapshotCache(), clock, (work) => void work);
   const advance = (milliseconds: number): void => void (now += milliseconds);
-  return { env, db, clock, snapshots, newId: systemIds(() => clock.now()), advance };
+  return { env, db, clock, snapshots, newId: systemIds(() => clock.now()), randomBytes, advance };
 }
 
 const newId = systemIds(() => NOW);

@@ -72,7 +72,7 @@ test("the life of an install, over both paths of each pair", async () => {
   const { body } = await call("GET", `/${ID}`);
   expect(body).toMatchObject({ id: ID, state: "active", installedVersion: "2.0.0", latestVersion: "2.0.0" });
   expect(body["install"]).toMatchObject({ version: "2.0.0", state: "active" });
-  expect((await pages(`/${ID}/events?limit=5`)).flat()).toHaveLength(12);
+  expect((await pages(`/${ID}/events?limit=5`)).flat()).toHaveLength(13);
 });
 
 describe("what is refused says why", () => {
@@ -88,7 +88,15 @@ describe("what is refused says why", () => {
     ["POST", "/install", { pluginId: "Not An Id" }, 400, "REQUEST_INVALID", "/pluginId"],
     ["POST", "/install", { pluginId: ID, version: "latest" }, 400, "REQUEST_INVALID", "/version"],
     ["POST", "/install", { pluginId: ID, activate: "yes" }, 400, "REQUEST_INVALID", "/activate"],
-    ["POST", "/install", { pluginId: ID, config: { a: 1 } }, 400, "REQUEST_INVALID", "/config/a"],
+    ["POST", "/install", { pluginId: ID, config: "a" }, 400, "REQUEST_INVALID", "/config"],
+    [
+      "POST",
+      "/install",
+      { pluginId: ID, config: { a: { constructor: 1 } } },
+      400,
+      "REQUEST_INVALID",
+      "/config/a/constructor",
+    ],
     ["POST", "/install", { pluginId: ID, config: { a: "x".repeat(8_193) } }, 400, "REQUEST_INVALID", "/config/a"],
     ["POST", "/install", { pluginId: ID, limits: { fuel: -1 } }, 400, "REQUEST_INVALID", "/limits/fuel"],
     ["POST", "/install", { pluginId: ID, limits: { fuel: 1e99 } }, 400, "REQUEST_INVALID", "/limits/fuel"],

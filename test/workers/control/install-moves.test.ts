@@ -97,7 +97,7 @@ describe("moves", () => {
 });
 
 describe("update", () => {
-  test("version, configuration and limits, in one event", async () => {
+  test("version, configuration and limits, in one go", async () => {
     const actor = await seedInstall();
     await seedVersion({ tenantId: actor.tenantId, version: "2.0.0" });
     const install = await updateInstall(makeDeps(), actor, "acme.echo", {
@@ -108,10 +108,10 @@ describe("update", () => {
     expect(install).toMatchObject({
       version: "2.0.0",
       state: "active",
-      config: { greeting: "hi" },
+      configuration: { values: { default: { greeting: "hi" } } },
       limits: { fuel: 10 },
     });
-    expect((await eventTypes(actor)).slice(2)).toEqual(["plugin.updated"]);
+    expect((await eventTypes(actor)).slice(2)).toEqual(["plugin.updated", "config.changed"]);
     const snapshot = await storedSnapshot(actor.tenantId);
     expect(snapshot?.installs["acme.echo"]).toMatchObject({ version: "2.0.0", config: { greeting: "hi" } });
   });
@@ -121,16 +121,17 @@ describe("update", () => {
     const deps = makeDeps();
     await updateInstall(deps, actor, "acme.echo", { config: { a: "1" } });
     const install = await updateInstall(deps, actor, "acme.echo", { limits: { fuel: 5 } });
-    expect(install).toMatchObject({ version: "1.0.0", config: { a: "1" }, limits: { fuel: 5 } });
+    expect(install).toMatchObject({ version: "1.0.0", limits: { fuel: 5 } });
+    expect(install.configuration.values.default).toEqual({ a: "1" });
     await updateInstall(deps, actor, "acme.echo", { version: "1.0.0", config: { a: "1" }, limits: { fuel: 5 } });
-    expect((await eventTypes(actor)).slice(2)).toEqual(["plugin.updated", "plugin.updated"]);
+    expect((await eventTypes(actor)).slice(2)).toEqual(["plugin.updated", "config.changed", "plugin.updated"]);
   });
 
   test("ten equal updates at once are one change", async () => {
     const actor = await seedInstall();
     const update = { config: { a: "1" } };
     await Promise.all(Array.from({ length: 10 }, () => updateInstall(makeDeps(), actor, "acme.echo", update)));
-    expect((await eventTypes(actor)).slice(2)).toEqual(["plugin.updated"]);
+    expect((await eventTypes(actor)).slice(2)).toEqual(["plugin.updated", "config.changed"]);
     expect(await revisionOf(actor.tenantId)).toBe(3);
   });
 
@@ -143,8 +144,8 @@ describe("update", () => {
       updateInstall(makeDeps(), actor, "acme.echo", { version: "2.0.0" }),
     ]);
     const [row] = await db.select().from(pluginInstances).where(eq(pluginInstances.tenantId, actor.tenantId));
-    expect(row).toMatchObject({ config: { a: "1" }, limits: { fuel: 5 } });
-    expect((await eventTypes(actor)).slice(2)).toHaveLength(3);
+    expect(row).toMatchObject({ limits: { fuel: 5 } });
+    expect((await eventTypes(actor)).slice(2)).toHaveLength(4);
     expect((await storedSnapshot(actor.tenantId))?.installs["acme.echo"]).toMatchObject({
       version: "2.0.0",
       config: { a: "1" },

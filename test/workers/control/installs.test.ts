@@ -1,3 +1,4 @@
+import { env } from "cloudflare:workers";
 import { describe, expect, test } from "vitest";
 import { PLATFORM_TENANT } from "../../../sdk/contract/identifiers.ts";
 import { LIMITS } from "../../../sdk/contract/limits.ts";
@@ -34,7 +35,8 @@ describe("install", () => {
       versionId,
       version: "1.0.0",
       state: "active",
-      config: {},
+      configRevision: 0,
+      configuration: { values: { default: {} }, secrets: {} },
       limits: {},
       installedBy: "olga",
       createdAt: deps.clock.now(),
@@ -84,7 +86,7 @@ describe("install", () => {
     const actor = await seedTenant();
     await seedVersion({ tenantId: actor.tenantId });
     const broken = new Proxy({} as R2Bucket, { get: () => () => Promise.reject(new Error("R2 is away")) });
-    const error = await refusal(installPlugin({ ...makeDeps(), env: { STORE: broken } }, actor, ECHO));
+    const error = await refusal(installPlugin({ ...makeDeps(), env: { ...env, STORE: broken } }, actor, ECHO));
     expect(error.code).toBe("SNAPSHOT_UNAVAILABLE");
     expect(await storedSnapshot(actor.tenantId)).toBeUndefined();
     expect(await installPlugin(makeDeps(), actor, ECHO)).toMatchObject({ created: false });
@@ -110,7 +112,8 @@ describe("install", () => {
     await moveInstall(makeDeps(), actor, "acme.echo", "uninstall");
     const second = await installPlugin(makeDeps(), actor, ECHO);
     expect(second.created).toBe(true);
-    expect(second.install).toMatchObject({ id: first.install.id, version: "1.1.0", config: {}, state: "active" });
+    expect(second.install).toMatchObject({ id: first.install.id, version: "1.1.0", state: "active" });
+    expect(second.install.configuration).toEqual({ values: { default: {} }, secrets: {} });
     expect(await eventTypes(actor)).toEqual([
       "plugin.installed",
       "plugin.activated",

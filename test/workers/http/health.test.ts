@@ -38,6 +38,12 @@ describe("/readyz", () => {
   test.each<[string, Partial<Env>, string]>([
     ["D1 is down", { DB: down(env.DB) }, "database: D1 does not answer or is not migrated"],
     ["R2 is down", { STORE: down(env.STORE) }, "store: R2 does not answer"],
+    ["keys of configurations are not valid", { CONFIG_KEYS: "{}" }, "configurations: CONFIG_KEYS is not valid"],
+    [
+      "the environment is none",
+      { ENVIRONMENT: "live" },
+      "configurations: ENVIRONMENT is not development, staging or production",
+    ],
     ["issuers are not valid", { AUTH_ISSUERS: "{" }, "issuers: AUTH_ISSUERS is not valid"],
     ["an install is missing", { READY_INSTALLS: "nobody/notes" }, "install nobody/notes: not installed"],
   ])("%s", async (_name, bindings, missing) => {

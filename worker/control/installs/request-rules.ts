@@ -1,3 +1,4 @@
+import { isSameJson, type JsonObject } from "../../../sdk/contract/config/json-values.ts";
 import { PlatformError, type Issue } from "../../../sdk/contract/errors.ts";
 import type { Grants } from "../../../sdk/contract/grants.ts";
 import { MODULE_LIMITS, type LimitName, type Limits } from "../../../sdk/contract/limits.ts";
@@ -10,18 +11,20 @@ import type { Install, InstallChange, InstallInput, UpdateInput } from "./schema
 /** What a request asks for, held against what is installed and what version and plan give. */
 
 /**
+ * @param config   what is configured for all environments, secrets included
  * @param granted  grants in force
  * @throws {PlatformError} STATE_CONFLICT where the request asks for something else than what is installed
  */
 export function requireSame(
   known: Install,
   asked: Pick<InstallInput, "version" | "config" | "limits" | "grants">,
+  config: JsonObject,
   granted: readonly Pick<GrantRecord, "capability" | "granted">[] = [],
 ): void {
   const differences = [
     ...(asked.version === undefined || asked.version === known.version ? [] : ["version"]),
-    ...(asked.config === undefined || isSame(asked.config, known.config) ? [] : ["config"]),
-    ...(asked.limits === undefined || isSame(asked.limits, known.limits) ? [] : ["limits"]),
+    ...(asked.config === undefined || isSameJson(asked.config, config) ? [] : ["config"]),
+    ...(asked.limits === undefined || isSameJson(asked.limits, known.limits) ? [] : ["limits"]),
     ...(asked.grants === undefined || isGranted(granted, asked.grants) ? [] : ["grants"]),
   ];
   if (differences.length === 0) return;
@@ -32,12 +35,11 @@ export function requireSame(
   );
 }
 
-/** What an update would set; nothing where the install is like that already. */
+/** What an update would set but for the configuration; nothing where the install is like that already. */
 export function changesOf(known: Install, asked: UpdateInput, version: Pick<VersionHead, "id">): InstallChange {
   return {
     ...(version.id === known.versionId ? {} : { versionId: version.id }),
-    ...(asked.config === undefined || isSame(asked.config, known.config) ? {} : { config: asked.config }),
-    ...(asked.limits === undefined || isSame(asked.limits, known.limits) ? {} : { limits: asked.limits }),
+    ...(asked.limits === undefined || isSameJson(asked.limits, known.limits) ? {} : { limits: asked.limits }),
   };
 }
 
@@ -87,10 +89,4 @@ function isGranted(granted: readonly Pick<GrantRecord, "capability" | "granted">
       return grant !== undefined && isSameGrant(grant, record.granted);
     })
   );
-}
-
-/** Equal content, whatever the order of the names. */
-function isSame(a: Readonly<Record<string, unknown>>, b: Readonly<Record<string, unknown>>): boolean {
-  const names = Object.keys(a);
-  return names.length === Object.keys(b).length && names.every((name) => Object.hasOwn(b, name) && a[name] === b[name]);
 }

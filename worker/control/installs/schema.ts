@@ -1,12 +1,12 @@
 import * as v from "valibot";
+import { configLimitIssues } from "../../../sdk/contract/config/config-limits.ts";
+import { namesOf, type JsonObject } from "../../../sdk/contract/config/json-values.ts";
 import { PLUGIN_ID_PATTERN } from "../../../sdk/contract/identifiers.ts";
 import { LIMITS, type LimitName, type Limits } from "../../../sdk/contract/limits.ts";
 import { VERSION_MAX_LENGTH, VERSION_PATTERN } from "../../../sdk/contract/version.ts";
+import type { SealedDocument } from "../config/configuration-record.ts";
 import { GrantsInput } from "../grants/schema.ts";
 import type { InstallState } from "./rules.ts";
-
-/** Configuration of one install: text by name, small enough that a tenant's snapshot stays small. Sizes in bytes. */
-export const CONFIG_LIMITS = { entries: 100, nameBytes: 128, valueBytes: 8_192, totalBytes: 65_536 } as const;
 
 export const INSTALL_STATES = [
   "installed",
@@ -26,41 +26,33 @@ const versionText = v.pipe(
 
 export const PluginParams = v.object({ id: pluginId });
 
-const encoder = new TextEncoder();
-const byteLength = (text: string): number => encoder.encode(text).byteLength;
-
-const Config = v.pipe(
-  v.record(
-    v.pipe(
-      v.string(),
-      v.check(
-        (name) => name !== "" && byteLength(name) <= CONFIG_LIMITS.nameBytes,
-        `must have a name of 1 to ${CONFIG_LIMITS.nameBytes} bytes`,
-      ),
-    ),
-    v.pipe(
-      v.string("must be text"),
-      v.check(
-        (value) => byteLength(value) <= CONFIG_LIMITS.valueBytes,
-        (issue) => `must be at most ${CONFIG_LIMITS.valueBytes} bytes; found ${byteLength(issue.input)}`,
-      ),
-    ),
-  ),
-  v.check(
-    (config) => Object.keys(config).length <= CONFIG_LIMITS.entries,
-    (issue) => `must have at most ${CONFIG_LIMITS.entries} entries; found ${Object.keys(issue.input).length}`,
-  ),
-  v.check(
-    (config) => configBytes(config) <= CONFIG_LIMITS.totalBytes,
-    (issue) =>
-      `must be at most ${CONFIG_LIMITS.totalBytes} bytes, names and values together; found ${configBytes(issue.input)}`,
-  ),
-  v.description("What the plugin reads as its configuration; replaces all that was set before"),
+/** A configuration as a request gives it; whether it fits the plugin's schema is for the action to say. */
+export const ConfigValues = v.pipe(
+  v.unknown(),
+  v.rawTransform(({ dataset, addIssue, NEVER }) => {
+    const issues = configLimitIssues(dataset.value);
+    for (const { path, message } of issues) addIssue({ message, path: pathOf(namesOf(path)) });
+    return issues.length > 0 ? NEVER : (dataset.value as JsonObject); // the limits hold for objects only
+  }),
+  v.metadata({ jsonSchema: { type: "object", additionalProperties: true } }),
 );
 
-function configBytes(config: Readonly<Record<string, string>>): number {
-  return Object.entries(config).reduce((total, [name, value]) => total + byteLength(name) + byteLength(value), 0);
+/** Path of an issue as valibot has it; undefined is the whole. */
+function pathOf(names: readonly string[]): [v.IssuePathItem, ...v.IssuePathItem[]] | undefined {
+  const [first, ...rest] = names.map((key): v.UnknownPathItem => ({
+    type: "unknown",
+    origin: "value",
+    input: undefined,
+    key,
+    value: undefined,
+  }));
+  return first && [first, ...rest];
 }
+
+const Config = v.pipe(
+  ConfigValues,
+  v.description("What the plugin reads as its configuration in every environment; replaces all that was set before"),
+);
 
 function limit(name: LimitName) {
   const { maximum, unit, title } = LIMITS[name];
@@ -120,6 +112,7 @@ export const InstallAnswer = v.object({
   version: v.string(),
   versionId: v.string(),
   state: v.picklist(INSTALL_STATES),
+  configRevision: v.pipe(v.number(), v.integer(), v.description("0: never configured")),
   configKeys: v.pipe(v.array(v.string()), v.description("Names only: values may be secrets and are not shown here")),
   limits: v.pipe(
     v.record(v.string(), v.number()),
@@ -139,7 +132,9 @@ export interface Install {
   readonly versionId: string;
   readonly version: string;
   readonly state: InstallState;
-  readonly config: Readonly<Record<string, string>>;
+  /** The revision that holds; 0 where there is none yet. */
+  readonly configRevision: number;
+  readonly configuration: SealedDocument;
   readonly limits: Partial<Limits>;
   readonly installedBy: string;
   readonly createdAt: number;
@@ -149,11 +144,14 @@ export interface Install {
 
 /** Columns of an install that a change may set. */
 export type InstallChange = Partial<
-  Pick<Install, "ownerTenantId" | "versionId" | "state" | "config" | "limits" | "installedBy">
->;
+  Pick<Install, "ownerTenantId" | "versionId" | "state" | "configRevision" | "limits" | "installedBy">
+> & { readonly config?: Readonly<Record<string, never>> };
 
 /** The install as answers show it. */
 export function describeInstall(install: Install): v.InferInput<typeof InstallAnswer> {
-  const { tenantId: _own, config, limits, ...shown } = install;
-  return { ...shown, configKeys: Object.keys(config).sort(), limits: { ...limits } };
+  const { tenantId: _own, configuration, limits, ...shown } = install;
+  const { values, secrets } = configuration;
+  const secretNames = Object.keys(secrets.default ?? {}).map((pointer) => namesOf(pointer)[0] ?? "");
+  const names = new Set([...Object.keys(values.default ?? {}), ...secretNames]);
+  return { ...shown, configKeys: [...names].sort(), limits: { ...limits } };
 }

@@ -1,7 +1,7 @@
 import { and, eq, ne, sql, type SQL } from "drizzle-orm";
 import type { Plan } from "../../../sdk/contract/plans.ts";
 import type { Database, Statement } from "../../db/client.ts";
-import { pluginInstances, pluginVersions, tenants } from "../../db/schema.ts";
+import { pluginConfigurations, pluginInstances, pluginVersions, tenants } from "../../db/schema.ts";
 import { eventRecorded, recordEventsWhere, type NewEvent } from "../events/store.ts";
 import { bumpRevision } from "../snapshots/store.ts";
 import type { Install, InstallChange } from "./schema.ts";
@@ -18,6 +18,9 @@ export async function getInstall(db: Database, tenantId: string, pluginId: strin
       version: pluginVersions.version,
       state: pluginInstances.state,
       config: pluginInstances.config,
+      configRevision: pluginInstances.configRevision,
+      values: pluginConfigurations.values,
+      secrets: pluginConfigurations.secrets,
       limits: pluginInstances.limits,
       installedBy: pluginInstances.installedBy,
       createdAt: pluginInstances.createdAt,
@@ -25,8 +28,18 @@ export async function getInstall(db: Database, tenantId: string, pluginId: strin
     })
     .from(pluginInstances)
     .innerJoin(pluginVersions, eq(pluginVersions.id, pluginInstances.versionId))
+    .leftJoin(
+      pluginConfigurations,
+      and(
+        eq(pluginConfigurations.installId, pluginInstances.id),
+        eq(pluginConfigurations.revision, pluginInstances.configRevision),
+      ),
+    )
     .where(and(eq(pluginInstances.tenantId, tenantId), eq(pluginInstances.pluginId, pluginId)));
-  return rows[0];
+  const [row] = rows;
+  if (!row) return undefined;
+  const { config, values, secrets, ...install } = row;
+  return { ...install, configuration: { values: values ?? { default: config }, secrets: secrets ?? {} } };
 }
 
 /** What the tenant's plan says, and how many installs it has; undefined where there is no such tenant. */
@@ -69,7 +82,8 @@ export async function insertInstall(
       install.ownerTenantId,
       install.versionId,
       install.state,
-      JSON.stringify(install.config),
+      JSON.stringify({}),
+      install.configRevision,
       JSON.stringify(install.limits),
       install.installedBy,
       install.createdAt,

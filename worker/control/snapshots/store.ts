@@ -1,8 +1,19 @@
 import { and, eq, isNull, ne, sql, type SQL } from "drizzle-orm";
+import type { DeploymentEnvironment } from "../../../sdk/contract/config/environments.ts";
+import type { JsonObject } from "../../../sdk/contract/config/json-values.ts";
 import type { Limits } from "../../../sdk/contract/limits.ts";
 import type { PluginParts } from "../../../sdk/contract/plugin-parts.ts";
 import type { Database, Statement } from "../../db/client.ts";
-import { apiKeys, members, pluginInstances, pluginPermissions, pluginVersions, tenants } from "../../db/schema.ts";
+import {
+  apiKeys,
+  members,
+  pluginConfigurations,
+  pluginInstances,
+  pluginPermissions,
+  pluginVersions,
+  tenants,
+} from "../../db/schema.ts";
+import { secretsIn } from "../config/configuration-record.ts";
 import type { AskingManifest } from "../grants/rules.ts";
 import type { InstallRecord, TenantRecord } from "../snapshot-rules.ts";
 
@@ -22,10 +33,14 @@ export function bumpRevision(db: Database, tenantId: string, when?: SQL): Statem
 }
 
 /** @returns the tenant in one consistent read (one batch is one transaction), or undefined where there is none */
-export async function readTenantRecord(db: Database, tenantId: string): Promise<TenantRecord | undefined> {
+export async function readTenantRecord(
+  db: Database,
+  tenantId: string,
+  environment: DeploymentEnvironment,
+): Promise<TenantRecord | undefined> {
   const [tenantRows, installRows, grantRows, keyRows, memberRows] = await db.batch([
     db.select().from(tenants).where(eq(tenants.id, tenantId)),
-    selectInstalls(db, tenantId),
+    selectInstalls(db, tenantId, environment),
     selectGrants(db, tenantId),
     db
       .select({
@@ -47,7 +62,7 @@ export async function readTenantRecord(db: Database, tenantId: string): Promise<
     plan: tenant.plan,
     status: tenant.status,
     revision: tenant.snapshotRevision,
-    installs: installRows.map((row) => installRecord(row, grants.get(row.installId) ?? [])),
+    installs: installRows.map((row) => installRecord(row, grants.get(row.installId) ?? [], environment)),
     keys: keyRows,
     members: memberRows,
   };
@@ -57,13 +72,19 @@ export async function readTenantRecord(db: Database, tenantId: string): Promise<
  * Manifests and module reports can be large, so only the few values needed leave the database. Column names must differ
  * from one another: a batch answers rows by name.
  */
-function selectInstalls(db: Database, tenantId: string) {
+function selectInstalls(db: Database, tenantId: string, environment: DeploymentEnvironment) {
+  const { effective } = pluginConfigurations;
   return db
     .select({
       installId: pluginInstances.id,
       pluginId: pluginInstances.pluginId,
       state: sql<InstallRecord["state"]>`${pluginInstances.state}`.as("install_state"),
-      config: pluginInstances.config,
+      config:
+        sql<string>`coalesce(json_extract(${effective}, ${`$.${environment}`}), json_extract(${effective}, '$.default'), ${pluginInstances.config})`.as(
+          "effective_config",
+        ),
+      configRevision: pluginInstances.configRevision,
+      secrets: pluginConfigurations.secrets,
       limits: pluginInstances.limits,
       version: pluginVersions.version,
       versionState: sql<InstallRecord["versionState"]>`${pluginVersions.state}`.as("version_state"),
@@ -84,6 +105,13 @@ function selectInstalls(db: Database, tenantId: string) {
     })
     .from(pluginInstances)
     .innerJoin(pluginVersions, eq(pluginVersions.id, pluginInstances.versionId))
+    .leftJoin(
+      pluginConfigurations,
+      and(
+        eq(pluginConfigurations.installId, pluginInstances.id),
+        eq(pluginConfigurations.revision, pluginInstances.configRevision),
+      ),
+    )
     .where(and(eq(pluginInstances.tenantId, tenantId), ne(pluginInstances.state, "uninstalled")));
 }
 
@@ -109,11 +137,14 @@ function selectGrants(db: Database, tenantId: string) {
 function installRecord(
   row: Awaited<ReturnType<typeof selectInstalls>>[number],
   granted: InstallRecord["granted"],
+  environment: DeploymentEnvironment,
 ): InstallRecord {
   const { parts, ...rest } = row;
   return {
     ...rest,
     ...(parts === null ? {} : { parts: JSON.parse(parts) as PluginParts }), // written by the upload
+    config: JSON.parse(row.config) as JsonObject, // written by the actions of configurations
+    secrets: secretsIn({ secrets: row.secrets ?? {} }, environment),
     granted,
     asking: JSON.parse(row.asking) as AskingManifest, // validated on upload
     functions: JSON.parse(row.functions) as string[], // written by the package inspector

@@ -1,3 +1,4 @@
+import { WHOLE_CONFIG_NAME, wholeText } from "../../../sdk/contract/config/flat-config.ts";
 import { HOST_FUNCTIONS } from "../../../sdk/contract/extism-abi.ts";
 import type { LogLine, SandboxCall } from "../../../sdk/contract/sandbox.ts";
 import { httpRequest, type HttpResponse } from "./http-request.ts";
@@ -34,8 +35,11 @@ const LEVELS = ["trace", "debug", "info", "warn", "error"] as const satisfies re
 export function hostFunctions(context: HostContext): ReadonlyMap<string, HostFunction> {
   const { call, kernel } = context;
   let response: HttpResponse | undefined;
+  let whole: string | undefined;
+  const wholeConfig = (): string =>
+    (whole ??= wholeText({ texts: call.config, jsonNames: call.configJsonNames ?? [] }));
   const run: Record<HostName, HostFunction["run"]> = {
-    config_get: (key: bigint) => configGet(context, takeKey(context, key)),
+    config_get: (key: bigint) => configGet(context, takeKey(context, key), wholeConfig),
     var_get: (key: bigint) => variableGet(context, takeKey(context, key)),
     var_set: (key: bigint, value: bigint) => variableSet(context, takeKey(context, key), value),
     http_request: async (request: bigint, body: bigint) => {
@@ -74,8 +78,9 @@ function takeKey({ kernel, control }: HostContext, handle: bigint): string {
 }
 
 /** Only the call's own entries: names of inherited members are no keys. */
-function configGet({ call, kernel, control }: HostContext, key: string): bigint {
-  const value = Object.hasOwn(call.config, key) ? call.config[key] : undefined;
+function configGet({ call, kernel, control }: HostContext, key: string, wholeConfig: () => string): bigint {
+  const own = Object.hasOwn(call.config, key) ? call.config[key] : undefined;
+  const value = own ?? (key === WHOLE_CONFIG_NAME ? wholeConfig() : undefined);
   if (value === undefined) return 0n;
   control.charge(value.length * HOST_COSTS.copiedByte);
   return kernel.put(encodeText(value));

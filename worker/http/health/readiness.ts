@@ -1,6 +1,8 @@
 import { sql } from "drizzle-orm";
 import type { Deps } from "../../deps.ts";
+import { configKeyRing } from "../../execution/sealed-config.ts";
 import { snapshotKey } from "../../execution/snapshot.ts";
+import { deploymentEnvironment } from "../../../sdk/contract/config/environments.ts";
 import { PLATFORM_TENANT } from "../../../sdk/contract/identifiers.ts";
 import { errorText } from "../../lib/error-text.ts";
 import { logError } from "../../lib/json-log.ts";
@@ -8,13 +10,17 @@ import { parseIssuers } from "../authentication/issuers.ts";
 import journal from "../../../migrations/meta/_journal.json";
 
 export type ReadinessDeps = Pick<Deps, "db" | "snapshots"> & {
-  readonly env: Pick<Env, "STORE" | "READY_INSTALLS" | "AUTH_ISSUERS">;
+  readonly env: Pick<Env, "STORE" | "READY_INSTALLS" | "AUTH_ISSUERS" | "CONFIG_KEYS" | "ENVIRONMENT">;
 };
 
 /** What is missing before the worker can serve: empty where it is ready. Names only; causes go to the log. */
 export async function missingForReadiness(deps: ReadinessDeps): Promise<string[]> {
   const checks = await Promise.all([
     check("issuers: AUTH_ISSUERS is not valid", () => parseIssuers(deps.env.AUTH_ISSUERS)),
+    check("configurations: CONFIG_KEYS is not valid", () => configKeyRing(deps.env.CONFIG_KEYS)),
+    check("configurations: ENVIRONMENT is not development, staging or production", () => {
+      if (!deploymentEnvironment(deps.env.ENVIRONMENT)) throw new Error("not an environment");
+    }),
     check("store: R2 does not answer", () => deps.env.STORE.head(snapshotKey(PLATFORM_TENANT))),
     missingMigrations(deps),
     ...installsOf(deps.env.READY_INSTALLS).map((install) => missingInstall(deps, install)),

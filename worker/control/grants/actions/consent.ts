@@ -1,6 +1,7 @@
 import { PlatformError } from "../../../../sdk/contract/errors.ts";
 import type { Grants } from "../../../../sdk/contract/grants.ts";
 import type { Actor } from "../../../lib/actor.ts";
+import { planConfigUpdate } from "../../config/actions/version-change.ts";
 import { newEvent } from "../../events/rules.ts";
 import { change, eventsOf, requireInstall, type InstallDeps } from "../../installs/actions/change.ts";
 import { versionFor } from "../../installs/actions/update.ts";
@@ -59,12 +60,21 @@ async function accept(deps: InstallDeps, actor: Actor, install: Install, input: 
   const grants = grantStatements(deps, actor, moved, changes, ({ capability }) =>
     asks[capability] ? (wanted[capability] ? "replaced" : "revoked") : "unasked",
   );
+  const config = await planConfigUpdate(deps, actor, install, moved, undefined);
   const data = { changed: "version", previousVersion: install.version };
   return changeInstall(deps.db, install, {
-    set: { versionId: version.id },
-    events: [...eventsOf(deps, actor, moved, ["update"], data), ...grantEvents(deps, actor, moved, changes)],
+    set: { versionId: version.id, ...(config ? { configRevision: config.configRevision } : {}) },
+    events: [
+      ...eventsOf(deps, actor, moved, ["update"], data),
+      ...grantEvents(deps, actor, moved, changes),
+      ...(config?.changes ? [config.event] : []),
+    ],
     now: deps.clock.now(),
-    further: (happened) => [...grants(happened), decideOn(deps, actor, install, "granted")(happened)],
+    further: (happened) => [
+      ...grants(happened),
+      ...(config?.further(happened) ?? []),
+      decideOn(deps, actor, install, "granted")(happened),
+    ],
   });
 }
 

@@ -13,7 +13,9 @@ import { getAllowance, getInstall, type Events } from "../store.ts";
  * What every change of an install shares. A change is one batch (row, events, revision) guarded by the row as it was
  * read, so that of two requests that race one wins and the other decides anew on what the first left.
  */
-export type InstallDeps = CompileDeps & Pick<Deps, "newId">;
+export interface InstallDeps extends CompileDeps, Pick<Deps, "newId" | "randomBytes"> {
+  readonly env: CompileDeps["env"] & Pick<Env, "CONFIG_KEYS">;
+}
 
 /** Decisions on a row that others change meanwhile, before giving up. */
 const TRIES = 5;

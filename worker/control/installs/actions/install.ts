@@ -9,12 +9,14 @@ import {
 } from "../../grants/actions/change.ts";
 import { changesTo, type GrantChanges, type GrantRecord } from "../../grants/rules.ts";
 import { listGrants } from "../../grants/store.ts";
+import { openDocument } from "../../config/actions/present.ts";
+import { planFirstConfig } from "../../config/actions/version-change.ts";
 import { chooseVersion, ownFirst } from "../../plugins/rules.ts";
 import { listVersionHeads } from "../../plugins/store.ts";
 import { requireNarrower, requireRoom, requireSame } from "../request-rules.ts";
 import { nextState } from "../rules.ts";
 import type { Install, InstallInput } from "../schema.ts";
-import { changeInstall, getInstall, insertInstall, type Events } from "../store.ts";
+import { changeInstall, getInstall, insertInstall, type Events, type Further } from "../store.ts";
 import { change, eventsOf, requirePlan, type InstallDeps } from "./change.ts";
 
 /**
@@ -23,7 +25,7 @@ import { change, eventsOf, requirePlan, type InstallDeps } from "./change.ts";
  *
  * @returns the install, and whether this call made it
  * @throws {PlatformError} PERMISSION_DENIED where somebody else gives grants; PLUGIN_NOT_FOUND, VERSION_NOT_FOUND, SCAN_REFUSED, STATE_CONFLICT, QUOTA_EXCEEDED,
- *   REQUEST_INVALID where limits or grants are wider than the version's
+ *   CONFIG_INVALID where the configuration does not fit the version; REQUEST_INVALID where limits or grants are wider than the version's
  */
 export async function installPlugin(
   deps: InstallDeps,
@@ -35,7 +37,8 @@ export async function installPlugin(
   const install = await change(deps, actor, input.pluginId, async () => {
     const known = await getInstall(deps.db, actor.tenantId, input.pluginId);
     if (known && known.state !== "uninstalled") {
-      requireSame(known, input, await grantsOf(deps, known));
+      const { default: config = {} } = input.config ? await openDocument(deps, known) : {};
+      requireSame(known, input, config, await grantsOf(deps, known));
       return true;
     }
     created = await tryInstall(deps, actor, input, known);
@@ -64,7 +67,6 @@ async function tryInstall(
     ownerTenantId: version.tenantId,
     versionId: version.id,
     state: input.activate ? "active" : "installed",
-    config: input.config ?? {},
     limits: input.limits ?? {},
     installedBy: actor.subject,
   } as const;
@@ -74,6 +76,8 @@ async function tryInstall(
     tenantId: actor.tenantId,
     pluginId: input.pluginId,
     version: version.version,
+    configRevision: removed?.configRevision ?? 0,
+    configuration: { values: {}, secrets: {} },
     createdAt: removed?.createdAt ?? now,
     updatedAt: now,
   };
@@ -81,10 +85,14 @@ async function tryInstall(
   nextState(removed ? removed.state : "validated", move);
   const events = eventsOf(deps, actor, row, input.activate ? [move, "activate"] : [move], {});
   const changes = await grantsFor(deps, row, input.grants);
-  const further = grantStatements(deps, actor, row, changes, () => "replaced");
+  const granting = grantStatements(deps, actor, row, changes, () => "replaced");
+  const config = await planFirstConfig(deps, actor, row, input.config);
+  const configRevision = config?.configRevision ?? row.configRevision;
+  const further: Further = (happened) => [...granting(happened), ...(config?.further(happened) ?? [])];
   const all: Events = [...events, ...grantEvents(deps, actor, row, changes)];
-  if (!removed) return insertInstall(deps.db, row, all, plan.installs, further);
-  return changeInstall(deps.db, removed, { set: fields, events: all, now, quota: plan.installs, further });
+  if (!removed) return insertInstall(deps.db, { ...row, configRevision }, all, plan.installs, further);
+  const set = { ...fields, config: {}, configRevision };
+  return changeInstall(deps.db, removed, { set, events: all, now, quota: plan.installs, further });
 }
 
 function grantsOf(deps: InstallDeps, install: Install): Promise<GrantRecord[]> {

@@ -1,5 +1,7 @@
 import type { Actor } from "../../../lib/actor.ts";
 import type { EventData } from "../../events/store.ts";
+import { requireConfigured } from "../../config/actions/version-change.ts";
+import { forgetSecrets } from "../../config/store.ts";
 import { decideConsent } from "../../grants/consent-store.ts";
 import { endGrants } from "../../grants/store.ts";
 import { chooseVersion } from "../../plugins/rules.ts";
@@ -30,20 +32,24 @@ export async function moveInstall(
     const known = await requireInstall(deps, actor, pluginId);
     if (isAlreadyDone(known.state, move)) return true;
     const state = nextState(known.state, move) as InstallState; // only `validate` leads to a state that no row can hold
-    if (state === "active") await requireRunnable(deps, known);
+    if (state === "active") {
+      await requireRunnable(deps, known);
+      await requireConfigured(deps, known);
+    }
     const events = eventsOf(deps, actor, known, [move], { from: known.state, to: state, ...data });
-    const further = move === "uninstall" ? endAllGrants(deps, actor, known) : undefined;
+    const further = move === "uninstall" ? endWhatWasGiven(deps, actor, known) : undefined;
     return changeInstall(deps.db, known, { set: { state }, events, now: deps.clock.now(), further });
   });
 }
 
-/** An install that comes back begins without grants. */
-function endAllGrants(deps: InstallDeps, actor: Actor, install: Install): Further {
+/** An install that comes back begins without grants, and its secrets go with it. */
+function endWhatWasGiven(deps: InstallDeps, actor: Actor, install: Install): Further {
   const scope = { tenantId: install.tenantId, installId: install.id };
   const [by, at] = [actor.subject, deps.clock.now()];
   return (happened) => [
     endGrants(deps.db, scope, undefined, { by, at, ending: "uninstalled" }, happened),
     decideConsent(deps.db, scope, { by, at, decision: "superseded" }, happened),
+    forgetSecrets(deps.db, scope, happened),
   ];
 }
 

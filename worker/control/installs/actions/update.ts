@@ -1,5 +1,6 @@
 import type { PlatformError } from "../../../../sdk/contract/errors.ts";
 import type { Actor } from "../../../lib/actor.ts";
+import { planConfigUpdate } from "../../config/actions/version-change.ts";
 import { additionsIn, carryGrantsOver, requestConsent } from "../../grants/actions/version-change.ts";
 import { consentRequired } from "../../grants/consent-rules.ts";
 import { chooseVersion, type VersionHead } from "../../plugins/rules.ts";
@@ -7,7 +8,7 @@ import { listVersionHeads } from "../../plugins/store.ts";
 import { changesOf, requireNarrower } from "../request-rules.ts";
 import { nextState } from "../rules.ts";
 import type { Install, UpdateInput } from "../schema.ts";
-import { changeInstall } from "../store.ts";
+import { changeInstall, type Events, type Further } from "../store.ts";
 import { change, eventsOf, requireInstall, requirePlan, type InstallDeps } from "./change.ts";
 
 /**
@@ -15,7 +16,8 @@ import { change, eventsOf, requireInstall, requirePlan, type InstallDeps } from 
  * that changes nothing writes no event. A version that asks for more than the installed one waits for an admin's consent:
  * nothing is changed then.
  *
- * @throws {PlatformError} CONSENT_REQUIRED, INSTALL_NOT_FOUND, VERSION_NOT_FOUND, SCAN_REFUSED, STATE_CONFLICT, REQUEST_INVALID
+ * @throws {PlatformError} CONSENT_REQUIRED, INSTALL_NOT_FOUND, VERSION_NOT_FOUND, SCAN_REFUSED, STATE_CONFLICT, CONFIG_INVALID,
+ *   CONFIG_INCOMPATIBLE, REQUEST_INVALID
  */
 export async function updateInstall(
   deps: InstallDeps,
@@ -35,12 +37,22 @@ export async function updateInstall(
       refusal = consentRequired(pluginId, { from: known.version, to: version.version }, additions);
       return requestConsent(deps, actor, known, version.version, additions);
     }
-    const set = changesOf(known, input, version);
-    const changed = Object.keys(set).map((name) => (name === "versionId" ? "version" : name));
+    const fields = changesOf(known, input, version);
+    const config = await planConfigUpdate(deps, actor, known, moved, input.config);
+    const changed = [
+      ...(fields.versionId === undefined ? [] : ["version"]),
+      ...(config && input.config ? ["config"] : []),
+      ...(fields.limits === undefined ? [] : ["limits"]),
+    ];
     if (changed.length === 0) return true;
     const data = { changed: changed.join(","), previousVersion: known.version };
-    const events = eventsOf(deps, actor, moved, ["update"], data);
-    const further = await carryGrantsOver(deps, actor, known, moved);
+    const granting = await carryGrantsOver(deps, actor, known, moved);
+    const events: Events = [
+      ...eventsOf(deps, actor, moved, ["update"], data),
+      ...(config?.changes ? [config.event] : []),
+    ];
+    const set = { ...fields, ...(config ? { configRevision: config.configRevision } : {}) };
+    const further: Further = (happened) => [...granting(happened), ...(config?.further(happened) ?? [])];
     return changeInstall(deps.db, known, { set, events, now: deps.clock.now(), further });
   });
   if (refusal) throw refusal;

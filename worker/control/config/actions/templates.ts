@@ -1,0 +1,139 @@
+import type { InferInput, InferOutput } from "valibot";
+import { namesOf, valueAt, type JsonObject } from "../../../../sdk/contract/config/json-values.ts";
+import { schemaIssues } from "../../../../sdk/contract/config/validate-config.ts";
+import { PlatformError, type Issue } from "../../../../sdk/contract/errors.ts";
+import type { Deps } from "../../../deps.ts";
+import type { Actor } from "../../../lib/actor.ts";
+import { newEvent, type NewEvent } from "../../events/rules.ts";
+import { configInvalid, templateNotFound } from "../refusal-rules.ts";
+import type { TemplateAnswer, TemplateBody } from "../schema.ts";
+import { deleteTemplate, getTemplate, listTemplates, saveTemplate, type Template } from "../template-store.ts";
+import { readVersionConfig, type VersionConfig } from "./present.ts";
+import { requireConfigurable } from "./read.ts";
+
+export type TemplateDeps = Pick<Deps, "db" | "clock" | "newId">;
+
+/** Templates that one plugin of a tenant may have. */
+export const TEMPLATES_MOST = 50;
+
+/** What a template need not fulfil, since more is set when it is used. */
+const COMPLETENESS = new Set([
+  "required",
+  "dependentRequired",
+  "dependencies",
+  "minProperties",
+  "anyOf",
+  "oneOf",
+  "not",
+]);
+
+/** By name, one more than `limit` where there are more. @throws {PlatformError} INSTALL_NOT_FOUND */
+export async function readTemplates(
+  deps: TemplateDeps,
+  actor: Actor,
+  pluginId: string,
+  page: { readonly limit: number; readonly after?: string | undefined },
+): Promise<InferInput<typeof TemplateAnswer>[]> {
+  await requireConfigurable(deps, actor, pluginId);
+  const scope = { tenantId: actor.tenantId, pluginId };
+  const templates = await listTemplates(deps.db, scope, { ...page, limit: page.limit + 1 });
+  return templates.map(describe);
+}
+
+/** @throws {PlatformError} INSTALL_NOT_FOUND, CONFIG_TEMPLATE_NOT_FOUND */
+export async function readTemplate(
+  deps: TemplateDeps,
+  actor: Actor,
+  pluginId: string,
+  name: string,
+): Promise<InferInput<typeof TemplateAnswer>> {
+  await requireConfigurable(deps, actor, pluginId);
+  return describe(await requireTemplate(deps, actor, pluginId, name));
+}
+
+/**
+ * Writes a template, or writes it anew. Installs that were configured with it stay as they are.
+ *
+ * @throws {PlatformError} INSTALL_NOT_FOUND, QUOTA_EXCEEDED; CONFIG_INVALID where a value does not fit the installed
+ *   version's schema or is a secret
+ */
+export async function putTemplate(
+  deps: TemplateDeps,
+  actor: Actor,
+  pluginId: string,
+  name: string,
+  { description, values }: InferOutput<typeof TemplateBody>,
+): Promise<InferInput<typeof TemplateAnswer>> {
+  const install = await requireConfigurable(deps, actor, pluginId);
+  const version = await readVersionConfig(deps, install.versionId);
+  const issues = templateIssues(version, values);
+  if (issues.length > 0) throw configInvalid(version.manifest, issues);
+  const now = deps.clock.now();
+  const template: Template = {
+    tenantId: actor.tenantId,
+    pluginId,
+    name,
+    description,
+    values,
+    author: actor.subject,
+    createdAt: now,
+    updatedAt: now,
+  };
+  if (!(await saveTemplate(deps.db, template, eventOf(deps, actor, pluginId, name, "saved"), TEMPLATES_MOST))) {
+    throw new PlatformError(
+      "QUOTA_EXCEEDED",
+      `"${pluginId}" has ${TEMPLATES_MOST} templates already; delete one first.`,
+      {
+        limit: { name: "configTemplates", used: TEMPLATES_MOST, allowed: TEMPLATES_MOST },
+      },
+    );
+  }
+  return describe(await requireTemplate(deps, actor, pluginId, name));
+}
+
+/** @throws {PlatformError} INSTALL_NOT_FOUND, CONFIG_TEMPLATE_NOT_FOUND */
+export async function removeTemplate(deps: TemplateDeps, actor: Actor, pluginId: string, name: string): Promise<void> {
+  await requireConfigurable(deps, actor, pluginId);
+  const event = eventOf(deps, actor, pluginId, name, "deleted");
+  if (!(await deleteTemplate(deps.db, { tenantId: actor.tenantId, pluginId }, name, event))) {
+    throw templateNotFound(pluginId, name);
+  }
+}
+
+async function requireTemplate(deps: TemplateDeps, actor: Actor, pluginId: string, name: string): Promise<Template> {
+  const template = await getTemplate(deps.db, { tenantId: actor.tenantId, pluginId }, name);
+  if (!template) throw templateNotFound(pluginId, name);
+  return template;
+}
+
+function templateIssues({ schema, secrets }: VersionConfig, values: JsonObject): readonly Issue[] {
+  const held = secrets
+    .filter((pointer) => valueAt(values, namesOf(pointer)) !== undefined)
+    .map((path) => ({ path, message: "is a secret, which a template must not hold" }));
+  if (held.length > 0 || schema === undefined) return held;
+  return schemaIssues(schema, values, secrets)
+    .filter(({ keyword }) => !COMPLETENESS.has(keyword))
+    .map(({ issue }) => issue);
+}
+
+function eventOf(
+  deps: TemplateDeps,
+  actor: Actor,
+  pluginId: string,
+  template: string,
+  change: "saved" | "deleted",
+): NewEvent {
+  return newEvent({
+    id: deps.newId(),
+    tenantId: actor.tenantId,
+    pluginId,
+    type: "config.template-changed",
+    data: { template, change },
+    subject: actor.subject,
+    createdAt: deps.clock.now(),
+  });
+}
+
+function describe({ tenantId: _own, pluginId: _path, ...shown }: Template): InferInput<typeof TemplateAnswer> {
+  return { ...shown, values: { ...shown.values } };
+}
