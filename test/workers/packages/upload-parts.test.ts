@@ -5,12 +5,13 @@ import { PACKAGE_LIMITS } from "../../../sdk/contract/limits.ts";
 import { decodePackageFiles } from "../../../sdk/contract/package-files.ts";
 import { compileSnapshot } from "../../../worker/control/compile.ts";
 import type { Finding } from "../../../sdk/contract/package-report.ts";
+import type { PluginParts } from "../../../sdk/contract/plugin-parts.ts";
 import type { ReplayAnswer } from "../../../worker/control/executions/replay/schema.ts";
 import { VersionAnswer } from "../../../worker/control/packages/schema.ts";
 import { createDeps } from "../../../worker/deps.ts";
 import { isolateId } from "../../../worker/execution/isolate.ts";
 import { filesKey, moduleKey, readModule } from "../../../worker/execution/module-store.ts";
-import { snapshotKey, type Snapshot } from "../../../worker/execution/snapshot.ts";
+import { snapshotKey, type Snapshot, type SnapshotInstall } from "../../../worker/execution/snapshot.ts";
 import { sha256Hex } from "../../../worker/lib/hex.ts";
 import { utf8 } from "../../fixtures/packages/bytes.ts";
 import { extismModule, wasm, type ModuleFixture } from "../../fixtures/packages/modules.ts";
@@ -64,6 +65,39 @@ function linkedPackage(fields: Readonly<Record<string, unknown>> = {}): Promise<
   return packageOf(modules, { modules: MODULES, files: ["data/"], ...fields }, ...files);
 }
 
+function compiledPackage(): Promise<Uint8Array> {
+  return packageOf(
+    { "plugin.wasm": guestBytes("files"), "scoring.wasm": guestBytes("scoring") },
+    { modules: [{ name: "scoring", wasm: "scoring.wasm" }], files: ["data/*.txt"] },
+    { name: "data/words.txt", data: utf8("plain\nbridge\n") },
+  );
+}
+
+interface Installed {
+  readonly token: string;
+  readonly version: v.InferOutput<typeof VersionAnswer>;
+  readonly snapshot: Snapshot;
+  readonly install: SnapshotInstall & { readonly parts: PluginParts };
+}
+
+/** Uploads and installs a package through the front door, for a tenant of its own. */
+async function installed(archive: Uint8Array): Promise<Installed> {
+  const { tenantId: tenant } = await seedDeveloper();
+  await compileSnapshot(createDeps(env, { waitUntil: (work) => void work }), tenant);
+  const token = await mintToken({ tenant, roles: ["developer", "operator"] });
+  const created = await api("post", "/api/plugins/upload", { token, raw: formOf({ package: archive }) });
+  const { status } = await api("post", "/api/plugins/install", { token, body: { pluginId: "acme.count" } });
+  const snapshot = await (await env.STORE.get(snapshotKey(tenant)))?.json<Snapshot>();
+  const install = snapshot?.installs["acme.count"];
+  if (status !== 201 || !snapshot || !install?.parts) throw new Error("The package was not installed with its parts.");
+  return {
+    token,
+    version: v.parse(VersionAnswer, created.body),
+    snapshot,
+    install: { ...install, parts: install.parts },
+  };
+}
+
 describe("a package of several modules and files", () => {
   test("is stored with all its parts, and says of each what it is", async () => {
     const actor = await seedDeveloper();
@@ -89,20 +123,11 @@ describe("a package of several modules and files", () => {
   });
 
   test("runs, is replayed, and has isolates of its own", async () => {
-    const { tenantId: tenant } = await seedDeveloper();
-    await compileSnapshot(createDeps(env, { waitUntil: (work) => void work }), tenant);
-    const token = await mintToken({ tenant, roles: ["developer", "operator"] });
-    const archive = await linkedPackage();
-    const created = await api("post", "/api/plugins/upload", { token, raw: formOf({ package: archive }) });
-    expect(created.status).toBe(201);
-    expect(v.parse(VersionAnswer, created.body).modules.map(({ name }) => name)).toEqual(["lib", "clock"]);
-    expect((await api("post", "/api/plugins/install", { token, body: { pluginId: "acme.count" } })).status).toBe(201);
+    const { token, snapshot, install, version } = await installed(await linkedPackage());
+    expect(version.modules.map(({ name }) => name)).toEqual(["lib", "clock"]);
     const execute = "/api/plugins/acme.count/execute?function=answer";
     expect(await api("post", execute, { token, body: {} })).toMatchObject({ status: 200, body: { output: "!" } });
 
-    const snapshot = await (await env.STORE.get(snapshotKey(tenant)))?.json<Snapshot>();
-    const install = snapshot?.installs["acme.count"];
-    if (!snapshot || !install?.parts) throw new Error("The install has no parts.");
     const { record, outcome } = await callGuest(snapshot, { pluginId: "acme.count", functionName: "print" });
     expect(outcome.logs).toHaveLength(3);
     const replayed = await settledApi("POST", `/api/plugins/executions/${record.id}/replay`, { token });
@@ -110,6 +135,31 @@ describe("a package of several modules and files", () => {
 
     const other = { ...install, parts: { ...install.parts, digest: "0".repeat(64) } };
     expect(isolateId(other, 0, 0)).not.toBe(isolateId(install, 0, 0));
+  });
+
+  test("of a C compiler reads its files and calls another module", async () => {
+    const { token, version } = await installed(await compiledPackage());
+    expect(version.files).toEqual({ paths: ["data/words.txt"], bytes: 13 });
+    const execute = "/api/plugins/acme.count/execute?function=look_up";
+    const answer = await api("post", execute, { token, body: { input: "bridge" } });
+    expect(answer).toMatchObject({ status: 200, body: { output: "line 2, score 60" } });
+  });
+
+  test.each(["module", "files"] as const)("never runs with a damaged part: %s", async (what) => {
+    const { snapshot, install } = await installed(await compiledPackage());
+    const { modules, files } = install.parts;
+    const linked = modules.find(({ name }) => name !== "main")?.digest ?? "";
+    const key = what === "module" ? moduleKey(linked) : filesKey(files?.digest ?? "");
+    const intact = (await storedBytes(key)) ?? new Uint8Array();
+    const damaged = intact.slice();
+    damaged[damaged.length - 1] = (damaged.at(-1) ?? 0) ^ 1;
+    await env.STORE.put(key, damaged);
+    // An identity that no isolate has started under, so that the part is read.
+    const renamed = { ...install, parts: { ...install.parts, digest: `${what} damaged` } };
+    const changed = { ...snapshot, installs: { "acme.count": renamed } };
+    const { outcome } = await callGuest(changed, { pluginId: "acme.count", functionName: "list" });
+    await env.STORE.put(key, intact);
+    expect(outcome.failure?.code).toBe("INTEGRITY_FAILED");
   });
 
   test("of one module with files is metered as ever", async () => {
