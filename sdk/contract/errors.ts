@@ -375,6 +375,13 @@ export const ERRORS = {
     trips: false,
     title: "The platform could not serve a capability call.",
   },
+  CALLER_GONE: {
+    status: 408,
+    blame: "caller",
+    retryable: true,
+    trips: false,
+    title: "The caller ended the connection before the call had ended.",
+  },
   EGRESS_REFUSED: {
     status: 403,
     blame: "caller",

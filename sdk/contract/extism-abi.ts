@@ -1,4 +1,4 @@
-import { LOCAL_FUNCTIONS, USER_FUNCTIONS } from "./user-functions.ts";
+import { LOCAL_FUNCTIONS, STREAM_FUNCTIONS, USER_FUNCTIONS } from "./user-functions.ts";
 
 /**
  * The Extism host ABI (https://github.com/extism/extism, `runtime/src/pdk.rs` and the kernel) as names and types:
@@ -102,8 +102,13 @@ const SUSPENDING_IMPORTS: ReadonlySet<string> = new Set([
   `${WASI_MODULE}.poll_oneoff`,
   `${HOST_MODULE}.http_request`,
   `${LEGACY_MODULE}.${LEGACY_PREFIX}http_request`,
-  ...Object.keys(USER_FUNCTIONS).map((name) => `${USER_MODULE}.${name}`),
+  ...[...Object.keys(USER_FUNCTIONS), ...Object.keys(STREAM_FUNCTIONS)].map((name) => `${USER_MODULE}.${name}`),
 ]);
+
+/** @returns true for an import by which a plugin reads or writes piece by piece */
+export function isStreaming(module: string, name: string): boolean {
+  return module === USER_MODULE && Object.hasOwn(STREAM_FUNCTIONS, name);
+}
 
 /** @returns true for an import that may make the guest wait (JS Promise Integration), so that it holds its isolate's memory */
 export function isSuspending(module: string, name: string): boolean {
@@ -118,6 +123,7 @@ function isHostName(name: string): boolean {
 export function isKnownImport(module: string, name: string): boolean {
   if (module === HOST_MODULE) return isHostName(name);
   if (module === LEGACY_MODULE) return name.startsWith(LEGACY_PREFIX) && isHostName(name.slice(LEGACY_PREFIX.length));
-  if (module === USER_MODULE) return Object.hasOwn(USER_FUNCTIONS, name) || Object.hasOwn(LOCAL_FUNCTIONS, name);
+  if (module === USER_MODULE)
+    return [USER_FUNCTIONS, STREAM_FUNCTIONS, LOCAL_FUNCTIONS].some((own) => Object.hasOwn(own, name));
   return module === WASI_MODULE && WASI_FUNCTIONS.has(name);
 }

@@ -26,6 +26,8 @@ export interface ModuleSummary {
   readonly capabilities: readonly Capability[];
   /** True where an import may suspend the guest, so that calls can overlap in one isolate. */
   readonly suspends: boolean;
+  /** Present where it reads or writes piece by piece. */
+  readonly streams?: true;
   readonly features: readonly string[];
   readonly memory: { readonly minimumPages: number; readonly maximumPages: number | null };
   readonly producers: readonly string[];

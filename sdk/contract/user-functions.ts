@@ -24,6 +24,27 @@ export const USER_FUNCTIONS = {
 
 export type UserFunction = keyof typeof USER_FUNCTIONS;
 
+/**
+ * Input and output piece by piece, answered by the worker and without a capability. A call that cannot go on, for a limit or
+ * because the caller is gone, is ended.
+ */
+export const STREAM_FUNCTIONS = {
+  /** At most so many bytes of the input in a new block; 0 at its end. */
+  stream_read: "(i64) -> i64",
+  /** Gives a block away as the next piece of the output; waits until the caller is ready for more. */
+  stream_write: "(i64) -> ()",
+} as const;
+
+export type StreamFunction = keyof typeof STREAM_FUNCTIONS;
+
+/** Most bytes of one piece. */
+export const STREAM_CHUNK_BYTES = 1024 * 1024;
+
+/** @returns true for the name of a stream function */
+export function isStreamFunction(name: string): name is StreamFunction {
+  return Object.hasOwn(STREAM_FUNCTIONS, name);
+}
+
 /** Answered inside the isolate, without a capability. */
 export const LOCAL_FUNCTIONS = {
   /** A new block with the bytes that came with the last answer, 0 for none. */
@@ -37,10 +58,10 @@ export function userFunction(name: string): UserFunctionSpec | undefined {
   return Object.hasOwn(USER_FUNCTIONS, name) ? USER_FUNCTIONS[name as UserFunction] : undefined; // an own key of the table
 }
 
-/** One call of a capability function, as it leaves the isolate. */
+/** One call of a capability or stream function, as it leaves the isolate. */
 export interface HostRequest {
-  readonly name: UserFunction;
-  /** JSON text in UTF-8, as the guest wrote it; empty for none. */
+  readonly name: UserFunction | StreamFunction;
+  /** JSON text in UTF-8, as the guest wrote it; empty for none. Of `stream_read` the number of bytes. */
   readonly request: Uint8Array;
   readonly body: Uint8Array | undefined;
 }

@@ -39,6 +39,7 @@ export interface InstallRecord {
   readonly moduleBytes: number;
   readonly functions: readonly string[];
   readonly suspends: boolean;
+  readonly streams: boolean;
   readonly parts?: PluginParts;
   readonly manifestFunction: string | undefined;
   readonly manifestLimits: Partial<Limits>;
@@ -122,6 +123,7 @@ function snapshotInstall(install: InstallRecord, ceilings: Limits): SnapshotInst
     functions: install.functions,
     defaultFunction: chooseDefaultFunction(install.manifestFunction, install.functions),
     suspends: install.suspends,
+    ...(install.streams ? { streams: true } : {}),
     ...(install.parts ? { parts: install.parts } : {}),
     limits: effectiveLimits(install.manifestLimits, install.limits, ceilings),
     ...snapshotConfig(install),

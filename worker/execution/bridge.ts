@@ -5,18 +5,24 @@ import { ERRORS, PlatformError, type ErrorCode } from "../../sdk/contract/errors
 import type { Grants } from "../../sdk/contract/grants.ts";
 import type { ExecutionContext } from "../../sdk/contract/sandbox.ts";
 import {
+  isStreamFunction,
+  STREAM_CHUNK_BYTES,
   userFunction,
   type HostAnswer,
   type HostBridge,
   type HostRequest,
+  type StreamFunction,
   type UserFunction,
 } from "../../sdk/contract/user-functions.ts";
 import { errorText } from "../lib/error-text.ts";
 import { logError } from "../lib/json-log.ts";
 import type { CallLedger } from "./call-ledger.ts";
+import type { CallStreams } from "./call-streams.ts";
 import { HOST_CALLS } from "./capabilities/index.ts";
 import { CallQuotas } from "./capabilities/quotas.ts";
 import type { CapabilityServices } from "./capabilities/services.ts";
+
+const USUAL_PIECE_BYTES = 64 * 1024;
 
 /** Refusals that are counted as such, and reported as security events. */
 const REFUSALS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
@@ -30,6 +36,7 @@ export interface BridgedCall {
   readonly grants: Grants;
   readonly services: CapabilityServices;
   readonly ledger: CallLedger;
+  readonly streams: CallStreams;
 }
 
 /**
@@ -54,16 +61,34 @@ export class CallBridge extends RpcTarget implements HostBridge {
 
   async call(request: HostRequest): Promise<HostAnswer> {
     const { ledger } = this.#call;
-    const capability = userFunction(request.name)?.capability;
-    if (capability === undefined || this.#ended.signal.aborted) throw new TypeError("The call cannot be served.");
+    const { name } = request;
+    if (this.#ended.signal.aborted) throw new TypeError("The call has ended.");
+    if (isStreamFunction(name)) return this.#stream(name, request);
+    const capability = userFunction(name)?.capability;
+    if (capability === undefined) throw new TypeError("There is no such function.");
     ledger.begin(capability);
-    const answer = await this.#serve(capability, request);
+    const answer = await this.#serve(capability, name, request);
     const code = answer.failure?.code;
     ledger.end(capability, { request, answer }, code !== undefined && REFUSALS.has(code));
     return answer;
   }
 
-  async #serve(capability: Capability, { name, request, body }: HostRequest): Promise<HostAnswer> {
+  async #stream(name: StreamFunction, request: HostRequest): Promise<HostAnswer> {
+    const { context, ledger, streams } = this.#call;
+    ledger.beginStream();
+    let answer: HostAnswer;
+    try {
+      if (name === "stream_write") await streams.write(request.body ?? new Uint8Array());
+      const piece = name === "stream_read" ? await streams.read(pieceLength(request.request)) : undefined;
+      answer = { answer: encode({ value: null }), body: piece, failure: undefined };
+    } catch (error) {
+      answer = failedAnswer(error, name, context);
+    }
+    ledger.endStream({ request, answer });
+    return answer;
+  }
+
+  async #serve(capability: Capability, name: UserFunction, { request, body }: HostRequest): Promise<HostAnswer> {
     const { context, grants, services, ledger } = this.#call;
     try {
       const grant = grants[capability];
@@ -81,6 +106,12 @@ export class CallBridge extends RpcTarget implements HostBridge {
       return failedAnswer(error, name, context);
     }
   }
+}
+
+/** 0 leaves the size to us. */
+function pieceLength(request: Uint8Array): number {
+  const wanted = Number(new TextDecoder().decode(request));
+  return wanted > 0 ? Math.min(wanted, STREAM_CHUNK_BYTES) : USUAL_PIECE_BYTES;
 }
 
 function parseRequest(name: UserFunction, schema: v.GenericSchema, bytes: Uint8Array): unknown {
@@ -103,7 +134,7 @@ function parseJson(name: UserFunction, bytes: Uint8Array): unknown {
 }
 
 /** What the plugin is told. Faults of our own are logged and named no further. */
-function failedAnswer(error: unknown, name: UserFunction, { executionId }: ExecutionContext): HostAnswer {
+function failedAnswer(error: unknown, name: HostRequest["name"], { executionId }: ExecutionContext): HostAnswer {
   const known = error instanceof PlatformError;
   if (!known) logError("capability.failed", { function: name, executionId, error: errorText(error) });
   const code: ErrorCode = known ? error.code : "CAPABILITY_UNAVAILABLE";

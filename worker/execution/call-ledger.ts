@@ -24,10 +24,11 @@ export class CallLedger {
   readonly #uses = new Map<Capability, Use>();
   #exchanges: Exchange[] | undefined = [];
   #keptBytes = 0;
+  #streamed = false;
 
-  /** True once a capability was asked for: running the call again would do its effects twice. */
+  /** True once a capability or stream was used: running the call again would do its effects twice. */
   get served(): boolean {
-    return this.#uses.size > 0;
+    return this.#uses.size > 0 || this.#streamed;
   }
 
   /** In order; undefined where they were too large to keep. */
@@ -50,10 +51,21 @@ export class CallLedger {
 
   end(capability: Capability, exchange: Exchange, refused: boolean): void {
     const use = this.#use(capability);
-    const bytes = sizeOf(exchange);
-    use.bytes += bytes;
+    use.bytes += sizeOf(exchange);
     if (refused) use.refused += 1;
-    this.#keptBytes += bytes;
+    this.#keep(exchange);
+  }
+
+  beginStream(): void {
+    this.#streamed = true;
+  }
+
+  endStream(exchange: Exchange): void {
+    this.#keep(exchange);
+  }
+
+  #keep(exchange: Exchange): void {
+    this.#keptBytes += sizeOf(exchange);
     if (this.#keptBytes > EXCHANGES_KEPT_BYTES) this.#exchanges = undefined;
     this.#exchanges?.push(exchange);
   }

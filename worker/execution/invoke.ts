@@ -6,6 +6,7 @@ import type { IdSource } from "../lib/ulid.ts";
 import { admit, type CallOptions } from "./admit.ts";
 import { CallBridge } from "./bridge.ts";
 import { CallLedger } from "./call-ledger.ts";
+import { BufferedStreams, type CallStreams } from "./call-streams.ts";
 import type { CapabilityServices } from "./capabilities/services.ts";
 import { raceDeadline } from "./deadline.ts";
 import { withRetries, type RetryDeps } from "./idempotency/retry.ts";
@@ -38,6 +39,10 @@ export interface PluginEvent {
   readonly subject: string;
   readonly roles: readonly Role[];
   readonly traceId: string;
+  /** Given where the caller needs the id before the call has ended. */
+  readonly executionId?: string;
+  /** Where input and output pass piece by piece; the input above is then empty. */
+  readonly streams?: CallStreams;
   /** Execution on whose behalf the call is made, where it is nested. */
   readonly parent?: string;
   /** What the call shares with others of its request, and how many of them, itself included, begin together. */
@@ -75,7 +80,7 @@ export async function invoke(deps: InvokeDeps, snapshot: Snapshot, event: Plugin
   const now = deps.clock.now();
   const granted = "limits" in admission ? withinBudget(event, admission.limits, now) : admission;
   const limits = "limits" in granted ? granted.limits : target.install.limits;
-  const executionId = deps.newId();
+  const executionId = event.executionId ?? deps.newId();
   const context = contextOf(snapshot, event, target, executionId, now + limits.wallClock);
   const call: SandboxCall = {
     executionId,
@@ -90,18 +95,20 @@ export async function invoke(deps: InvokeDeps, snapshot: Snapshot, event: Plugin
     context,
   };
   const ledger = new CallLedger();
-  const outcome =
+  const streams = event.streams ?? new BufferedStreams(event.input, limits);
+  const ran =
     "failure" in granted
       ? failedOutcome(granted.failure)
-      : granted.close(await runBridged(deps, target.install, call, ledger, event.parent));
+      : granted.close(await runBridged(deps, target.install, call, { ledger, streams }, event.parent));
+  const outcome = streams.finish(ran);
 
   const durationMs = deps.clock.now() - now;
   const { subject, traceId } = event;
   const { tenantId } = snapshot;
   const capabilities = ledger.uses;
-  const record = settle({ tenantId, subject, traceId, target, call, outcome, durationMs, capabilities });
+  const record = settle({ tenantId, subject, traceId, target, call, outcome, durationMs, capabilities, streams });
   deps.outcomes.report(record);
-  deps.recorder.capture({ tenantId, install: target.install, call, outcome, exchanges: ledger.exchanges });
+  deps.recorder.capture({ tenantId, install: target.install, call, outcome: ran, exchanges: ledger.exchanges });
   return { record, outcome };
 }
 
@@ -131,12 +138,12 @@ async function runBridged(
   deps: InvokeDeps,
   install: SnapshotInstall,
   call: SandboxCall,
-  ledger: CallLedger,
+  { ledger, streams }: { readonly ledger: CallLedger; readonly streams: CallStreams },
   parent: string | undefined,
 ): Promise<SandboxOutcome> {
   if (!install.suspends) return runCall(deps, install, call, undefined, parent);
   const { context } = call;
-  const bridge = new CallBridge({ context, grants: install.grants, services: deps.capabilities, ledger });
+  const bridge = new CallBridge({ context, grants: install.grants, services: deps.capabilities, ledger, streams });
   try {
     return await runCall(deps, install, call, { bridge, ledger }, parent);
   } finally {

@@ -38,6 +38,8 @@ export interface SettledCall {
   readonly outcome: SandboxOutcome;
   readonly durationMs: number;
   readonly capabilities: readonly CapabilityUse[];
+  /** Bytes that passed piece by piece. */
+  readonly streams: { readonly inputBytes: number; readonly outputBytes: number };
 }
 
 /** Turns a finished call into the record that is kept of it. */
@@ -57,8 +59,8 @@ export function settle(settled: SettledCall): ExecutionRecord {
     fuel: outcome.usage.fuel,
     memoryBytes: outcome.usage.memoryBytes,
     hostCalls: outcome.usage.hostCalls,
-    inputBytes: call.input.byteLength,
-    outputBytes: outcome.output?.byteLength ?? 0,
+    inputBytes: Math.max(call.input.byteLength, settled.streams.inputBytes),
+    outputBytes: Math.max(outcome.output?.byteLength ?? 0, settled.streams.outputBytes),
     logLines: outcome.logs.length,
     traceId: settled.traceId,
     subject: settled.subject,

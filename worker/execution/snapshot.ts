@@ -36,6 +36,8 @@ export interface SnapshotInstall {
   readonly functions: readonly string[];
   readonly defaultFunction: string | undefined;
   readonly suspends: boolean;
+  /** Present where it reads input and writes output piece by piece. */
+  readonly streams?: true;
   /** What the plugin consists of beside its main module; absent where there is nothing. */
   readonly parts?: PluginParts;
   readonly limits: Limits;

@@ -4,6 +4,7 @@ import { SANDBOX_ENTRYPOINT, type SandboxCall, type SandboxOutcome } from "../..
 import type { Grants } from "../../../sdk/contract/grants.ts";
 import type { HostBridge } from "../../../sdk/contract/user-functions.ts";
 import { CallBridge } from "../../../worker/execution/bridge.ts";
+import { BufferedStreams } from "../../../worker/execution/call-streams.ts";
 import { CallLedger } from "../../../worker/execution/call-ledger.ts";
 import { createDeps, createResident } from "../../../worker/deps.ts";
 import { codeModules, type PluginCode } from "../../../worker/execution/isolate-code.ts";
@@ -63,9 +64,10 @@ function openCode(name: string, code: PluginCode, limits: Partial<Limits>): Gues
   };
 }
 
-function grantedBridge({ context }: SandboxCall, grants: Grants): CallBridge {
+function grantedBridge({ context, input, limits }: SandboxCall, grants: Grants): CallBridge {
+  const streams = new BufferedStreams(input, limits);
   const deps = createDeps(env, { waitUntil: () => undefined }, { now: () => NOW }, createResident());
-  return new CallBridge({ context, grants, services: deps.capabilities, ledger: new CallLedger() });
+  return new CallBridge({ context, grants, services: deps.capabilities, ledger: new CallLedger(), streams });
 }
 
 export function hex(bytes: Uint8Array | undefined): string | undefined {

@@ -28,6 +28,7 @@ const install: InstallRecord = {
   moduleBytes: 1234,
   functions: ["run"],
   suspends: false,
+  streams: false,
   manifestFunction: undefined,
   manifestLimits: {},
   asking: {

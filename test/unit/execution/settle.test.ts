@@ -18,8 +18,19 @@ const call: SandboxCall = {
 };
 
 function settled(outcome: SandboxOutcome, capabilities: readonly CapabilityUse[] = []): ReturnType<typeof settle> {
+  const streams = { inputBytes: 0, outputBytes: 0 };
   const target = { install: sampleInstall(), functionName: "greet" };
-  return settle({ tenantId: "demo", subject: "me", traceId: "t", target, call, outcome, durationMs: 7, capabilities });
+  return settle({
+    tenantId: "demo",
+    subject: "me",
+    traceId: "t",
+    target,
+    call,
+    outcome,
+    durationMs: 7,
+    capabilities,
+    streams,
+  });
 }
 
 test("a good call becomes a record without its content", () => {

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { Grants } from "../../../sdk/contract/grants.ts";
 import { createDeps, createResident } from "../../../worker/deps.ts";
 import { CallBridge } from "../../../worker/execution/bridge.ts";
+import { BufferedStreams } from "../../../worker/execution/call-streams.ts";
 import { CallLedger } from "../../../worker/execution/call-ledger.ts";
 import { openGuest, text } from "../../support/guests/guest-isolate.ts";
 import { NOW, sandboxCall } from "../../support/guests/sandbox-call.ts";
@@ -222,9 +223,10 @@ test("nothing of the corpus leaves the worker", async () => {
     },
   };
   const grants: Grants = { http: { quotas: { requests: 100 } } };
-  const { context } = sandboxCall("send");
+  const { context, limits } = sandboxCall("send");
   const ledger = new CallLedger();
-  const bridge = new CallBridge({ context, grants, services: { ...deps.capabilities, egress }, ledger });
+  const streams = new BufferedStreams(new Uint8Array(), limits);
+  const bridge = new CallBridge({ context, grants, services: { ...deps.capabilities, egress }, ledger, streams });
   for (const url of Object.values(SSRF_CORPUS).flat()) {
     const request = new TextEncoder().encode(JSON.stringify({ url }));
     const { answer } = await bridge.call({ name: "http_send", request, body: undefined });

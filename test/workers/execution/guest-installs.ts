@@ -1,7 +1,7 @@
 import { env } from "cloudflare:workers";
 import { inject } from "vitest";
 import type { Grants } from "../../../sdk/contract/grants.ts";
-import { isSuspending } from "../../../sdk/contract/extism-abi.ts";
+import { isStreaming, isSuspending } from "../../../sdk/contract/extism-abi.ts";
 import { DEFAULT_LIMITS, WASM_PAGE_BYTES, type Limits } from "../../../sdk/contract/limits.ts";
 import { inspectModule } from "../../../worker/execution/metering/inspect.ts";
 import { rewriteModule } from "../../../worker/execution/metering/rewrite.ts";
@@ -65,6 +65,7 @@ async function installOf(tenantId: string, install: GuestInstall): Promise<Snaps
     functions,
     defaultFunction: functions.find((name) => !name.startsWith("_")),
     suspends: report.imports.some(({ module, name }) => isSuspending(module, name)),
+    ...(report.imports.some(({ module, name }) => isStreaming(module, name)) ? { streams: true } : {}),
     limits,
     config: install.config ?? {},
     grants: install.grants ?? {},

@@ -35,6 +35,7 @@ beforeAll(async () => {
     { guest: "sleep" },
     { guest: "capability", grants: { crypto: {} } },
     { guest: "capability", pluginId: "refused" },
+    { guest: "stream" },
     { guest: "echo", pluginId: "narrow", limits: { input: 3 } },
   ]);
   await installGuests("globex", []);
@@ -87,6 +88,11 @@ describe("a replay", () => {
     });
     expect(body.recorded.output?.byteLength).toBe(outcome.output?.byteLength);
     expect(body.capturedFor).toBe(code === null ? "sample" : "failure");
+  });
+
+  test.each(["pipe", "count", "refuse", "break"])("of a guest that streams is the same: %s", async (functionName) => {
+    const record = await recorded({ pluginId: "stream", functionName, input: "piece by piece" });
+    expect((await replay(record.id)).body).toMatchObject({ same: true, differences: [] });
   });
 
   test("of a guest that asks for randomness repeats the very bytes, which two calls never do", async () => {

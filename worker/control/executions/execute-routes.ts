@@ -1,7 +1,8 @@
 import type { Context } from "hono";
 import type * as v from "valibot";
 import { PlatformError, type ErrorCode } from "../../../sdk/contract/errors.ts";
-import { LIMITS } from "../../../sdk/contract/limits.ts";
+import { DEFAULT_LIMITS, LIMITS, type Limits } from "../../../sdk/contract/limits.ts";
+import { PipedStreams } from "../../execution/call-streams.ts";
 import { invoke, type Invocation, type PluginEvent } from "../../execution/invoke.ts";
 import type { Snapshot } from "../../execution/snapshot.ts";
 import { readLimitedBody } from "../../http/limited-body.ts";
@@ -107,6 +108,10 @@ export function eventOptions({ options = {} }: ExecuteBody): PluginEvent["option
 }
 
 async function executeRaw(context: Context<AppEnv>, pluginId: string, functionName?: string): Promise<Response> {
+  const snapshot = await readSnapshot(context);
+  if (Object.hasOwn(snapshot.installs, pluginId) && snapshot.installs[pluginId]?.streams) {
+    return executeStreaming(context, snapshot, pluginId, functionName);
+  }
   const input = await readLimitedBody(context.req.raw, LIMITS.input.maximum, "INPUT_TOO_LARGE", "input");
   const invocation = await call(context, { pluginId, functionName, input, options: { logLevel: DEFAULT_LOG_LEVEL } });
   setExecutionHeaders(context, invocation);
@@ -123,6 +128,46 @@ function call(
   return readSnapshot(context).then((snapshot) =>
     invoke(deps, snapshot, { ...event, subject, roles, traceId: context.get("traceId") }),
   );
+}
+
+/**
+ * Input and output pass piece by piece while the plugin runs. The answer begins with the first piece of output, so that what fails
+ * later can only break it off; the execution record says why.
+ */
+async function executeStreaming(
+  context: Context<AppEnv>,
+  snapshot: Snapshot,
+  pluginId: string,
+  functionName?: string,
+): Promise<Response> {
+  const deps = context.get("deps");
+  const { subject, roles } = context.get("actor");
+  const { readable, writable } = new IdentityTransformStream();
+  const limits = snapshot.installs[pluginId]?.limits ?? DEFAULT_LIMITS;
+  requireAnnouncedInput(context, limits);
+  const streams = new PipedStreams(context.req.raw.body, writable, limits);
+  const executionId = deps.newId();
+  const options = { logLevel: DEFAULT_LOG_LEVEL };
+  const event = { pluginId, functionName, input: new Uint8Array(), options, subject, roles, executionId, streams };
+  const ended = invoke(deps, snapshot, { ...event, traceId: context.get("traceId") });
+  const first = await Promise.race([streams.started, ended]);
+  const headers = { "content-type": rawContentType(context), "x-execution-id": executionId };
+  if (first === undefined) {
+    // Whoever reads the answer sees it break off; there is nobody else to tell.
+    deps.defer(ended.then(({ outcome }) => streams.end(outcome)).catch(() => undefined));
+    return context.body(readable, 200, headers);
+  }
+  setExecutionHeaders(context, first);
+  const output = succeeded(first);
+  return context.body(output as Uint8Array<ArrayBuffer>, 200, headers); // output never is shared memory
+}
+
+/** Refuses before anything runs what says itself that it is too large. */
+function requireAnnouncedInput(context: Context<AppEnv>, { input: allowed }: Pick<Limits, "input">): void {
+  const used = Number(context.req.header("content-length") ?? 0);
+  if (used <= allowed) return;
+  const limit = { name: "input", used, allowed };
+  throw new PlatformError("INPUT_TOO_LARGE", `The input has ${used} bytes; the limit is ${allowed}.`, { limit });
 }
 
 async function readSnapshot(context: Context<AppEnv>): Promise<Snapshot> {

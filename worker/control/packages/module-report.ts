@@ -1,5 +1,5 @@
 import { CAPABILITY_NAMES, capabilityForImport, type Capability } from "../../../sdk/contract/capabilities.ts";
-import { isSuspending } from "../../../sdk/contract/extism-abi.ts";
+import { isStreaming, isSuspending } from "../../../sdk/contract/extism-abi.ts";
 import { FUNCTION_NAME_PATTERN } from "../../../sdk/contract/identifiers.ts";
 import type { LinkedModule, ModuleSummary, ReadableFiles } from "../../../sdk/contract/package-report.ts";
 import type { PluginParts } from "../../../sdk/contract/plugin-parts.ts";
@@ -52,6 +52,7 @@ export function summariseModule(report: ModuleReport, rewritten: RewriteReport):
     functions: callableFunctions(report),
     capabilities: requiredCapabilities(report),
     suspends: report.imports.some(({ module, name }) => isSuspending(module, name)),
+    ...(report.imports.some(({ module, name }) => isStreaming(module, name)) ? { streams: true } : {}),
     features: report.features,
     memory: memoryPagesOf(report),
     producers: report.producers.map(({ name, version }) => (version === "" ? name : `${name} ${version}`)),

@@ -93,6 +93,7 @@ function selectInstalls(db: Database, tenantId: string, environment: DeploymentE
       moduleBytes: sql<number>`json_extract(${pluginVersions.module}, '$.rewriting.bytes')`.as("module_bytes"),
       functions: sql<string>`json_extract(${pluginVersions.module}, '$.functions')`.as("functions"),
       suspends: sql<number>`json_extract(${pluginVersions.module}, '$.suspends')`.as("suspends"),
+      streams: sql<number | null>`json_extract(${pluginVersions.module}, '$.streams')`.as("streams"),
       parts: sql<string | null>`json_extract(${pluginVersions.module}, '$.parts')`.as("parts"),
       manifestFunction: sql<string | null>`json_extract(${pluginVersions.manifest}, '$.defaultFunction')`.as(
         "manifest_function",
@@ -149,6 +150,7 @@ function installRecord(
     asking: JSON.parse(row.asking) as AskingManifest, // validated on upload
     functions: JSON.parse(row.functions) as string[], // written by the package inspector
     suspends: row.suspends === 1,
+    streams: row.streams === 1,
     manifestFunction: row.manifestFunction ?? undefined,
     manifestLimits: row.manifestLimits === null ? {} : (JSON.parse(row.manifestLimits) as Partial<Limits>), // validated on upload
   };

@@ -1,6 +1,6 @@
 import { PlatformError } from "../../../sdk/contract/errors.ts";
 import type { SandboxCall } from "../../../sdk/contract/sandbox.ts";
-import type { HostFailure, UserFunction } from "../../../sdk/contract/user-functions.ts";
+import type { HostFailure, HostRequest } from "../../../sdk/contract/user-functions.ts";
 import type { Exchange } from "../call-ledger.ts";
 import type { RecordedOutcome, RecordedOutput, Recording } from "./recording.ts";
 
@@ -30,7 +30,7 @@ interface Header extends Omit<Recording, "call" | "outcome" | "exchanges"> {
 
 /** Sizes of the parts, null for one that is not there. */
 interface ExchangeHeader {
-  readonly name: UserFunction;
+  readonly name: HostRequest["name"];
   readonly request: number;
   readonly body: number | null;
   readonly answer: number;

@@ -1,5 +1,11 @@
 import type { SandboxFailure } from "../../../sdk/contract/sandbox.ts";
-import type { HostAnswer, HostBridge, HostFailure, UserFunction } from "../../../sdk/contract/user-functions.ts";
+import type {
+  HostAnswer,
+  HostBridge,
+  HostFailure,
+  HostRequest,
+  UserFunction,
+} from "../../../sdk/contract/user-functions.ts";
 import { HOST_COSTS } from "./costs.ts";
 import type { GuestControl } from "./guest-control.ts";
 import type { Kernel } from "./kernel.ts";
@@ -52,9 +58,14 @@ export class CapabilityCalls {
     return bytes;
   }
 
-  async ask(name: UserFunction, request: Uint8Array, body: Uint8Array | undefined): Promise<HostAnswer> {
+  ask(name: UserFunction, request: Uint8Array, body: Uint8Array | undefined): Promise<HostAnswer> {
+    this.#context.control.enterCapability();
+    return this.send(name, request, body);
+  }
+
+  /** As {@link ask}, for what is no capability and so is not counted. */
+  async send(name: HostRequest["name"], request: Uint8Array, body: Uint8Array | undefined): Promise<HostAnswer> {
     const { bridge, control } = this.#context;
-    control.enterCapability();
     control.charge(HOST_COSTS.capability);
     if (bridge === undefined) return control.stop(unreachable(name));
     const answer = await this.#beforeDeadline(bridge.call({ name, request, body }), name);
@@ -64,7 +75,7 @@ export class CapabilityCalls {
     return answer;
   }
 
-  async #beforeDeadline(answer: Promise<HostAnswer>, name: UserFunction): Promise<HostAnswer> {
+  async #beforeDeadline(answer: Promise<HostAnswer>, name: HostRequest["name"]): Promise<HostAnswer> {
     const { control, sleep } = this.#context;
     const answered = new AbortController();
     const late = sleep(Math.max(0, control.remainingMs()), answered.signal).then(() => undefined);
@@ -78,6 +89,6 @@ export class CapabilityCalls {
   }
 }
 
-function unreachable(name: UserFunction): SandboxFailure {
+function unreachable(name: HostRequest["name"]): SandboxFailure {
   return { code: "CAPABILITY_UNAVAILABLE", detail: `The platform could not answer the plugin's call of ${name}.` };
 }

@@ -8,7 +8,7 @@ export interface HostFunction {
   /** Parameters and result in the notation of the contract, as `(i64, i32) -> i64`; undefined where any will do. */
   readonly type?: string;
   /** Receives values of the types above: i32 as a signed number, i64 as a bigint. A promise suspends the guest. */
-  readonly run: (...parameters: never[]) => WasmValue | undefined | Promise<WasmValue>;
+  readonly run: (...parameters: never[]) => WasmValue | undefined | Promise<WasmValue | undefined>;
 }
 
 const TYPE_OF_PARAMETER: Readonly<Record<string, "number" | "bigint">> = { i32: "number", i64: "bigint" };
