@@ -6,6 +6,7 @@ import { ERRORS } from "../sdk/contract/errors.ts";
 import { EVENTS, type EventSpec } from "../sdk/contract/events.ts";
 import { LIMITS, PACKAGE_LIMITS } from "../sdk/contract/limits.ts";
 import { FAILURES_TOLD } from "../worker/control/executions/event-rules.ts";
+import { SETTING_GROUPS, specsOf, type SettingSpec } from "../sdk/contract/settings.ts";
 import { PERMISSIONS, permits, ROLE_NAMES, type Permission } from "../sdk/contract/roles.ts";
 
 /** Pages of docs/ that are tables of the contract. A test compares them with what is committed. */
@@ -30,15 +31,39 @@ execution id; the first ${FAILURES_TOLD} failures of a plugin in a batch also ge
 Single executions are in \`GET /api/plugins/:id/executions\`. Records and events are stored together, each once, however often
 the queue delivers. Running a plugin itself never waits for the log.`;
 
+const SETTINGS_INTRODUCTION = `Admins of the platform read and change these while it runs: \`GET\` and \`PUT /api/v1/admin/settings\`, the latter with what is to
+change, \`{ "audit": { "intervalMinutes": 5 } }\`; what is left out stays. Jobs see a change at the start of their next run. Each
+change is a revision (\`GET /api/v1/admin/settings/history\`) with an event \`settings.changed\` of the platform tenant. With
+\`If-Match\`, a change is made only where nobody else made one since the \`ETag\` was read.`;
+
 export const PAGES: Readonly<Record<string, () => string>> = {
   "docs/errors.md": errorsPage,
   "docs/events.md": eventsPage,
   "docs/limits.md": limitsPage,
   "docs/roles.md": rolesPage,
+  "docs/settings.md": settingsPage,
 };
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   return [head, head.map(() => "---"), ...rows].map((row) => `| ${row.join(" | ")} |`).join("\n");
+}
+
+function settingsPage(): string {
+  const rows = SETTING_GROUPS.flatMap((group) =>
+    Object.entries(specsOf(group)).map(([name, spec]) => [
+      `\`${group}.${name}\``,
+      `\`${String(spec.default)}\``,
+      valuesOf(spec),
+      spec.title,
+    ]),
+  );
+  return `# Settings of the platform\n\n${MADE}\n\n${SETTINGS_INTRODUCTION}\n\n${table(["setting", "default", "values", "meaning"], rows)}\n`;
+}
+
+function valuesOf(spec: SettingSpec): string {
+  if (spec.kind === "switch") return "`true`, `false`";
+  if (spec.kind === "choice") return spec.choices.map((choice) => `\`${choice}\``).join(", ");
+  return `${spec.minimum} to ${spec.maximum} ${spec.unit}`;
 }
 
 function errorsPage(): string {

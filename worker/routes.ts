@@ -15,6 +15,7 @@ import { memberRoutes } from "./control/members/routes.ts";
 import { packageRoutes } from "./control/packages/routes.ts";
 import { pluginRoutes } from "./control/plugins/routes.ts";
 import { profileRoutes } from "./control/profiles/routes.ts";
+import { settingsRoutes } from "./control/settings/routes.ts";
 import { tenantRoutes } from "./control/tenants/routes.ts";
 import { topicRoutes } from "./control/topics/routes.ts";
 import type { FirstAnswer } from "./execution/idempotency/idempotent-calls.ts";
@@ -47,6 +48,7 @@ const operations: readonly Route[] = [
   ...replayRoutes,
   ...profileRoutes,
   ...tenantRoutes,
+  ...settingsRoutes,
   ...memberRoutes,
   ...keyRoutes,
   ...healthRoutes,

@@ -91,6 +91,12 @@ export const EVENTS = {
     audience: "operator",
     data: v.strictObject({ template: text, change: text }),
   },
+  "settings.changed": {
+    title: "settings of the platform were changed",
+    severity: "warning",
+    audience: "operator",
+    data: v.strictObject({ revision: count, changed: text }),
+  },
   "grant.changed": {
     title: "an install was given or refused a capability",
     severity: "warning",

@@ -110,6 +110,9 @@ export const EXAMPLES: Readonly<Record<string, ExampleOf>> = {
   }),
   getExecution: ({ executionId }) => ({ path: `/executions/${executionId}`, foreign: "EXECUTION_NOT_FOUND" }),
 
+  getSettings: plain("/settings"),
+  updateSettings: plain("/settings", { audit: { intervalMinutes: 10 } }),
+  listSettingsRevisions: plain("/settings/history"),
   listTenants: plain("/tenants"),
   createTenant: ({ tenantId }) => ({ path: "/tenants", body: { id: `${tenantId}-new`, name: "New" } }),
   getTenant: ({ tenantId }) => ({ path: `/tenants/${tenantId}` }),
