@@ -1,18 +1,19 @@
 import type { ModuleShape } from "./module.ts";
+import { WasmRefusal } from "./refusal.ts";
 import { ByteWriter } from "./writer.ts";
 
 const FUNCTION_TYPE = 0x60;
 
-interface AddedFunction {
-  readonly type: number;
-  readonly body: Uint8Array;
-}
+/** Bytes of all that is added: real modules need a few hundred kilobytes, hostile ones would fill an isolate. */
+const MOST_ADDED_BYTES = 4 * 1024 * 1024;
 
 /** Types and functions appended to a module. Appending keeps every index of the original as it is. */
 export class Additions {
   readonly #types = new ByteWriter();
   #typeCount = 0;
-  readonly #functions: AddedFunction[] = [];
+  readonly #functionTypes: number[] = [];
+  /** The bodies as they stand in a code section, each behind its size. */
+  readonly #bodies = new ByteWriter();
   readonly #firstType: number;
   readonly #firstFunction: number;
 
@@ -35,6 +36,7 @@ export class Additions {
     for (const part of parameters) this.#types.copy(part);
     this.#types.u32(counts[1]);
     for (const part of results) this.#types.copy(part);
+    this.#requireRoom();
     return this.#firstType + this.#typeCount++;
   }
 
@@ -44,29 +46,34 @@ export class Additions {
    * @returns the index of the function
    */
   addFunction(type: number, body: Uint8Array): number {
-    this.#functions.push({ type, body });
-    return this.#firstFunction + this.#functions.length - 1;
+    this.#functionTypes.push(type);
+    this.#bodies.u32(body.length);
+    this.#bodies.copy(body);
+    this.#requireRoom();
+    return this.#firstFunction + this.#functionTypes.length - 1;
+  }
+
+  #requireRoom(): void {
+    if (this.#types.length + this.#bodies.length <= MOST_ADDED_BYTES) return;
+    throw new WasmRefusal("WASM_LIMIT", `what is added to the module takes more than ${MOST_ADDED_BYTES} bytes`, 0);
   }
 
   get typeCount(): number {
     return this.#typeCount;
   }
 
-  get functions(): readonly AddedFunction[] {
-    return this.#functions;
+  /** Type of each added function. */
+  get functionTypes(): readonly number[] {
+    return this.#functionTypes;
   }
 
+  /** Valid until the next addition. */
   typeBytes(): Uint8Array {
-    return this.#types.bytes();
+    return this.#types.view();
   }
 
-  /** The bodies as they stand in a code section, each behind its size. */
+  /** The bodies as they stand in a code section, each behind its size. Valid until the next addition. */
   bodyBytes(): Uint8Array {
-    const writer = new ByteWriter();
-    for (const { body } of this.#functions) {
-      writer.u32(body.length);
-      writer.copy(body);
-    }
-    return writer.bytes();
+    return this.#bodies.view();
   }
 }

@@ -224,11 +224,11 @@ function writeExport(writer: ByteWriter, name: string, kind: ExternalKind, index
 
 function functions({ shape, indices, additions }: AssemblyInput): Uint8Array {
   const writer = new ByteWriter();
-  writer.u32(shape.functionTypes.length - shape.importedFunctions + additions.functions.length);
+  writer.u32(shape.functionTypes.length - shape.importedFunctions + additions.functionTypes.length);
   for (let index = shape.importedFunctions; index < shape.functionTypes.length; index++) {
     writer.u32(indices.typeOf(index));
   }
-  for (const { type } of additions.functions) writer.u32(type);
+  for (const type of additions.functionTypes) writer.u32(type);
   return writer.bytes();
 }
 

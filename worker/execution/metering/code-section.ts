@@ -39,15 +39,19 @@ export class CodeBodies {
 
   /**
    * First pass: reads every function, finds what has to be appended, and how long the result is.
+   * @param mostBytes  refuses a module whose bodies take more
    * @param abandon  asked after each function; true ends the pass, and nothing of it may be used
    */
-  measure(abandon: () => boolean): void {
+  measure(mostBytes: number, abandon: () => boolean): void {
     const total = this.#shape.bodies.length / 2;
     const chunks = new ChunkBuffer();
     let keeping = true;
     for (let index = 0; index < total && !abandon(); index++) {
       const length = this.#write(index);
       this.byteLength += this.#size.length + length;
+      if (this.byteLength > mostBytes) {
+        throw new WasmRefusal("WASM_LIMIT", `the module has more than ${mostBytes} bytes after rewriting`, 0);
+      }
       if (!keeping) continue;
       this.#kept.push(...this.#append(chunks));
       this.#resumeAt = index + 1;

@@ -21,6 +21,8 @@ export interface ModuleFacts {
   readonly tableMaxima: readonly number[];
   /** Exports of tables are left out. */
   readonly hideTables: boolean;
+  /** Most bytes of the rewritten module. */
+  readonly outputBytes: number;
   /** Null where the module is not profiled. */
   readonly profile: ProfilePlaces | null;
 }

@@ -109,9 +109,11 @@ export const STRUCTURE_LIMITS = {
   memories: 100,
   tags: 10_000,
   globals: 100_000,
-  exports: 100_000,
+  exports: 20_000,
   elementSegments: 100_000,
   dataSegments: 100_000,
+  /** Bytes of one section other than code, data and custom ones: they are held as a whole, more than once. */
+  sectionBytes: 8 * 1024 * 1024,
   /** Function indices in all element segments, or in all globals, together. */
   functionReferences: 200_000,
   /** Parameters or results of one type, before rewriting adds two. */

@@ -61,7 +61,7 @@ function sectionFrames(parts: ModuleParts): Frame[] {
 
 function codeFrame({ shape, code, additions }: ModuleParts): Frame {
   const count = new ByteWriter(8);
-  count.u32(shape.bodies.length / 2 + additions.functions.length);
+  count.u32(shape.bodies.length / 2 + additions.functionTypes.length);
   const added = additions.bodyBytes();
   const length = count.length + code.byteLength + added.length;
   return {

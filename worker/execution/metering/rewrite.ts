@@ -29,6 +29,8 @@ export interface MeteringPolicy {
   readonly tableElements: number;
   /** Units of nested calls: an ordinary function takes two, one with many locals more; see depth.ts. */
   readonly callDepth: number;
+  /** Most bytes of the rewritten module; unlimited where it is not given. */
+  readonly outputBytes?: number;
   /** Keep the names of functions, for readable stack traces. Other custom sections are always dropped. */
   readonly keepNames?: boolean;
   /**
@@ -108,6 +110,7 @@ export function rewriteModule(bytes: Uint8Array, policy: MeteringPolicy): Rewrit
     leafCosts: leafCosts(reader, shape, globals.moved.from),
     globals,
     hideTables: policy.hideTables ?? false,
+    outputBytes: policy.outputBytes ?? Infinity,
     profile: profilePlaces(shape, globals, policy.profile),
     memoryMaxima: maximaWithin(shape.memories, policy.memoryPages, "memory pages"),
     tableMaxima: maximaWithin(shape.tables, policy.tableElements, "table elements"),
@@ -214,7 +217,7 @@ function measure(facts: ModuleFacts, form: Form): CodeBodies | null {
   const profiled = facts.profile !== null;
   const scanner = new FunctionScanner(reader, shape, costs, lengths, form.movedLocals, facts.globals.moved, profiled);
   const code = new CodeBodies(shape, costs, scanner, (plan, writer) => form.carrierFor(plan, writer));
-  code.measure(() => !form.carries(scanner.findings));
+  code.measure(facts.outputBytes, () => !form.carries(scanner.findings));
   return form.carries(scanner.findings) ? code : null;
 }
 

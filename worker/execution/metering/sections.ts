@@ -1,3 +1,4 @@
+import { STRUCTURE_LIMITS } from "./module.ts";
 import { ByteReader } from "./reader.ts";
 import { WasmRefusal } from "./refusal.ts";
 
@@ -79,6 +80,11 @@ export function readSections(reader: ByteReader): SectionTable {
     }
     const next = SECTION_ORDER.indexOf(section.id);
     if (next < 0) throw new WasmRefusal("WASM_UNSUPPORTED", `unknown section ${section.id}`, offset);
+    const size = section.end - section.start;
+    if (size > STRUCTURE_LIMITS.sectionBytes && section.id !== SectionId.code && section.id !== SectionId.data) {
+      const detail = `section ${section.id} has ${size} bytes, the limit is ${STRUCTURE_LIMITS.sectionBytes}`;
+      throw new WasmRefusal("WASM_LIMIT", detail, offset);
+    }
     if (next <= rank) reader.malformed(`section ${section.id} is out of order or repeated`, offset);
     rank = next;
     known.push(section);

@@ -1,6 +1,6 @@
 import { PlatformError } from "../../../../sdk/contract/errors.ts";
 import type { Manifest } from "../../../../sdk/contract/manifest.ts";
-import { LIMITS } from "../../../../sdk/contract/limits.ts";
+import { LIMITS, PACKAGE_LIMITS } from "../../../../sdk/contract/limits.ts";
 import { MAIN_MODULE } from "../../../../sdk/contract/linking.ts";
 import type { ScanVerdict } from "../../../../sdk/contract/package-report.ts";
 import { inspectModule, type ModuleReport } from "../../../execution/metering/inspect.ts";
@@ -66,6 +66,7 @@ export function meteringPolicy(manifest: Manifest): MeteringPolicy {
     memoryPages: memoryPagesFor(manifest),
     tableElements: manifest.limits.tableEntries ?? LIMITS.tableEntries.default,
     callDepth: manifest.limits.callDepth ?? LIMITS.callDepth.default,
+    outputBytes: PACKAGE_LIMITS.rewrittenModuleBytes,
     keepNames: true,
     // No host function looks into a plugin's table; unseen ones make indirect calls cheaper.
     hideTables: true,
