@@ -88,6 +88,35 @@ test.each([
     [],
     6 + 1 + 64 + 6,
   ],
+  [
+    "a call behind a block that was left early",
+    `(func $g (if (i32.const 0) (then (call $g))))
+    (func (export "f") (param i32) (block (br_if 0 (local.get 0)) (drop (i32.const 1))) (call $g))`,
+    [1],
+    8 + 1 + 4 + 12 + (6 + 1 + 4),
+  ],
+  [
+    "a call behind a block that was not",
+    `(func $g (if (i32.const 0) (then (call $g))))
+    (func (export "f") (param i32) (block (br_if 0 (local.get 0)) (drop (i32.const 1))) (call $g))`,
+    [0],
+    8 + 1 + 4 + 1 + 12 + (6 + 1 + 4),
+  ],
+  [
+    "a call in code that is not reached, in front of one that is",
+    `(func $g (if (i32.const 0) (then (call $g))))
+    (func (export "f") (block (drop (i32.const 1)) (br 0) (call $g)) (call $g))`,
+    [],
+    6 + 1 + 1 + 12 + (6 + 1 + 4),
+  ],
+  [
+    "a turn of a loop that ends with the jump back",
+    `(func $g (if (i32.const 0) (then (call $g))))
+    (func (export "f") (param i32) (loop $l (if (local.get 0)
+      (then (local.set 0 (i32.const 0)) (br $l)))) (call $g))`,
+    [1],
+    8 + 2 * (12 + 1 + 4) + 3 + 12 + (6 + 1 + 4),
+  ],
   ["an import", `(import "env" "nothing" (func $nothing)) (func (export "f") (call $nothing))`, [], 6 + 12 + 60],
   [
     "memory.fill by length",
@@ -208,8 +237,8 @@ describe("out of fuel", () => {
   });
 
   test.each([
-    ["small", "(i32.popcnt (local.get 0))", 6_000, 4_200],
-    ["larger", "(i32.popcnt (i32.popcnt (i32.popcnt (local.get 0))))", 3_000, 700],
+    ["small", "(i32.popcnt (local.get 0))", 12_000, 8_400],
+    ["larger", "(i32.popcnt (i32.popcnt (i32.popcnt (local.get 0))))", 6_000, 2_800],
   ])("in a large body without loops, of %s regions, is seen long before its end", (_, value, steps, bound) => {
     const step = `(if (local.get 0) (then (global.set $g (i32.add (global.get $g) ${value}))))`;
     const guest = new Guest(`(module (global $g (export "g") (mut i32) (i32.const 0))

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { REWRITER_VERSION } from "../../../worker/execution/metering/rewrite.ts";
 import { inspectModule } from "../../../worker/execution/metering/inspect.ts";
 import { Guest, type Exports } from "./guest.ts";
 
@@ -224,7 +225,7 @@ describe("custom sections", () => {
 test("the report says what was done", () => {
   const { report, bytes } = new Guest(`(module (func (export "f") (loop $l (br $l))) (func (drop (i32.const 1))))`);
   expect(report).toEqual({
-    rewriterVersion: "1",
+    rewriterVersion: REWRITER_VERSION,
     costTableVersion: "weighted-1",
     backend: "register",
     functions: 2,

@@ -1,4 +1,4 @@
-import type { Edit } from "./edits.ts";
+import type { Edit, Region } from "./edits.ts";
 import { EditKind } from "./edits.ts";
 import type { FunctionPlan } from "./scan.ts";
 import type { CodeWriter } from "./writer.ts";
@@ -29,6 +29,11 @@ export interface Carrier {
   open(): void;
   /** Takes a cost; with a check, stops the guest where the fuel is gone. */
   charge(cost: number, checked: boolean): void;
+  /**
+   * Takes a cost without a check where the fuel is looked at next: at the next edit of {@link TAKES_FUEL}, or at the end of
+   * the function. False where this carrier wants a charge at once.
+   */
+  owe(cost: number): boolean;
   /** Replaces the bytes of any edit but a charge. */
   replace(edit: Edit): void;
   /** Everything from the function's own `end` on. */
@@ -46,12 +51,48 @@ export interface EmissionCounts {
 }
 
 /**
- * Bounds for what one pass through a function can use without a check. Loops that repeat and entries are checked
- * anyway; beyond the first bound every region that is not tiny is, beyond the second one every region.
+ * Bounds for what one pass through a function can use without a check: the units of all its regions but those with a
+ * check, whether they are passed one after the other or not. Loops that repeat and entries are checked anyway; beyond the
+ * first bound every region that is not tiny is, beyond the second one every region.
+ *
+ * So a guest stops at most 131,072 units behind the end of its fuel, and 256 more for each small function without a check
+ * that is called on the way (see UNCHECKED_COST; a call costs 12 itself): 3 million units, or 0.3 ms, at the very worst.
  */
-const UNCHECKED_BOUND = 16_384;
-const UNCHECKED_BOUND_TINY = 65_536;
+const UNCHECKED_BOUND = 65_536;
+const UNCHECKED_BOUND_TINY = 131_072;
 const TINY_REGION_COST = 16;
+
+/** Edits that begin with pushing the fuel, whatever comes of it. */
+const TAKES_FUEL = new Set<number>([
+  EditKind.call,
+  EditKind.callImport,
+  EditKind.callIndirect,
+  EditKind.callReference,
+  EditKind.return,
+  EditKind.returnCall,
+  EditKind.returnCallImport,
+  EditKind.returnCallLeaf,
+  EditKind.returnCallIndirect,
+  EditKind.returnCallReference,
+  EditKind.throw,
+  EditKind.length,
+]);
+/** Edits that have nothing to do with fuel. */
+const PASSES = new Set<number>([EditKind.local, EditKind.global, EditKind.functionReference]);
+
+/**
+ * True where the cost of a region can be taken together with the fuel itself: something in the same region, before any
+ * other begins, pushes the fuel anyway. Nothing leads around that place from the beginning of the region, or it would not
+ * be in the same one; what traps on the way leaves no fuel to be known.
+ * @param at  position of the region's charge
+ */
+function isTakenFurtherOn({ edits, endRegion }: FunctionPlan, at: number, region: Region): boolean {
+  let next = at + 1;
+  while (PASSES.has(edits[next]?.kind ?? -1)) next++;
+  const edit = edits[next];
+  if (edit === undefined) return endRegion === region;
+  return TAKES_FUEL.has(edit.kind) && edit.within === region;
+}
 
 /** Writes the body of a planned function behind what the writer holds, without its size. */
 export function emitBody(
@@ -64,7 +105,7 @@ export function emitBody(
   carrier.open();
   let from = plan.codeStart;
   let unchecked = 0;
-  for (const edit of plan.edits) {
+  for (const [at, edit] of plan.edits.entries()) {
     if (edit.kind === EditKind.charge && edit.region?.cost === 0) continue;
     if (edit.start > from) code.copy(bytes, from, edit.start);
     from = edit.end;
@@ -83,7 +124,7 @@ export function emitBody(
     if (checked) counts.checks++;
     else unchecked += cost;
     counts.regions++;
-    carrier.charge(cost, checked);
+    if (checked || !isTakenFurtherOn(plan, at, edit.region) || !carrier.owe(cost)) carrier.charge(cost, checked);
   }
   code.copy(bytes, from, plan.end - 1);
   carrier.close();

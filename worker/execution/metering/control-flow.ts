@@ -39,6 +39,8 @@ export class ControlFlow {
   current: Region | null;
   /** Some branch goes to the label of the function itself. */
   branchesToFunction = false;
+  /** Once the function has ended: the region that alone reaches its end, or null. */
+  endRegion: Region | null = null;
   readonly #frames: Frame[] = [];
   readonly #regions: Region[] = [];
   readonly #edits: Edit[];
@@ -125,7 +127,10 @@ export class ControlFlow {
     const position = this.#frames.length - 1;
     this.#frames.pop();
     const outer = this.#frames.at(-1);
-    if (outer === undefined) return;
+    if (outer === undefined) {
+      this.endRegion = this.branchesToFunction ? null : this.current;
+      return;
+    }
     if (frame.outermost < outer.outermost) outer.outermost = frame.outermost;
     if (frame.start === null || !this.#reachesEnd(frame)) this.current = null;
     else this.current = frame.outermost < position ? this.#begin("conditional", frame.start) : frame.start;

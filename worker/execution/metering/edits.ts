@@ -62,13 +62,24 @@ export class Edit {
   readonly table: number;
   /** Region of a charge. */
   readonly region: Region | null;
+  /** Region in which the edit stands; null in code that cannot be reached, and for a charge. */
+  readonly within: Region | null;
 
-  constructor(kind: number, start: number, end: number, index = 0, table = 0, region: Region | null = null) {
+  constructor(
+    kind: number,
+    start: number,
+    end: number,
+    index = 0,
+    table = 0,
+    region: Region | null = null,
+    within: Region | null = null,
+  ) {
     this.kind = kind;
     this.start = start;
     this.end = end;
     this.index = index;
     this.table = table;
     this.region = region;
+    this.within = within;
   }
 }

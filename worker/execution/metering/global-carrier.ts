@@ -82,6 +82,10 @@ export class GlobalCarrier implements Carrier {
     this.#code.copy(Uint8Array.of(added, I32));
   }
 
+  owe(): boolean {
+    return false;
+  }
+
   pushFuel(): void {
     this.#code.globalGet(this.#globals.fuel);
   }

@@ -35,6 +35,10 @@ export class ProfileCarrier implements Carrier {
     return this.#metered.profileLocal;
   }
 
+  owe(): boolean {
+    return false;
+  }
+
   pushFuel(): void {
     this.#metered.pushFuel();
   }

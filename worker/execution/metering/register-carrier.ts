@@ -34,6 +34,8 @@ export class RegisterCarrier implements Carrier {
   /** First of the locals that moved behind the others, and the local for the callee of an indirect call. */
   readonly #movedFrom: number;
   readonly #callee: number;
+  /** Cost that is taken when the fuel is pushed next. */
+  #owed = 0;
   readonly profileLocal: number;
 
   constructor(setting: RegisterSetting, plan: FunctionPlan, code: CodeWriter) {
@@ -161,8 +163,17 @@ export class RegisterCarrier implements Carrier {
     code.byte(Op.end);
   }
 
+  owe(cost: number): boolean {
+    this.#owed = cost;
+    return true;
+  }
+
   pushFuel(): void {
     this.code.localGet(this.fuel);
+    if (this.#owed === 0) return;
+    this.code.i64Const(this.#owed);
+    this.code.byte(Op.i64Sub);
+    this.#owed = 0;
   }
 
   /** Takes the fuel from the stack. */
@@ -198,6 +209,7 @@ export class RegisterCarrier implements Carrier {
         if (this.#setting.privateTables) return this.#callPrivate(edit);
         return this.#callOutside(edit);
       case EditKind.callImport:
+        return this.#callImport(edit);
       case EditKind.callReference:
         return this.#callOutside(edit);
       case EditKind.return:
@@ -242,6 +254,14 @@ export class RegisterCarrier implements Carrier {
     if (this.#ownUnits === 0) return;
     this.code.i32Const(this.#ownUnits);
     this.code.byte(Op.i32Add);
+  }
+
+  #callImport(edit: Edit): void {
+    const adaptor = this.#types.importAdaptor(edit.index, this.plan.functionIndex);
+    if (adaptor < 0) return this.#callOutside(edit);
+    this.#handOverWithDepth();
+    this.code.call(adaptor);
+    this.store();
   }
 
   /** A call of something that may be the host's, or a wrapper: both look at the globals. */
@@ -303,6 +323,10 @@ export class SyncedCarrier extends RegisterCarrier {
 
   override charge(cost: number, checked: boolean): void {
     chargeGlobal(this.code, this.globals.fuel, cost, checked);
+  }
+
+  override owe(): boolean {
+    return false;
   }
 
   override pushFuel(): void {

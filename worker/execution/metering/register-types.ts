@@ -13,6 +13,12 @@ const NOTHING = new Uint8Array(0);
 const NO_TYPE: FunctionType = { parameterCount: 0, parameters: NOTHING, resultCount: 0, results: NOTHING };
 
 /**
+ * Calls of an imported function that are written out in the function that makes them. Publishing the fuel and taking it back
+ * is thirty bytes; where a module calls one import from thousands of places, further ones call an adaptor that does it.
+ */
+const WRITTEN_OUT_CALLS = 8;
+
+/**
  * The register form's types and the functions at its border. A metered function `(P) → (R)` has the type
  * `(P, i64 fuel, i32 depth) → (R, i64 fuel)`. Whoever cannot know that gets a wrapper of the original type.
  */
@@ -26,6 +32,7 @@ export class RegisterTypes {
   readonly #blocks = new Map<number, number>();
   readonly #wrappers = new Map<number, number>();
   readonly #adaptors = new Map<number, number>();
+  readonly #importCalls = new Map<number, ImportCalls>();
 
   /** @param escaping  function that stands for an imported one where it is not called directly */
   constructor(
@@ -43,7 +50,8 @@ export class RegisterTypes {
   }
 
   get wrapperCount(): number {
-    return this.#wrappers.size + this.#adaptors.size;
+    const imports = [...this.#importCalls.values()].filter(({ adaptor }) => adaptor >= 0).length;
+    return this.#wrappers.size + this.#adaptors.size + imports;
   }
 
   isImported(functionIndex: number): boolean {
@@ -124,14 +132,31 @@ export class RegisterTypes {
     let adaptor = this.#adaptors.get(functionIndex);
     if (adaptor === undefined) {
       const type = this.#shape.functionTypes[functionIndex] ?? 0;
-      adaptor = this.#additions.addFunction(this.metered(type), this.#adaptorBody(functionIndex, this.#type(type)));
+      const callee = this.#escaping(functionIndex);
+      adaptor = this.#additions.addFunction(this.metered(type), this.#adaptorBody(callee, this.#type(type)));
       this.#adaptors.set(functionIndex, adaptor);
     }
     return adaptor;
   }
 
+  /**
+   * Metered function to call instead of an imported one, or -1 where the call is to be written out. Callers are asked for
+   * in the order of their indices, and may be asked for again: the answer for a caller stays the same.
+   */
+  importAdaptor(functionIndex: number, caller: number): number {
+    let calls = this.#importCalls.get(functionIndex);
+    if (calls === undefined) this.#importCalls.set(functionIndex, (calls = new ImportCalls()));
+    if (!calls.useAdaptor(caller)) return -1;
+    if (calls.adaptor < 0) {
+      const type = this.#shape.functionTypes[functionIndex] ?? 0;
+      const body = this.#adaptorBody(functionIndex, this.#type(type));
+      calls.adaptor = this.#additions.addFunction(this.metered(type), body);
+    }
+    return calls.adaptor;
+  }
+
   /** Its frame counts, because the import may call back and its caller may have given up its own. */
-  #adaptorBody(functionIndex: number, { parameterCount }: FunctionType): Uint8Array {
+  #adaptorBody(callee: number, { parameterCount }: FunctionType): Uint8Array {
     const fuel = parameterCount;
     const code = new CodeWriter();
     code.u32(0);
@@ -142,10 +167,27 @@ export class RegisterTypes {
     code.i32Const(frameUnits(parameterCount, 0));
     code.byte(Op.i32Sub);
     code.globalSet(this.#globals.depth);
-    code.call(this.#escaping(functionIndex));
+    code.call(callee);
     resume(code, this.#globals, fuel);
     code.localGet(fuel);
     code.byte(Op.end);
     return code.bytes();
+  }
+}
+
+/** Where one import is called from. */
+class ImportCalls {
+  adaptor = -1;
+  #writtenOut = 0;
+  #latestCaller = -1;
+  /** First caller that calls the adaptor. */
+  #adaptorFrom = Infinity;
+
+  useAdaptor(caller: number): boolean {
+    if (caller >= this.#latestCaller && this.#adaptorFrom === Infinity) {
+      this.#latestCaller = caller;
+      if (++this.#writtenOut === WRITTEN_OUT_CALLS) this.#adaptorFrom = caller + 1;
+    }
+    return caller >= this.#adaptorFrom;
   }
 }

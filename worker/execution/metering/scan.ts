@@ -1,7 +1,7 @@
 import type { MovedGlobals } from "./carrier.ts";
 import { ControlFlow } from "./control-flow.ts";
 import { COSTS, entryCost, IMPORT_CALL_COST } from "./costs.ts";
-import { Edit, EditKind } from "./edits.ts";
+import { Edit, EditKind, type Region } from "./edits.ts";
 import type { InstructionReader } from "./instructions.ts";
 import type { LengthCharges } from "./length-charges.ts";
 import { declaredReferences, type FunctionType, type ModuleShape } from "./module.ts";
@@ -30,6 +30,8 @@ export interface FunctionPlan {
   readonly callsIndirectly: boolean;
   readonly hasTryTable: boolean;
   readonly branchesToFunction: boolean;
+  /** Region that alone reaches the end of the function, null where none or more than one does. */
+  readonly endRegion: Region | null;
   /** Locals of type i32 that the profile adds behind all others. */
   readonly profileLocals: number;
 }
@@ -138,6 +140,7 @@ export class FunctionScanner {
       callsIndirectly: this.#callsIndirectly,
       hasTryTable: this.#hasTryTable,
       branchesToFunction: this.#flow.branchesToFunction,
+      endRegion: this.#flow.endRegion,
       profileLocals: this.#profiled && (this.#hasCatch || this.#hasTryTable) ? 1 : 0,
     };
   }
@@ -179,7 +182,8 @@ export class FunctionScanner {
   }
 
   #edit(kind: number, index = 0, table = 0): void {
-    this.#edits.push(new Edit(kind, this.#reader.start, this.#reader.position, index, table));
+    const { start, position } = this.#reader;
+    this.#edits.push(new Edit(kind, start, position, index, table, null, this.#flow.current));
   }
 
   #local(): void {
