@@ -38,7 +38,10 @@ export async function realModule(name: keyof typeof REAL_MODULES): Promise<Uint8
   if (!existsSync(file)) {
     await mkdir(TARGET, { recursive: true });
     const env = { ...process.env, CAPTURED: path.join(PACKAGE, REAL_MODULES[name]), TARGET: `${file}.new` };
-    spawnSync(process.execPath, ["--input-type=commonjs", "-e", CAPTURE], { env, stdio: ["ignore", "ignore", "inherit"] });
+    spawnSync(process.execPath, ["--input-type=commonjs", "-e", CAPTURE], {
+      env,
+      stdio: ["ignore", "ignore", "inherit"],
+    });
     await rename(`${file}.new`, file);
   }
   return Uint8Array.from(await readFile(file));
