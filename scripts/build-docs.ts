@@ -1,6 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import path from "node:path";
 import { format } from "prettier";
+import { RING_EVENTS, STREAM_SOCKETS, UNACKNOWLEDGED_EVENTS } from "../durable-objects/event-stream/rules.ts";
 import { toJsonSchema } from "@valibot/to-json-schema";
 import { ERRORS } from "../sdk/contract/errors.ts";
 import { EVENTS, type EventSpec } from "../sdk/contract/events.ts";
@@ -24,6 +25,28 @@ counts, never configuration, input or output. Events are kept for 90 days.
 | read the log | \`GET /api/plugins/events\`, with \`type\`, \`plugin\`, \`after\` and \`order\` (newest or oldest) |
 | read what happened to one plugin | \`GET /api/plugins/:id/events\` |
 | catch up | \`GET /api/plugins/events?order=oldest&after=<last sequence seen>\` |
+
+## Live
+
+\`GET /api/plugins/events/stream\` is a WebSocket, open to whoever may read events, with \`after\`, \`type\` and \`plugin\` as in the
+history. A browser, which cannot send headers with it, first asks \`POST /api/plugins/events/stream/tickets\` and brings the answer's
+\`ticket\` as a query parameter; a ticket is good once, within 30 seconds. Frames are JSON:
+
+| frame | says |
+| --- | --- |
+| \`{"kind":"ready","sequence":41}\` | the stream is open; 41 was the last event so far |
+| \`{"kind":"event","event":{…}}\` | an event, as the history shows it |
+| \`{"kind":"resync","after":7,"before":31}\` | you asked for more than the ${RING_EVENTS} events that are kept here: read those between 7 and 31 from the history |
+
+With \`after\`, what was missed comes first and then what happens, each event once and in order, with nothing left out at the seam. To
+resume, connect again with \`after\` the last sequence you handled. Say \`ping\` and you are told \`pong\`. Say \`ack 57\` for what you have
+handled: with more than ${UNACKNOWLEDGED_EVENTS} events sent and not acknowledged you are too slow and the socket is closed (4408). It is also
+closed after an hour (4401), so that who listens is checked again; connect and go on. A tenant may have ${STREAM_SOCKETS} sockets.
+
+One Durable Object per tenant holds the sockets and sleeps while nothing happens. Events reach it after they are committed; what a lost
+push left out comes with the next one, or within a minute.
+
+## Executions
 
 Executions are many, so they are told together: once the records of a batch (at most 100 records, or one second) are stored, one
 \`execution.started\` and one \`execution.completed\` per plugin tell of all of them, with counts, sums and the first and last

@@ -11,6 +11,7 @@ declare namespace Cloudflare {
     PLUGIN_HEALTH: DurableObjectNamespace<import("../durable-objects/plugin-health/object.ts").PluginHealth>;
     IDEMPOTENCY: DurableObjectNamespace<import("../durable-objects/idempotency/object.ts").IdempotencyKey>;
     MESSAGE_INBOX: DurableObjectNamespace<import("../durable-objects/message-inbox/object.ts").MessageInbox>;
+    EVENT_STREAM: DurableObjectNamespace<import("../durable-objects/event-stream/object.ts").EventStream>;
     ASSETS: Fetcher;
     /** JSON: trusted token issuers, see worker/http/authentication. */
     AUTH_ISSUERS: string;

@@ -4,6 +4,7 @@ import { consume, type QueueMessage } from "./queues.ts";
 import { routes } from "./routes.ts";
 import { runSchedule } from "./schedule.ts";
 
+export { EventStream } from "../durable-objects/event-stream/object.ts";
 export { IdempotencyKey } from "../durable-objects/idempotency/object.ts";
 export { MessageInbox } from "../durable-objects/message-inbox/object.ts";
 export { PluginHealth } from "../durable-objects/plugin-health/object.ts";

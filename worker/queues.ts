@@ -1,5 +1,6 @@
 import { buryMessages, deliverMessages } from "./control/deliveries/actions.ts";
 import { recordExecutions } from "./control/executions/actions.ts";
+import { followEvents } from "./control/events/actions/follow.ts";
 import type { Deps } from "./deps.ts";
 import type { BusMessage } from "./execution/bus/rules.ts";
 import type { ExecutionRecord } from "./execution/settle.ts";
@@ -14,9 +15,14 @@ export type QueueMessage = ExecutionRecord | BusMessage;
 /** Who consumes which queue of wrangler.toml. A queue carries the messages of its producer's type only. */
 const CONSUMERS: Readonly<Record<string, (deps: Deps, batch: MessageBatch) => Promise<void>>> = {
   "patchbay-outcomes": (deps, batch) => consumeOutcomes(deps, batch as MessageBatch<ExecutionRecord>),
-  "patchbay-messages": (deps, batch) => deliverMessages(deps, (batch as MessageBatch<BusMessage>).messages),
-  "patchbay-messages-dead": (deps, batch) => buryMessages(deps, (batch as MessageBatch<BusMessage>).messages),
+  "patchbay-messages": (deps, batch) => consumeMessages(deps, batch as MessageBatch<BusMessage>, deliverMessages),
+  "patchbay-messages-dead": (deps, batch) => consumeMessages(deps, batch as MessageBatch<BusMessage>, buryMessages),
 };
+
+/** What was recorded is told after the batch is done with. */
+function followAll(deps: Deps, messages: readonly Message<{ readonly tenantId: string }>[]): void {
+  for (const tenantId of new Set(messages.map(({ body }) => body.tenantId))) deps.defer(followEvents(deps, tenantId));
+}
 
 /** @throws {Error} for a queue that nobody consumes, so that its messages come back */
 export async function consume(deps: Deps, batch: MessageBatch): Promise<void> {
@@ -33,9 +39,19 @@ async function consumeOutcomes(deps: Deps, batch: MessageBatch<ExecutionRecord>)
       batch.messages.map((message) => message.body),
     );
     batch.ackAll();
+    followAll(deps, batch.messages);
   } catch (error) {
     const attempts = Math.max(...batch.messages.map((message) => message.attempts));
     logError("outcomes.insert-failed", { records: batch.messages.length, attempts, error: errorText(error) });
     batch.retryAll({ delaySeconds: Math.min(2 ** attempts, LONGEST_RETRY_DELAY) });
   }
+}
+
+/** Only dead letters are events; those are rare, so the log is looked at where one may be. */
+async function consumeMessages(
+  deps: Deps,
+  { messages }: MessageBatch<BusMessage>,
+  consumer: (deps: Deps, messages: readonly Message<BusMessage>[]) => Promise<{ readonly deadLetters: boolean }>,
+): Promise<void> {
+  if ((await consumer(deps, messages)).deadLetters) followAll(deps, messages);
 }

@@ -5,6 +5,8 @@ import { deadLetterRoutes } from "./control/dead-letters/routes.ts";
 import { configRoutes } from "./control/config/routes.ts";
 import { configTemplateRoutes } from "./control/config/template-routes.ts";
 import { eventRoutes } from "./control/events/routes.ts";
+import { followEvents } from "./control/events/actions/follow.ts";
+import { streamRoutes } from "./control/events/stream-routes.ts";
 import { executeRoutes } from "./control/executions/execute-routes.ts";
 import { replayRoutes } from "./control/executions/replay/routes.ts";
 import { executionRoutes } from "./control/executions/routes.ts";
@@ -36,6 +38,7 @@ import type { AppEnv, Route } from "./http/route.ts";
 const operations: readonly Route[] = [
   ...packageRoutes,
   ...eventRoutes,
+  ...streamRoutes,
   ...topicRoutes,
   ...deadLetterRoutes,
   ...pluginRoutes,
@@ -52,10 +55,24 @@ const operations: readonly Route[] = [
   ...memberRoutes,
   ...keyRoutes,
   ...healthRoutes,
-];
+].map(withFollowers);
 
 /** Every operation of the API, once. Mounting, authorisation, validation, OpenAPI and the security suite follow from it. */
 export const routes: readonly Route[] = [...operations, ...documentationRoutes(operations)];
+
+/** The route, so that those who follow the tenant's log hear of what it changed. Running a plugin is told by its record. */
+function withFollowers(route: Route): Route {
+  if (route.method === "get" || route.permission === "public" || route.permission === "plugins:execute") return route;
+  return {
+    ...route,
+    handler: async (context, input) => {
+      const response = await route.handler(context, input);
+      const deps = context.get("deps");
+      deps.defer(followEvents(deps, context.get("actor").tenantId));
+      return response;
+    },
+  };
+}
 
 /** Room for the largest input in base64 and its JSON envelope; the route holds the exact limit. */
 const KEYED_BODY_LIMIT = Math.ceil((LIMITS.input.maximum * 4) / 3) + 64 * 1024;

@@ -1,5 +1,6 @@
 import { compileStaleSnapshots } from "./control/compile.ts";
 import { deleteDeadLettersBefore } from "./control/dead-letters/store.ts";
+import { followRecentEvents } from "./control/events/actions/follow.ts";
 import { deleteEventsBefore } from "./control/events/store.ts";
 import { deleteExecutionsBefore } from "./control/executions/store.ts";
 import { sweepIncoming } from "./control/packages/store.ts";
@@ -26,6 +27,7 @@ export interface Job {
 
 /** What each cron expression of wrangler.toml runs, in order. */
 export const SCHEDULE: Readonly<Record<string, readonly Job[]>> = {
+  "* * * * *": [{ name: "follow-events", run: (deps) => followRecentEvents(deps) }],
   "*/15 * * * *": [
     { name: "compile-stale-snapshots", run: (deps) => compileStaleSnapshots(deps) },
     { name: "sweep-incoming-uploads", run: (deps) => sweepIncoming(deps) },

@@ -242,6 +242,27 @@ export const ERRORS = {
     trips: false,
     title: "The message bus does not take messages.",
   },
+  UPGRADE_REQUIRED: {
+    status: 426,
+    blame: "caller",
+    retryable: false,
+    trips: false,
+    title: "The route answers only WebSocket requests.",
+  },
+  STREAM_FULL: {
+    status: 429,
+    blame: "caller",
+    retryable: true,
+    trips: false,
+    title: "The tenant has no room for another event stream.",
+  },
+  STREAM_UNAVAILABLE: {
+    status: 503,
+    blame: "platform",
+    retryable: true,
+    trips: false,
+    title: "The tenant's event stream does not answer.",
+  },
   DEAD_LETTER_NOT_FOUND: {
     status: 404,
     blame: "caller",

@@ -19,7 +19,8 @@ export function register(app: Hono<AppEnv>, routes: readonly Route[]): void {
 
 async function serve(route: Route, context: Context<AppEnv>): Promise<Response> {
   if (route.permission !== "public") {
-    const actor = await authenticate(context.get("deps"), context.req.raw.headers);
+    const proven = await route.identify?.(context);
+    const actor = proven ?? (await authenticate(context.get("deps"), context.req.raw.headers));
     authorise(actor, route.permission);
     context.set("actor", actor);
   }

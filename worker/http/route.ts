@@ -52,6 +52,12 @@ export interface Route<P extends Schema = Schema, Q extends Schema = Schema, B e
   readonly body?: B;
   /** Bodies that the handler reads itself, for the API description: content type to JSON Schema. */
   readonly rawBody?: Readonly<Record<string, object>>;
+  /**
+   * Another proof of identity that this operation takes beside tokens and keys. Its permission is checked as ever.
+   *
+   * @returns undefined where the request brings none, so that it must bring a token or key
+   */
+  identify?(context: Context<AppEnv>): Promise<Actor | undefined>;
   readonly answers: Readonly<Record<number, RouteAnswer>>;
   /** Codes this operation may answer beyond those every route may. */
   readonly errors: readonly ErrorCode[];

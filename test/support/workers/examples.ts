@@ -64,6 +64,8 @@ export const EXAMPLES: Readonly<Record<string, ExampleOf>> = {
   getDeadLetter: letter(),
   redriveDeadLetter: letter("/redrive"),
   deleteDeadLetter: letter(),
+  streamEvents: () => ({ path: "/events/stream?after=0", ends: "UPGRADE_REQUIRED" }),
+  createStreamTicket: plain("/events/stream/tickets"),
   listEvents: plain("/events?order=oldest&after=0"),
 
   getConfig: plugin("/config", "INSTALL_NOT_FOUND"),

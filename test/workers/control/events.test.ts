@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { compileSnapshot } from "../../../worker/control/compile.ts";
 import { recordExecutions } from "../../../worker/control/executions/actions.ts";
 import { FAILURES_TOLD } from "../../../worker/control/executions/event-rules.ts";
-import { readHistory } from "../../../worker/control/events/actions.ts";
+import { readHistory } from "../../../worker/control/events/actions/history.ts";
 import { newEvent, type NewEvent } from "../../../worker/control/events/rules.ts";
 import { deleteEventsBefore, recordEvent, recordEventsWhere } from "../../../worker/control/events/store.ts";
 import { commit, openDatabase } from "../../../worker/db/client.ts";

@@ -85,7 +85,7 @@ async function settle(
   queue: string,
   bodies: readonly BusMessage[],
   context: ExecutionContext,
-  consumer: (messages: readonly Message<BusMessage>[]) => Promise<void>,
+  consumer: (messages: readonly Message<BusMessage>[]) => Promise<unknown>,
 ): Promise<Omit<Consumed, "records">> {
   const batch = createMessageBatch(queue, messagesOf(bodies));
   const delays = new Map<string, number | undefined>();

@@ -20,6 +20,11 @@ const LANES = 2;
 const LOG_LEVEL_INFO = 2;
 const UNIT = 2 ** 32;
 
+/** Whether some message became a dead letter. */
+export interface Handled {
+  readonly deadLetters: boolean;
+}
+
 interface Failure {
   readonly code: ErrorCode;
   readonly detail: string;
@@ -30,7 +35,7 @@ interface Failure {
  * kept as a dead letter; every other one comes back. What a consumer that dies leaves comes back too, and what was
  * handled by then is not run again.
  */
-export async function deliverMessages(deps: DeliveryDeps, messages: readonly Message<BusMessage>[]): Promise<void> {
+export async function deliverMessages(deps: DeliveryDeps, messages: readonly Message<BusMessage>[]): Promise<Handled> {
   const waiting = messages.values();
   const tally = emptyTally();
   const lane = async (): Promise<void> => {
@@ -40,6 +45,7 @@ export async function deliverMessages(deps: DeliveryDeps, messages: readonly Mes
   await addCounts(deps.db, tally).catch((error: unknown) =>
     logError("topics.not-counted", { topics: tally.size, error: errorText(error) }),
   );
+  return { deadLetters: [...tally.values()].some(({ deadLettered }) => deadLettered > 0) };
 }
 
 async function settleMessage(deps: DeliveryDeps, message: Message<BusMessage>, tally: Tally): Promise<void> {
@@ -142,7 +148,7 @@ function randomUnit(deps: DeliveryDeps): number {
 export async function buryMessages(
   deps: DeadLetterDeps & Pick<Deps, "db">,
   messages: readonly Message<BusMessage>[],
-): Promise<void> {
+): Promise<Handled> {
   for (const message of messages) {
     const { body, attempts } = message;
     try {
@@ -156,4 +162,5 @@ export async function buryMessages(
       message.retry({ delaySeconds: PLATFORM_DELAY });
     }
   }
+  return { deadLetters: true };
 }

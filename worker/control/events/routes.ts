@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import { decodeCursor, pageOf, pageQuery, toPage } from "../../http/page.ts";
 import { defineRoute, type Route } from "../../http/route.ts";
-import { readHistory } from "./actions.ts";
+import { readHistory } from "./actions/history.ts";
 import { describeEvent, EventAnswer, EventHistoryFilter } from "./schema.ts";
 
 export const EventPosition = v.tuple([v.pipe(v.number(), v.integer(), v.minValue(0))]);

@@ -35,6 +35,22 @@ export const EventHistoryFilter = v.object({
   ),
 });
 
+export const StreamQuerySchema = v.object({
+  after: afterFilter,
+  type: typeFilter,
+  plugin: pluginFilter,
+  ticket: v.optional(
+    v.pipe(v.string(), v.maxLength(128), v.description("From POST /events/stream/tickets, in place of a token")),
+  ),
+});
+
+export type StreamQuery = v.InferOutput<typeof StreamQuerySchema>;
+
+export const TicketAnswer = v.object({
+  ticket: v.pipe(v.string(), v.description("Good once")),
+  expiresAt: v.pipe(v.number(), v.integer(), v.description("Milliseconds since the epoch")),
+});
+
 export const EventAnswer = v.object({
   id: v.string(),
   sequence: v.pipe(v.number(), v.integer(), v.description("Counts the tenant's events from 1, without gaps")),

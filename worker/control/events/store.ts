@@ -123,3 +123,13 @@ export async function deleteEventsBefore(db: Database, time: number, limit: numb
   );
   return result.meta.changes;
 }
+
+/** Tenants whose log grew since a time. @param time  milliseconds since the epoch */
+export async function listTenantsWithEventsSince(db: Database, time: number, limit: number): Promise<string[]> {
+  const rows = await db
+    .selectDistinct({ tenantId: pluginEvents.tenantId })
+    .from(pluginEvents)
+    .where(gt(pluginEvents.createdAt, time))
+    .limit(limit);
+  return rows.map(({ tenantId }) => tenantId);
+}

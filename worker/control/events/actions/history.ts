@@ -1,8 +1,8 @@
-import type { EventType } from "../../../sdk/contract/events.ts";
-import type { Deps } from "../../deps.ts";
-import type { Actor } from "../../lib/actor.ts";
-import type { PluginEvent } from "./rules.ts";
-import { listEvents } from "./store.ts";
+import type { EventType } from "../../../../sdk/contract/events.ts";
+import type { Deps } from "../../../deps.ts";
+import type { Actor } from "../../../lib/actor.ts";
+import type { PluginEvent } from "../rules.ts";
+import { listEvents } from "../store.ts";
 
 export interface History {
   readonly type?: EventType | undefined;
