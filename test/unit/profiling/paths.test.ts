@@ -81,6 +81,27 @@ describe.each(FORMS)("%s", (_form, policy) => {
     expect(pathsOf(profile)).toEqual({ "1": [6 + 2 + 64, 1], "1 > 0": [0, 1] });
   });
 
+  test.each([
+    ["br_if", `(func $a (param i32) (result i32) (br_if 0 (i32.const 1) (local.get 0)))`, 6 + 2 + 1 + 1 + 4],
+    ["br_table", `(func $a (param i32) (result i32) (br_table 0 0 (i32.const 1) (local.get 0)))`, 6 + 2 + 1 + 1 + 40],
+    [
+      "br with two results",
+      `(func $b (param i32) (result i32 i64) (block (br 1 (i32.const 1) (i64.const 2))) (unreachable))
+       (func $a (param i32) (result i32) (call $b (local.get 0)) (drop))`,
+      undefined,
+    ],
+    ["return", `(func $a (param i32) (result i32) (if (local.get 0) (then (return (i32.const 1)))) (i32.const 2))`, 14],
+  ])("a function left by %s has been left: what follows is its caller's", (_name, functions, own) => {
+    const source = `(module ${functions}
+      (func (export "f") (drop (call $a (i32.const 1))) (if (i32.const 1) (then (drop (i32.const 2))))))`;
+    const { profile, outcome } = profiledCall(source, "f", [], { policy });
+    const caller = [...profile.functions.functions].at(-1);
+    // The arm of the `if` is charged behind the call.
+    expect(profile.functions.self.at(-1)).toBe(6 + 1 + 12 + 1 + 4 + 1);
+    if (own !== undefined) expect(pathsOf(profile)).toEqual({ [`${caller}`]: [25, 1], [`${caller} > 0`]: [own, 1] });
+    expect(problemsOf(profile, Number(outcome.used))).toEqual([]);
+  });
+
   test("a tail call takes the place of its caller", () => {
     const source = `(module
       (func $a ${LEAFLESS} (return_call $b))

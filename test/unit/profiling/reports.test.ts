@@ -7,10 +7,12 @@ import {
   frameOf,
   functionsOf,
   isTruncated,
+  SHOWN,
   treeOf,
   type FrameNames,
   type ModuleNames,
 } from "../../../worker/control/profiles/tree-report.ts";
+import type { CallProfile } from "../../../sdk/contract/profile.ts";
 import { profiledCall } from "./profiled-guest.ts";
 
 const SOURCE = `(module (import "env" "host" (func))
@@ -26,9 +28,9 @@ const MAIN: ModuleNames = {
   names: ["[host] host", "fib", "fib", "f"],
   importedFunctions: 1,
   files: ["src/a.c"],
-  places: [[0, 7], null, [0, 12]],
+  places: [0, 7, -1, -1, 0, 12],
 };
-const LIB: ModuleNames = { name: "lib", names: ["add"], importedFunctions: 0, files: ["b.c"], places: [[0, 3]] };
+const LIB: ModuleNames = { name: "lib", names: ["add"], importedFunctions: 0, files: ["b.c"], places: [0, 3] };
 const NAMES: FrameNames = { modules: [MAIN, LIB] };
 
 function call(depth: number) {
@@ -43,7 +45,7 @@ test("frames have names and places, where these are known", () => {
   expect(frameOf(NAMES, 4)).toEqual({ name: "lib: add", index: 0, module: "lib", file: "b.c", line: 3 });
   expect(frameOf(NAMES, 9)).toEqual({ name: "func[9]", index: 9 });
   expect(frameOf(NAMES, -1)).toEqual({ name: "[call]", index: null });
-  expect(frameOf(NAMES, -2)).toEqual({ name: "[deeper calls]", index: null });
+  expect(frameOf(NAMES, -2)).toEqual({ name: "[other calls]", index: null });
 });
 
 test("totals add up on every level of the tree, the dearest child first", () => {
@@ -75,6 +77,39 @@ test("a function's total counts a recursion once", () => {
   }
   expect(isTruncated(profile)).toBe(false);
   expect(isTruncated(call(1_000).profile)).toBe(true);
+});
+
+test("a tree with more paths than are shown keeps the dearest, and all of the fuel", () => {
+  const count = 3 * SHOWN.paths;
+  // The call, one function, and what it calls: each dearer than the one before.
+  const numbers = Int32Array.from({ length: count }, (_, node) => (node === 0 ? -1 : node));
+  const paths = {
+    functions: numbers,
+    parents: Int32Array.from({ length: count }, (_, node) => (node < 2 ? 0 : 1)),
+    self: Float64Array.from({ length: count }, (_, node) => node),
+    calls: new Float64Array(count).fill(2),
+  };
+  const fuel = (count * (count - 1)) / 2;
+  const profile: CallProfile = { fuel, paths, functions: { ...paths, functions: numbers } };
+  const tree = treeOf(profile, NAMES);
+  expect(tree.total).toBe(fuel);
+  const children = tree.children[0]?.children ?? [];
+  expect(children).toHaveLength(SHOWN.paths - 2 + 1);
+  const others = children.find(({ name }) => name === "[other calls]");
+  const left = count - SHOWN.paths;
+  expect(others).toEqual({
+    name: "[other calls]",
+    index: null,
+    self: others?.total,
+    total: ((left + 1) * (left + 2)) / 2 - 1,
+    calls: 2 * left,
+    children: [],
+  });
+  expect(children.reduce((sum, child) => sum + child.total, 1)).toBe(fuel);
+  expect(isTruncated(profile)).toBe(true);
+  const functions = functionsOf(profile, NAMES);
+  expect(functions).toHaveLength(SHOWN.functions);
+  expect(functions[0]?.self).toBe(count - 1);
 });
 
 describe("the file for speedscope", () => {

@@ -62,7 +62,7 @@ export const ProfileAnswer = v.object({
   truncated: v.pipe(
     v.boolean(),
     v.description(
-      "True: paths are left out of the tree, in frames named `[deeper calls]`; `self` of functions is complete",
+      "True: paths are left out of the tree, in frames named `[other calls]`; `self` of functions is complete",
     ),
   ),
   modules: v.array(
@@ -72,7 +72,7 @@ export const ProfileAnswer = v.object({
       sourceMap: v.pipe(v.nullable(v.string()), v.description("Path of its source map in the package")),
     }),
   ),
-  functions: v.pipe(v.array(v.object(frame)), v.description("All functions called, by fuel of their own")),
+  functions: v.pipe(v.array(v.object(frame)), v.description("Functions called, by fuel of their own; at most 5,000")),
   tree: v.pipe(ProfileTree, v.description("Call paths; the root is the call as a whole")),
 });
 

@@ -1,14 +1,14 @@
 import { decodedMappings, TraceMap, type SourceMapSegment } from "@jridgewell/trace-mapping";
 import { shownName } from "../../execution/metering/function-names.ts";
 
-/** Larger maps are left aside: they are decoded in memory, at several times their size. Bytes. */
-export const SOURCE_MAP_BYTES = 8 * 1024 * 1024;
+/** Larger maps are left aside: they are decoded in memory, at up to fifteen times their size. Bytes. */
+export const SOURCE_MAP_BYTES = 2 * 1024 * 1024;
 
 /** Where functions begin in the author's files. */
 export interface FunctionPlaces {
   readonly files: readonly string[];
-  /** For each function with a body: index into files and line, counted from 1; undefined where the map does not say. */
-  readonly places: readonly (readonly [file: number, line: number] | undefined)[];
+  /** For each function with a body two numbers: index into files and line, counted from 1; -1 where the map does not say. */
+  readonly places: readonly number[];
 }
 
 /**
@@ -21,16 +21,19 @@ export interface FunctionPlaces {
 export function placesOf(text: string, bodies: Uint32Array): FunctionPlaces {
   const { segments, sources } = readMap(text);
   let at = 0;
-  const places = Array.from({ length: bodies.length / 2 }, (_, body): [number, number] | undefined => {
-    const [start = 0, end = 0] = bodies.subarray(2 * body, 2 * body + 2);
+  const places = Array.from(bodies, () => -1);
+  for (let body = 0; body < bodies.length; body += 2) {
+    const [start = 0, end = 0] = bodies.subarray(body, body + 2);
     while (at < segments.length && (segments[at]?.[0] ?? 0) < start) at++;
     for (let next = at; next < segments.length; next++) {
       const [offset, file, line] = segments[next] ?? [];
       if (offset === undefined || offset >= end) break;
-      if (file !== undefined && line !== undefined) return [file, line + 1];
+      if (file === undefined || line === undefined) continue;
+      places[body] = file;
+      places[body + 1] = line + 1;
+      break;
     }
-    return undefined;
-  });
+  }
   return { files: sources.map((source) => shownName(String(source))), places };
 }
 

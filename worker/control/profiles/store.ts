@@ -18,8 +18,8 @@ export interface ProfiledModule {
   /** Path in the package of the source map that was used. */
   readonly sourceMap: string | null;
   readonly files: readonly string[];
-  /** For each function with a body, as far as the source map goes; see source-map-rules.ts. */
-  readonly places: readonly (readonly [file: number, line: number] | null)[];
+  /** Two for each function with a body; none without a source map. See source-map-rules.ts. */
+  readonly places: readonly number[];
 }
 
 function profileKey(key: string): string {

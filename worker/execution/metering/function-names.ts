@@ -27,7 +27,7 @@ export interface NamedFunctions {
 const FUNCTION_NAMES = 1;
 const SOURCE_MAP_SECTION = "sourceMappingURL";
 /** UTF-16 units of a name, and of all names of a module together; functions beyond are named by their index. */
-const NAME_LENGTH = 256;
+const NAME_LENGTH = 128;
 const ALL_NAMES_LENGTH = 4_000_000;
 
 /**

@@ -157,7 +157,7 @@ async function placeFunctions(
   );
   if (path === undefined) return NOT_PLACED;
   const { files, places } = placesOf(new TextDecoder().decode(await archive.read(path)), bodies);
-  return { sourceMap: path, files, places: places.map((place) => place ?? null) };
+  return { sourceMap: path, files, places };
 }
 
 const NOT_PLACED = { sourceMap: null, files: [], places: [] } as const;
