@@ -22,6 +22,11 @@ export interface SandboxCall {
   readonly now: number;
   readonly randomSeed: Uint8Array;
   readonly context: ExecutionContext;
+  /**
+   * The install, at one revision, whose next call may find the instance as this one leaves it (reuse.ts). Absent: the instance is
+   * new, and dropped after the call.
+   */
+  readonly keepFor?: string;
 }
 
 /** For whom and why a call runs. A plugin reads it as JSON; nothing in it is secret. */
@@ -82,6 +87,11 @@ export interface SandboxOutcome {
   readonly usage: Usage;
   readonly logs: readonly LogLine[];
   readonly logsTruncated: boolean;
+  /**
+   * Which call of its instance it was, from 1; absent where instances are not kept. Above 1 what the calls before left has
+   * decided it too, so it cannot be replayed exactly.
+   */
+  readonly instanceCall?: number;
 }
 
 export interface ProfiledOutcome extends SandboxOutcome {

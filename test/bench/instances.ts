@@ -47,7 +47,7 @@ async function measure(
     "in turn",
   );
   const times = JSON.parse(textOf(outcome?.output)) as HostTimes; // our own program's
-  const note = `${language}, ${Math.ceil(module.length / 1024)} KiB; reference host ${show(times.reference)}, with an instance that is kept ${show(times.referenceKept)}`;
+  const note = `${language}, ${Math.ceil(module.length / 1024)} KiB; in one that is kept ${show(times.oursKept)}; reference host ${show(times.reference)}, with an instance that is kept ${show(times.referenceKept)}`;
   return { name: `${name}: a call in a new instance`, found: fastest(times.ours) * 1000, unit: "us", note };
 }
 

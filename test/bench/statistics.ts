@@ -36,6 +36,8 @@ function meets(found: number, goal: NonNullable<Figure["goal"]>): boolean {
 /** Milliseconds per call of two hosts, one value per round. */
 export interface HostTimes {
   readonly ours: number[];
+  /** Ours, with an instance that is kept between calls. */
+  readonly oursKept: number[];
   /** With a plugin object for each call. */
   readonly reference: number[];
   /** With one plugin object for all calls, which it cannot keep apart where they overlap; none where it takes one call only. */

@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 import type { SandboxCall, SandboxOutcome } from "../../sdk/contract/sandbox.ts";
+import { GuestPool } from "../../worker/execution/sandbox/guest-pool.ts";
 import { KernelPool } from "../../worker/execution/sandbox/kernel-pool.ts";
 import { describePlugin } from "../../worker/execution/sandbox/plugin-module.ts";
 import { standAlone } from "../../worker/execution/sandbox/plugin-package.ts";
@@ -16,7 +17,7 @@ export function readKernel(root: string): Promise<Uint8Array> {
 
 export async function openNodeHost(kernel: Uint8Array, module: Uint8Array): Promise<NodeHost> {
   const parts = {
-    kernels: new KernelPool(await WebAssembly.compile(new Uint8Array(kernel))),
+    guests: new GuestPool(new KernelPool(await WebAssembly.compile(new Uint8Array(kernel)))),
     plugin: standAlone(describePlugin(await WebAssembly.compile(meteredBytes(module)))),
     clock: () => performance.now(),
     sleep: (milliseconds: number) => new Promise<void>((resolve) => setTimeout(resolve, milliseconds)),

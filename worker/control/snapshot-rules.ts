@@ -4,6 +4,7 @@ import { LIMITS, type LimitName, type Limits } from "../../sdk/contract/limits.t
 import type { Manifest } from "../../sdk/contract/manifest.ts";
 import type { PluginParts } from "../../sdk/contract/plugin-parts.ts";
 import { PLANS, type Plan } from "../../sdk/contract/plans.ts";
+import type { ReuseMode } from "../../sdk/contract/reuse.ts";
 import type { Role } from "../../sdk/contract/roles.ts";
 import { SNAPSHOT_FORMAT, type Snapshot, type SnapshotInstall, type SnapshotKey } from "../execution/snapshot.ts";
 import type { SealedSecrets } from "./config/configuration-record.ts";
@@ -31,6 +32,9 @@ export interface InstallRecord {
   readonly secrets: SealedSecrets;
   /** What the operator narrowed. */
   readonly limits: Partial<Limits>;
+  readonly reuse: ReuseMode;
+  /** Grows with every change of the install. */
+  readonly updatedAt: number;
   readonly version: string;
   readonly versionState: "validated" | "quarantined";
   readonly rewrittenDigest: string;
@@ -127,6 +131,7 @@ function snapshotInstall(install: InstallRecord, ceilings: Limits): SnapshotInst
     ...(install.parts ? { parts: install.parts } : {}),
     limits: effectiveLimits(install.manifestLimits, install.limits, ceilings),
     ...snapshotConfig(install),
+    ...(install.reuse === "warm" ? { warm: { revision: install.updatedAt } } : {}),
     grants: effectiveGrants(asksOf(install.asking), install.granted),
     ...topicsOf(install.asking.events),
   };

@@ -7,6 +7,7 @@ import type { JsonObject } from "../../sdk/contract/config/json-values.ts";
 import type { SealedValue } from "../../sdk/contract/config/sealed-value.ts";
 import type { Manifest } from "../../sdk/contract/manifest.ts";
 import type { Limits } from "../../sdk/contract/limits.ts";
+import { REUSE_MODES } from "../../sdk/contract/reuse.ts";
 import type { Role } from "../../sdk/contract/roles.ts";
 import type { Delivery } from "../execution/bus/rules.ts";
 import type { ModuleSummary, ScanVerdict } from "../../sdk/contract/package-report.ts";
@@ -129,6 +130,8 @@ export const pluginInstances = sqliteTable(
     configRevision: integer("config_revision").notNull().default(0),
     /** Narrower than the manifest's and the plan's, where the operator chose so. */
     limits: text({ mode: "json" }).$type<Partial<Limits>>().notNull(),
+    /** Whether calls may share an instance (sdk/contract/reuse.ts). */
+    reuse: text({ enum: REUSE_MODES }).notNull().default("fresh"),
     installedBy: text("installed_by").notNull(),
     createdAt: integer("created_at").notNull(),
     updatedAt: integer("updated_at").notNull(),

@@ -50,17 +50,27 @@ export interface IsolateBindings {
 const LATE_MS = 2_000;
 
 /**
- * Everything that decides which code runs and how: module bytes, sandbox program, rewriter, runtime limits. No tenant, no
- * request, no deploy: each distinct id is billed by the day, and the first caller's code serves all later ones.
+ * Everything that decides which code runs and how: module bytes, sandbox program, rewriter, runtime limits. No request, no
+ * deploy, and no tenant unless instances are kept: each distinct id is billed by the day, and the first caller's code serves
+ * all later ones.
  */
 export function isolateId(install: SnapshotInstall, generation: number, lane: number): string {
   return [isolateIdentity(install), generation, lane].join(":");
 }
 
-/** The id without generation and lane. */
+/** The id without generation and lane. An install that keeps instances has isolates of its own. */
 function isolateIdentity(install: SnapshotInstall): string {
   const code = install.parts ? [install.rewrittenDigest, install.parts.digest] : [install.rewrittenDigest];
-  return [...code, SANDBOX_DIGEST, install.rewriterVersion, CPU_MS].join(":");
+  const owner = install.warm ? [install.installId] : [];
+  return [...code, SANDBOX_DIGEST, install.rewriterVersion, CPU_MS, ...owner].join(":");
+}
+
+/**
+ * Names the install as it is now, where an instance may be kept for its next call. A grant that is taken away takes along what
+ * was read by it.
+ */
+function keepingFor({ installId, warm, grants }: SnapshotInstall, call: SandboxCall): SandboxCall {
+  return warm ? { ...call, keepFor: `${installId}@${warm.revision} ${JSON.stringify(grants)}` } : call;
 }
 
 /** Opens Dynamic Workers for plugins, few at a time. Made per request; what lasts is in the book. */
@@ -180,7 +190,8 @@ export class Isolates {
     const { entrypoint, modules } = this.#program;
     const worker = loader.get(id, async () => workerCode(code ?? (await readCode(bucket, install)), modules));
     const sandbox = worker.getEntrypoint(entrypoint) as unknown as SandboxStub; // the loader cannot know the class it loads
-    const outcome = await (host ? sandbox.call(call, host.bridge) : sandbox.call(call));
+    const asked = keepingFor(install, call);
+    const outcome = await (host ? sandbox.call(asked, host.bridge) : sandbox.call(asked));
     book.markStarted(id);
     return outcome;
   }

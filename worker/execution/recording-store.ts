@@ -146,6 +146,7 @@ export class Recorder {
       installId: install.installId,
       failed: outcome.failure !== undefined,
       inputBytes: call.input.byteLength,
+      instanceCall: outcome.instanceCall ?? 1,
     };
     const reason = captureReason(finished, this.#deps.book, this.#deps.clock.now());
     if (reason) this.#deps.defer(this.#store(captured, reason));

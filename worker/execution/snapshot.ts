@@ -48,6 +48,11 @@ export interface SnapshotInstall {
   readonly configRevision?: number;
   /** Secrets by their JSON pointer into the configuration, each sealed; absent: none. */
   readonly secrets?: Readonly<Record<string, SealedValue>>;
+  /**
+   * Present where calls may share an instance (sdk/contract/reuse.ts). The revision grows with every change of the install, and no
+   * instance outlives one.
+   */
+  readonly warm?: { readonly revision: number };
   /** Capabilities it may use and how far. Whatever is not here is refused. */
   readonly grants: Grants;
   /** Absent: none. */

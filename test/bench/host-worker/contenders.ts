@@ -1,6 +1,7 @@
 import { createPlugin, type Plugin } from "@extism/extism";
 import { DEFAULT_LIMITS } from "../../../sdk/contract/limits.ts";
 import type { SandboxCall } from "../../../sdk/contract/sandbox.ts";
+import { GuestPool } from "../../../worker/execution/sandbox/guest-pool.ts";
 import type { KernelPool } from "../../../worker/execution/sandbox/kernel-pool.ts";
 import type { PluginModule } from "../../../worker/execution/sandbox/plugin-module.ts";
 import { standAlone } from "../../../worker/execution/sandbox/plugin-package.ts";
@@ -28,15 +29,22 @@ function callOf(functionName: string, input: Uint8Array): SandboxCall {
   };
 }
 
-/** One call of our host, which makes an instance for it. */
+/**
+ * One call of our host, which makes an instance for it.
+ *
+ * @param keptIn  where the instance is kept for the next call instead
+ */
 export async function callOurs(
   kernels: KernelPool,
   plugin: PluginModule,
   functionName: string,
   input: Uint8Array,
+  keptIn?: GuestPool,
 ): Promise<Uint8Array> {
-  const parts = { kernels, plugin: standAlone(plugin), clock: () => Date.now(), sleep: () => Promise.resolve() };
-  const outcome = await runCall(parts, callOf(functionName, input));
+  const guests = keptIn ?? new GuestPool(kernels);
+  const parts = { guests, plugin: standAlone(plugin), clock: () => Date.now(), sleep: () => Promise.resolve() };
+  const call = callOf(functionName, input);
+  const outcome = await runCall(parts, keptIn ? { ...call, keepFor: "bench@1" } : call);
   if (!outcome.output) throw new Error(outcome.failure?.detail ?? "no output");
   return outcome.output;
 }

@@ -1,3 +1,4 @@
+import { GuestPool } from "../../../worker/execution/sandbox/guest-pool.ts";
 import { KernelPool } from "../../../worker/execution/sandbox/kernel-pool.ts";
 import { describePlugin } from "../../../worker/execution/sandbox/plugin-module.ts";
 import type { HostTimes, SuspensionTimes } from "../statistics.ts";
@@ -34,10 +35,12 @@ async function measureHosts(name: keyof typeof GUESTS, bytes: number, rounds: nu
   const kept = await openReference(original);
   const ours = (): Promise<Uint8Array> => callOurs(kernels, rewritten, "run", input);
   const reference = async (): Promise<Uint8Array> => callReference(await openReference(original), "run", input);
+  const guests = new GuestPool(kernels);
+  const oursKept = (): Promise<Uint8Array> => callOurs(kernels, rewritten, "run", input, guests);
   const same = [await ours(), await reference()].map((output) => output.join());
   // The reference host answers one zero byte where there is no output.
   if (same[0] !== "" && same[0] !== same[1]) throw new Error(`the hosts disagree on ${name}`);
-  return inTurn(rounds, { ours, reference, referenceKept: () => callReference(kept, "run", input) });
+  return inTurn(rounds, { ours, reference, referenceKept: () => callReference(kept, "run", input), oursKept });
 }
 
 async function measureSuspensions(rounds: number): Promise<SuspensionTimes> {

@@ -9,6 +9,8 @@ export interface CallOptions {
   readonly config?: Readonly<Record<string, string>>;
   readonly limits?: Partial<Limits>;
   readonly logLevel?: number;
+  readonly keepFor?: string;
+  readonly now?: number;
 }
 
 export const NOW = Date.UTC(2026, 0, 2, 3, 4, 5);
@@ -22,7 +24,8 @@ export function sandboxCall(functionName: string, options: CallOptions = {}): Sa
     config,
     limits: { ...DEFAULT_LIMITS, ...limits },
     logLevel,
-    now: NOW,
+    now: options.now ?? NOW,
+    ...(options.keepFor === undefined ? {} : { keepFor: options.keepFor }),
     randomSeed: Uint8Array.from({ length: 32 }, (_, index) => index),
     context: { ...CONTEXT, deadline: NOW + (limits.wallClock ?? DEFAULT_LIMITS.wallClock) },
   };

@@ -21,6 +21,8 @@ const install: InstallRecord = {
   configRevision: 3,
   secrets: {},
   limits: {},
+  reuse: "fresh",
+  updatedAt: 5_000,
   version: "1.2.3",
   versionState: "validated",
   rewrittenDigest: "a".repeat(64),

@@ -43,13 +43,15 @@ describe("sampling", () => {
 });
 
 describe("what is captured", () => {
-  const good = { executionId: idOf(1), installId: "i", failed: false, inputBytes: 0 };
+  const good = { executionId: idOf(1), installId: "i", failed: false, inputBytes: 0, instanceCall: 1 };
   const failed = { ...good, failed: true };
 
   test.each([
     ["a good call that is sampled", good, 1, "sample"],
     ["a good call that is not", good, 0, undefined],
     ["a failure, sampled or not", failed, 0, "failure"],
+    ["not a good call of an instance used before", { ...good, instanceCall: 2 }, 1, undefined],
+    ["a failure of one", { ...failed, instanceCall: 2 }, 0, "failure"],
     ["a failure with the largest input", { ...failed, inputBytes: RECORDED_INPUT_BYTES }, 0, "failure"],
     ["not a failure with a larger one", { ...failed, inputBytes: RECORDED_INPUT_BYTES + 1 }, 1, undefined],
     ["not a good call with a larger one", { ...good, inputBytes: RECORDED_INPUT_BYTES + 1 }, 1, undefined],
@@ -89,7 +91,10 @@ describe("retention", () => {
 test.each([
   [{ startedAt: NOW - RECORDING_RETENTION_MS }, "Recordings are kept for 14 days."],
   [{ inputBytes: 2_000_000 }, "The input has 2000000 bytes; inputs over 1048576 are not recorded."],
-  [{}, `Of the calls that succeed, ${SAMPLE_RATE * 100} % are recorded; this one was not among them.`],
+  [
+    {},
+    `Of the calls that succeed, ${SAMPLE_RATE * 100} % are recorded, and none that ran in an instance used before; this one was not among them.`,
+  ],
   [{ status: "failed" as const }, "It is being written, or the plugin had failed 10 times within the minute already."],
   [
     { status: "failed" as const, errorCode: "BUDGET_SPENT" },

@@ -84,6 +84,13 @@ describe("a difference is explained by", () => {
       "It was recorded with rewriter version 1 and replayed with 2.",
     ],
     [
+      "an instance used before",
+      { instanceCall: 3 },
+      cheaper,
+      {},
+      "It was call 3 of an instance that is kept between calls, and a replay begins with a new one.",
+    ],
+    [
       "both",
       {},
       cheaper,

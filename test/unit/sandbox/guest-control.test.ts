@@ -75,16 +75,14 @@ describe("GuestControl", () => {
   test("a fault of a host function stops the guest and is kept for the host", () => {
     const { control: guest, fuel } = control();
     const fault = new TypeError("a bug of ours");
-    const broken = hostImport(
-      "broken",
-      {
-        type: "() -> ()",
+    const broken = hostImport("broken", "() -> ()", () => ({
+      host: {
         run: () => {
           throw fault;
         },
       },
-      guest,
-    ) as () => void; // hostImport answers a function for an import that does not suspend
+      control: guest,
+    })) as () => void; // hostImport answers a function for an import that does not suspend
     expect(broken).toThrow(GuestStopped);
     expect(guest.crash?.error).toBe(fault);
     expect(fuel.value).toBe(-1n);

@@ -10,7 +10,7 @@ import { ChaCha20Stream } from "../../../worker/execution/sandbox/wasi/chacha20.
 import { GuestClock } from "../../../worker/execution/sandbox/wasi/clock.ts";
 import { buildTree } from "../../../worker/execution/sandbox/wasi/file-tree.ts";
 import { GuestMemory } from "../../../worker/execution/sandbox/wasi/guest-memory.ts";
-import { MOST_OPEN } from "../../../worker/execution/sandbox/wasi/open-files.ts";
+import { MOST_OPEN, OpenFiles } from "../../../worker/execution/sandbox/wasi/open-files.ts";
 import { createWasi, type Wasi } from "../../../worker/execution/sandbox/wasi/preview1.ts";
 
 const ERRNO = {
@@ -59,7 +59,7 @@ class Program {
       log: new CallLog(1_024),
       clock: new GuestClock(0),
       random: new ChaCha20Stream(new Uint8Array(32)),
-      files: buildTree(decodePackageFiles(encodePackageFiles(entries))),
+      open: new OpenFiles(buildTree(decodePackageFiles(encodePackageFiles(entries)))),
       sleep: () => Promise.resolve(),
     });
   }

@@ -38,6 +38,7 @@ describe("install", () => {
       configRevision: 0,
       configuration: { values: { default: {} }, secrets: {} },
       limits: {},
+      reuse: "fresh",
       installedBy: "olga",
       createdAt: deps.clock.now(),
       updatedAt: deps.clock.now(),
@@ -72,6 +73,7 @@ describe("install", () => {
     ["version", { version: "2.0.0" }],
     ["config", { config: { a: "1" } }],
     ["limits", { limits: { fuel: 10 } }],
+    ["reuse", { reuse: "warm" }],
   ])("with another %s is refused and points to PUT", async (difference, change) => {
     const actor = await seedInstall();
     await seedVersion({ tenantId: actor.tenantId, version: "2.0.0" });
@@ -230,6 +232,30 @@ describe("quota", () => {
     await installPlugin(deps, actor, { pluginId: "acme.plugin-0", activate: false });
     const error = await refusal(installPlugin(deps, actor, { pluginId: "acme.plugin-1", activate: false }));
     expect(error.code).toBe("QUOTA_EXCEEDED");
+  });
+});
+
+describe("reuse", () => {
+  test("is chosen on install and changed by an update, and execution sees both with the install's revision", async () => {
+    const actor = await seedTenant();
+    await seedVersion({ tenantId: actor.tenantId });
+    const seen = async () => (await storedSnapshot(actor.tenantId))?.installs["acme.echo"]?.warm;
+    const { install } = await installPlugin(makeDeps(), actor, { ...ECHO, reuse: "warm" });
+    expect(install.reuse).toBe("warm");
+    expect(await seen()).toEqual({ revision: install.updatedAt });
+    const configured = await updateInstall(makeDeps(), actor, "acme.echo", { config: { a: "1" } });
+    expect(configured.updatedAt).toBeGreaterThan(install.updatedAt);
+    expect(await seen()).toEqual({ revision: configured.updatedAt });
+    expect((await updateInstall(makeDeps(), actor, "acme.echo", { reuse: "fresh" })).reuse).toBe("fresh");
+    expect(await seen()).toBeUndefined();
+  });
+
+  test("a plugin that is removed and installed again begins as fresh", async () => {
+    const actor = await seedTenant();
+    await seedVersion({ tenantId: actor.tenantId });
+    await installPlugin(makeDeps(), actor, { ...ECHO, reuse: "warm" });
+    await moveInstall(makeDeps(), actor, "acme.echo", "uninstall");
+    expect((await installPlugin(makeDeps(), actor, ECHO)).install.reuse).toBe("fresh");
   });
 });
 

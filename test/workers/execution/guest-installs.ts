@@ -23,6 +23,8 @@ export interface GuestInstall {
   readonly config?: Readonly<Record<string, string>>;
   readonly grants?: Grants;
   readonly topics?: SnapshotTopics;
+  /** Keeps instances between calls. */
+  readonly warm?: boolean;
 }
 
 export async function installGuests(tenantId: string, guests: readonly GuestInstall[]): Promise<Snapshot> {
@@ -55,7 +57,7 @@ async function installOf(tenantId: string, install: GuestInstall): Promise<Snaps
   const report = inspectModule(source);
   const functions = report.exports.filter(({ kind }) => kind === "function").map(({ name }) => name);
   return {
-    installId: `${tenantId}-${install.guest}`,
+    installId: `${tenantId}-${install.pluginId ?? install.guest}`,
     pluginId: install.pluginId ?? install.guest,
     version: "1.0.0",
     state: "active",
@@ -68,6 +70,7 @@ async function installOf(tenantId: string, install: GuestInstall): Promise<Snaps
     ...(report.imports.some(({ module, name }) => isStreaming(module, name)) ? { streams: true } : {}),
     limits,
     config: install.config ?? {},
+    ...(install.warm ? { warm: { revision: 1 } } : {}),
     grants: install.grants ?? {},
     ...(install.topics ? { topics: install.topics } : {}),
   };

@@ -290,7 +290,8 @@ describe("GET /executions/:id", () => {
     const id = ulid(Date.now(), randomBytes(16));
     expect(await shown({ ...record, id })).toEqual({
       stored: false,
-      because: "Of the calls that succeed, 1 % are recorded; this one was not among them.",
+      because:
+        "Of the calls that succeed, 1 % are recorded, and none that ran in an instance used before; this one was not among them.",
     });
   });
 });

@@ -17,7 +17,7 @@ import type { Install, InstallChange, InstallInput, UpdateInput } from "./schema
  */
 export function requireSame(
   known: Install,
-  asked: Pick<InstallInput, "version" | "config" | "limits" | "grants">,
+  asked: Pick<InstallInput, "version" | "config" | "limits" | "reuse" | "grants">,
   config: JsonObject,
   granted: readonly Pick<GrantRecord, "capability" | "granted">[] = [],
 ): void {
@@ -26,6 +26,7 @@ export function requireSame(
     ...(asked.config === undefined || isSameJson(asked.config, config) ? [] : ["config"]),
     ...(asked.limits === undefined || isSameJson(asked.limits, known.limits) ? [] : ["limits"]),
     ...(asked.grants === undefined || isGranted(granted, asked.grants) ? [] : ["grants"]),
+    ...(asked.reuse === undefined || asked.reuse === known.reuse ? [] : ["reuse"]),
   ];
   if (differences.length === 0) return;
   throw new PlatformError(
@@ -40,6 +41,7 @@ export function changesOf(known: Install, asked: UpdateInput, version: Pick<Vers
   return {
     ...(version.id === known.versionId ? {} : { versionId: version.id }),
     ...(asked.limits === undefined || isSameJson(asked.limits, known.limits) ? {} : { limits: asked.limits }),
+    ...(asked.reuse === undefined || asked.reuse === known.reuse ? {} : { reuse: asked.reuse }),
   };
 }
 

@@ -51,7 +51,7 @@ export const installRoutes: readonly Route[] = [
     summary: "Install a plugin",
     description:
       "Installs one of the tenant's own plugins or a built-in, and activates it. Installing what is installed already in " +
-      "the same version changes nothing; use PUT to change version, configuration or limits.",
+      "the same version changes nothing; use PUT to change version, configuration, limits or reuse.",
     body: InstallBody,
     answers: INSTALL_ANSWERS,
     errors: INSTALL_ERRORS,
@@ -87,7 +87,7 @@ export const installRoutes: readonly Route[] = [
     method: "put",
     path: "/:id",
     operationId: "updatePlugin",
-    summary: "Change version, configuration or limits of an install",
+    summary: "Change version, configuration, limits or reuse of an install",
     params: PluginParams,
     body: UpdateBody,
     answers: { 200: { description: "The install after the change", schema: InstallAnswer } },

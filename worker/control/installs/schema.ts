@@ -3,6 +3,7 @@ import { configLimitIssues } from "../../../sdk/contract/config/config-limits.ts
 import { namesOf, type JsonObject } from "../../../sdk/contract/config/json-values.ts";
 import { PLUGIN_ID_PATTERN } from "../../../sdk/contract/identifiers.ts";
 import { LIMITS, type LimitName, type Limits } from "../../../sdk/contract/limits.ts";
+import { REUSE_MODES, type ReuseMode } from "../../../sdk/contract/reuse.ts";
 import { VERSION_MAX_LENGTH, VERSION_PATTERN } from "../../../sdk/contract/version.ts";
 import type { SealedDocument } from "../config/configuration-record.ts";
 import { GrantsInput } from "../grants/schema.ts";
@@ -79,6 +80,14 @@ const NarrowedLimits = v.pipe(
   v.description("Narrower limits than the version's own; replaces all that were set before"),
 );
 
+const Reuse = v.pipe(
+  v.picklist(REUSE_MODES, `must be one of: ${REUSE_MODES.join(", ")}`),
+  v.description(
+    "fresh (the default): each call has a new instance of the plugin. warm: calls of this install may find the memory, globals " +
+      "and variables that earlier ones left",
+  ),
+);
+
 const options = {
   version: v.optional(
     v.pipe(versionText, v.description("Absent: the newest version that is no prerelease, if there is one")),
@@ -87,6 +96,7 @@ const options = {
   config: v.optional(Config),
   limits: v.optional(NarrowedLimits),
   grants: v.optional(GrantsInput),
+  reuse: v.optional(Reuse),
 };
 
 export const InstallBody = v.strictObject({ pluginId, ...options });
@@ -96,8 +106,12 @@ export const UpdateBody = v.pipe(
     version: v.optional(versionText),
     config: v.optional(Config),
     limits: v.optional(NarrowedLimits),
+    reuse: v.optional(Reuse),
   }),
-  v.check((body) => Object.values(body).some((value) => value !== undefined), "must name version, config or limits"),
+  v.check(
+    (body) => Object.values(body).some((value) => value !== undefined),
+    "must name version, config, limits or reuse",
+  ),
 );
 
 export type InstallInput = v.InferOutput<typeof InstallBody>;
@@ -118,6 +132,7 @@ export const InstallAnswer = v.object({
     v.record(v.string(), v.number()),
     v.description("What the operator narrowed; the rest follows the version and the plan"),
   ),
+  reuse: v.picklist(REUSE_MODES),
   installedBy: v.string(),
   createdAt: time,
   updatedAt: time,
@@ -136,6 +151,7 @@ export interface Install {
   readonly configRevision: number;
   readonly configuration: SealedDocument;
   readonly limits: Partial<Limits>;
+  readonly reuse: ReuseMode;
   readonly installedBy: string;
   readonly createdAt: number;
   /** Grows with every change, also within one millisecond, so that it tells two states of the row apart. */
@@ -144,7 +160,7 @@ export interface Install {
 
 /** Columns of an install that a change may set. */
 export type InstallChange = Partial<
-  Pick<Install, "ownerTenantId" | "versionId" | "state" | "configRevision" | "limits" | "installedBy">
+  Pick<Install, "ownerTenantId" | "versionId" | "state" | "configRevision" | "limits" | "reuse" | "installedBy">
 > & { readonly config?: Readonly<Record<string, never>> };
 
 /** The install as answers show it. */

@@ -86,6 +86,8 @@ function selectInstalls(db: Database, tenantId: string, environment: DeploymentE
       configRevision: pluginInstances.configRevision,
       secrets: pluginConfigurations.secrets,
       limits: pluginInstances.limits,
+      reuse: pluginInstances.reuse,
+      updatedAt: pluginInstances.updatedAt,
       version: pluginVersions.version,
       versionState: sql<InstallRecord["versionState"]>`${pluginVersions.state}`.as("version_state"),
       rewrittenDigest: pluginVersions.rewrittenDigest,

@@ -38,6 +38,8 @@ export interface FinishedCall {
   readonly installId: string;
   readonly failed: boolean;
   readonly inputBytes: number;
+  /** Which call of its instance it was; 1 where instances are not kept. */
+  readonly instanceCall: number;
 }
 
 /**
@@ -55,6 +57,8 @@ export function captureReason(
 ): "failure" | "sample" | undefined {
   if (call.inputBytes > RECORDED_INPUT_BYTES) return undefined;
   if (call.failed) return book.admitFailure(call.installId, now) ? "failure" : undefined;
+  // What earlier calls left in the instance is not recorded. A failure is worth keeping all the same.
+  if (call.instanceCall > 1) return undefined;
   return isSampled(call.executionId, rate) ? "sample" : undefined;
 }
 
@@ -97,7 +101,7 @@ export function whyNotRecorded(
     return "The request's budget ended it, and what other calls of the request used is not recorded.";
   }
   if (execution.status === "succeeded") {
-    return `Of the calls that succeed, ${SAMPLE_RATE * 100} % are recorded; this one was not among them.`;
+    return `Of the calls that succeed, ${SAMPLE_RATE * 100} % are recorded, and none that ran in an instance used before; this one was not among them.`;
   }
   return `It is being written, or the plugin had failed ${FAILURES_PER_WINDOW} times within the minute already.`;
 }

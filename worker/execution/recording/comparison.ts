@@ -56,6 +56,7 @@ function explain(recorded: Run, replayed: Run): string | undefined {
     return "The deadline is in real time, which a replay does not repeat.";
   }
   const reasons = [
+    usedBefore(recorded.outcome),
     changed("sandbox build", recorded.versions.sandboxDigest, replayed.versions.sandboxDigest),
     changed("rewriter version", recorded.versions.rewriterVersion, replayed.versions.rewriterVersion),
   ].filter((reason) => reason !== undefined);
@@ -64,6 +65,11 @@ function explain(recorded: Run, replayed: Run): string | undefined {
 
 function changed(name: string, before: string, after: string): string | undefined {
   return before === after ? undefined : `It was recorded with ${name} ${before} and replayed with ${after}.`;
+}
+
+function usedBefore({ instanceCall = 1 }: RecordedOutcome): string | undefined {
+  if (instanceCall === 1) return undefined;
+  return `It was call ${instanceCall} of an instance that is kept between calls, and a replay begins with a new one.`;
 }
 
 function nameOutput(output: RecordedOutput | undefined): string | null {

@@ -15,7 +15,7 @@ export class FuelMeter {
   }
 
   /**
-   * Fills the tank of a new instance.
+   * Fills the tank of an instance that has none of this call yet.
    *
    * @returns false where the module does not have the counters, so was not rewritten
    */
@@ -26,6 +26,7 @@ export class FuelMeter {
     if (!(fuel instanceof WebAssembly.Global) || !(depth instanceof WebAssembly.Global)) return false;
     if (!(refusedPages instanceof WebAssembly.Global)) return false;
     fuel.value = BigInt(this.#limits.fuel);
+    refusedPages.value = 0;
     this.#fuel = fuel;
     this.#depth = depth;
     this.#refusedPages = refusedPages;

@@ -11,45 +11,59 @@ export interface HostFunction {
   readonly run: (...parameters: never[]) => WasmValue | undefined | Promise<WasmValue | undefined>;
 }
 
+/** A function as the call at work has it. */
+export interface ResolvedImport {
+  readonly host: HostFunction;
+  readonly control: GuestControl;
+}
+
 const TYPE_OF_PARAMETER: Readonly<Record<string, "number" | "bigint">> = { i32: "number", i64: "bigint" };
 
 /**
  * Wraps a host function for linking: pays for the call, looks at the deadline, refuses parameters of other types than the
  * function has (the engine does not check imports written in JavaScript), and keeps the host's own faults from the guest.
  *
+ * @param type      as {@link HostFunction.type}; the same for every call
+ * @param resolve   finds the function of the call at work
  * @param suspends  true where the function answers with a promise
  */
 export function hostImport(
   name: string,
-  host: HostFunction,
-  control: GuestControl,
+  type: HostFunction["type"],
+  resolve: () => ResolvedImport,
   suspends = false,
 ): WebAssembly.ExportValue {
-  const expected = parameterTypes(host.type);
-  const begin = (parameters: readonly WasmValue[]): ReturnType<HostFunction["run"]> => {
+  const expected = parameterTypes(type);
+  const begin = (
+    { host, control }: ResolvedImport,
+    parameters: readonly WasmValue[],
+  ): ReturnType<HostFunction["run"]> => {
     control.enterImport();
     if (expected !== undefined && !matches(parameters, expected)) {
       control.stop({
         code: "PLUGIN_LOAD_FAILED",
-        detail: `The plugin declares the import "${name}" with another type than ${host.type}.`,
+        detail: `The plugin declares the import "${name}" with another type than ${type}.`,
       });
     }
     return host.run(...(parameters as never[])); // checked against the declared type just above
   };
   if (!suspends) {
     return (...parameters: WasmValue[]) => {
+      const found = resolve();
       try {
-        return begin(parameters);
+        return begin(found, parameters);
       } catch (error) {
-        return rethrow(error, control);
+        return rethrow(error, found.control);
       }
     };
   }
   return new (promiseIntegration().Suspending)(async (...parameters: WasmValue[]) => {
+    // Kept while the guest waits: what comes back belongs to the call that asked.
+    const found = resolve();
     try {
-      return await begin(parameters);
+      return await begin(found, parameters);
     } catch (error) {
-      return rethrow(error, control);
+      return rethrow(error, found.control);
     }
   });
 }

@@ -3,11 +3,11 @@ import { Kernel } from "./kernel.ts";
 /** Kernels kept for later calls. More are in use only while calls overlap. */
 const MOST_KEPT = 8;
 /** A kernel that grew beyond this is dropped, since memory never shrinks. Bytes. */
-const LARGEST_KEPT = 2 * 1024 * 1024;
+export const LARGEST_KEPT = 2 * 1024 * 1024;
 
 /**
  * Kernels between calls. Making one costs as much as making the plugin's instance, and the kernel is our own code, whose
- * reset is proved; a plugin's instance is never kept.
+ * reset is proved.
  */
 export class KernelPool {
   readonly #module: WebAssembly.Module;

@@ -5,21 +5,20 @@ import { classifyEnding, type Ending } from "./classify-ending.ts";
 import { type EntryPoint, entryPoints } from "./entry-points.ts";
 import { FuelMeter } from "./fuel-meter.ts";
 import { GuestControl } from "./guest-control.ts";
+import type { Guest } from "./guest.ts";
+import type { GuestPool } from "./guest-pool.ts";
 import { hostFunctions } from "./host-functions.ts";
 import { promiseIntegration } from "./jspi.ts";
-import type { Kernel } from "./kernel.ts";
-import type { KernelPool } from "./kernel-pool.ts";
-import { type GuestModule, instantiateModules, memoryBytes, openModules } from "./guest-modules.ts";
-import type { ImportSources } from "./link-imports.ts";
+import { connectModules, instantiateModules, memoryBytes } from "./guest-modules.ts";
 import { CallLog } from "./logs.ts";
-import type { PluginModule } from "./plugin-module.ts";
 import type { PluginPackage } from "./plugin-package.ts";
 import { userFunctions } from "./user-functions.ts";
-import { Variables } from "./variables.ts";
+import { GuestClock, NANOSECONDS_PER_MILLISECOND } from "./wasi/clock.ts";
+import type { Wasi } from "./wasi/preview1.ts";
 
-/** What the isolate has and a call needs. Compiled modules are shared by calls; the plugin's instances never are. */
+/** What the isolate has and a call needs. Compiled modules are shared by calls; an instance serves one at a time. */
 export interface SandboxParts {
-  readonly kernels: KernelPool;
+  readonly guests: GuestPool;
   readonly plugin: PluginPackage;
   /** Milliseconds; used for the deadline only, the guest's clock is the call's. */
   readonly clock: () => number;
@@ -32,71 +31,93 @@ export interface SandboxParts {
 /** All state of one call. */
 interface Session {
   readonly call: SandboxCall;
-  readonly kernel: Kernel;
+  readonly guest: Guest;
   readonly meter: FuelMeter;
   readonly control: GuestControl;
   readonly log: CallLog;
-  readonly modules: readonly GuestModule[];
+  /** Of the modules that use it. */
+  readonly wasi: readonly Wasi[];
   readonly capabilities: CapabilityCalls;
   readonly suspends: boolean;
   readonly attached: SandboxParts["attached"];
 }
 
 /**
- * Runs one call in a new instance of the plugin, with a kernel of its own.
+ * Runs one call in an instance of the plugin that no other call uses meanwhile: a new one, unless the call's install keeps one.
  *
  * @param bridge  how the call's capabilities reach the worker
  * @returns what happened; a guest's failure is an outcome
  * @throws whatever failed in the host itself or in the engine, where the isolate should be replaced
  */
 export async function runCall(parts: SandboxParts, call: SandboxCall, bridge?: HostBridge): Promise<SandboxOutcome> {
-  const kernel = parts.kernels.take(call.limits.kernelMemory);
-  const result = await runWith(openSession(kernel, parts, call, bridge), parts.plugin);
-  parts.kernels.giveBack(kernel);
-  return result;
+  const { guests, clock, plugin } = parts;
+  const guest = guests.take(plugin, call, clock());
+  const time = new GuestClock(call.now, uptimeOf(guest, call.now));
+  const session = openSession(guest, parts, { call, clock: time, bridge });
+  const result = await runWith(session, plugin);
+  guest.uptime = time.uptime;
+  guests.giveBack(guest, call, result.failure === undefined && !session.control.ended, clock());
+  return call.keepFor === undefined ? result : { ...result, instanceCall: guest.calls };
 }
 
-function openSession(
-  kernel: Kernel,
-  { plugin, clock, sleep, attached }: SandboxParts,
-  call: SandboxCall,
-  bridge: HostBridge | undefined,
-): Session {
+/** For an instance used before, time has passed since it was made; its monotonic clock never runs back. */
+function uptimeOf({ madeFor, uptime }: Guest, now: number): bigint {
+  const passed = BigInt(Math.trunc(now) - Math.trunc(madeFor.now)) * NANOSECONDS_PER_MILLISECOND;
+  return passed > uptime ? passed : uptime;
+}
+
+interface Given {
+  readonly call: SandboxCall;
+  /** The guest's time. */
+  readonly clock: GuestClock;
+  readonly bridge: HostBridge | undefined;
+}
+
+function openSession(guest: Guest, parts: SandboxParts, { call, clock, bridge }: Given): Session {
+  const {
+    sleep,
+    attached,
+    plugin: { plugin },
+  } = parts;
+  const { kernel, modules, variables } = guest;
   const meter = new FuelMeter(call.limits);
-  const control = new GuestControl(meter, call.limits, clock);
+  const control = new GuestControl(meter, call.limits, parts.clock);
   const log = new CallLog(call.limits.logs);
-  const modules = openModules(plugin, { call, control, log, sleep });
   const capabilities = new CapabilityCalls({ kernel, control, bridge, sleep });
-  return { call, kernel, meter, control, log, modules, capabilities, suspends: plugin.plugin.suspends, attached };
+  const shared = { call, kernel, control, log, capabilities };
+  const sources = {
+    control,
+    host: plugin.usesHost ? hostFunctions({ ...shared, variables }) : undefined,
+    user: plugin.usesUser ? userFunctions({ ...shared, context: call.context }) : undefined,
+  };
+  const wasi = connectModules(modules, sources, { call, control, log, clock, sleep });
+  return { call, guest, meter, control, log, wasi, capabilities, suspends: plugin.suspends, attached };
 }
 
-async function runWith(session: Session, { plugin, links }: PluginPackage): Promise<SandboxOutcome> {
-  const { call, meter, modules } = session;
+async function runWith(session: Session, { links }: PluginPackage): Promise<SandboxOutcome> {
+  const { call, guest, meter } = session;
   const tooLarge = inputFailure(session);
   if (tooLarge !== undefined) return outcome(session, tooLarge);
-  const loaded = instantiateModules(modules, links, importSources(session, plugin), session.attached);
+  const isNew = guest.exports === undefined;
+  const loaded =
+    guest.exports === undefined
+      ? instantiateModules(guest.modules, links, guest.kernel, session.attached)
+      : { exports: guest.exports, initialisers: [] };
   if ("failure" in loaded) return outcome(session, loaded.failure);
+  guest.exports = loaded.exports;
   if (!meter.attach(loaded.exports)) {
     return outcome(session, { code: "PLUGIN_LOAD_FAILED", detail: "The plugin's module has no fuel counter." });
   }
   const found = entryPoints(loaded.exports, call.functionName);
   if ("failure" in found) return outcome(session, found.failure);
 
-  const ending = await enterAll(session, [...loaded.initialisers, ...found.entries]);
+  // Initialisers run once in an instance.
+  const entries = isNew ? [...loaded.initialisers, ...found.entries] : found.entries.slice(-1);
+  const ending = await enterAll(session, entries);
   return outcome(session, classifyEnding(ending, call.limits));
 }
 
-function importSources(session: Session, plugin: PluginModule): Omit<ImportSources, "wasi" | "linker"> {
-  const { call, kernel, control } = session;
-  return {
-    kernel,
-    control,
-    host: plugin.usesHost ? hostFunctions({ ...session, variables: new Variables() }) : undefined,
-    user: plugin.usesUser ? userFunctions({ ...session, context: call.context }) : undefined,
-  };
-}
-
-function inputFailure({ call, kernel }: Session): SandboxFailure | undefined {
+function inputFailure({ call, guest: { kernel } }: Session): SandboxFailure | undefined {
   const { input, limits } = call;
   const used = input.byteLength;
   if (used > limits.input) {
@@ -137,10 +158,9 @@ async function enter({ meter, suspends }: Session, entry: EntryPoint): Promise<P
 }
 
 function observe({
-  kernel,
+  guest: { kernel, modules },
   meter,
   control,
-  modules,
   capabilities,
 }: Session): Omit<Ending, "entry" | "reachedFunction" | "thrown" | "returned"> {
   return {
@@ -156,8 +176,9 @@ function observe({
 }
 
 function outcome(session: Session, failure: SandboxFailure | undefined): SandboxOutcome {
-  const { kernel, meter, control, log, modules } = session;
-  for (const { wasi } of modules) wasi?.flush();
+  const { guest, meter, control, log, wasi } = session;
+  const { kernel, modules } = guest;
+  for (const streams of wasi) streams.flush();
   return {
     output: failure === undefined ? kernel.readOutput() : undefined,
     failure,

@@ -1,7 +1,7 @@
 /** What an entry costs beside its key and value: the host's own objects. */
 const ENTRY_BYTES = 256;
 
-/** The variables of one call. They share the kernel memory limit with what is allocated there. */
+/** The variables of one instance. They share the kernel memory limit with what is allocated there. */
 export class Variables {
   readonly #values = new Map<string, Uint8Array>();
   #bytes = 0;

@@ -68,6 +68,7 @@ async function tryInstall(
     versionId: version.id,
     state: input.activate ? "active" : "installed",
     limits: input.limits ?? {},
+    reuse: input.reuse ?? "fresh",
     installedBy: actor.subject,
   } as const;
   const row: Install = {

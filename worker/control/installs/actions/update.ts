@@ -12,7 +12,7 @@ import { changeInstall, type Events, type Further } from "../store.ts";
 import { change, eventsOf, requireInstall, requirePlan, type InstallDeps } from "./change.ts";
 
 /**
- * Changes version, configuration or limits of an install; each that is given replaces what was set before. An update
+ * Changes version, configuration, limits or reuse of an install; each that is given replaces what was set before. An update
  * that changes nothing writes no event. A version that asks for more than the installed one waits for an admin's consent:
  * nothing is changed then.
  *
@@ -43,6 +43,7 @@ export async function updateInstall(
       ...(fields.versionId === undefined ? [] : ["version"]),
       ...(config && input.config ? ["config"] : []),
       ...(fields.limits === undefined ? [] : ["limits"]),
+      ...(fields.reuse === undefined ? [] : ["reuse"]),
     ];
     if (changed.length === 0) return true;
     const data = { changed: changed.join(","), previousVersion: known.version };

@@ -1,6 +1,6 @@
 import { ERRNO, WasiError } from "./errno.ts";
 
-const NANOSECONDS_PER_MILLISECOND = 1_000_000n;
+export const NANOSECONDS_PER_MILLISECOND = 1_000_000n;
 /** What each reading adds, so that a guest that waits for time to pass sees it pass. Also the clocks' resolution. */
 export const TICK_NANOSECONDS = 1_000n;
 
@@ -9,15 +9,26 @@ const LAST_CLOCK = 3;
 
 /**
  * The guest's time. It starts at the call's `now` and moves only by readings and by sleeping, so a replayed call sees the same
- * times. The clocks other than real time (monotonic, process and thread CPU) count from the start of the call.
+ * times. The clocks other than real time (monotonic, process and thread CPU) count from the start of the instance.
  */
 export class GuestClock {
+  /** Real time less the time that the other clocks show. */
   readonly #epoch: bigint;
-  #elapsed = 0n;
+  #elapsed: bigint;
 
-  /** @param now  milliseconds since the epoch */
-  constructor(now: number) {
-    this.#epoch = BigInt(Math.trunc(now)) * NANOSECONDS_PER_MILLISECOND;
+  /**
+   * @param now     milliseconds since the epoch
+   * @param uptime  what the clocks other than real time begin with, in nanoseconds; above 0 for an instance used before,
+   *   whose monotonic clock must not run back
+   */
+  constructor(now: number, uptime = 0n) {
+    this.#epoch = BigInt(Math.trunc(now)) * NANOSECONDS_PER_MILLISECOND - uptime;
+    this.#elapsed = uptime;
+  }
+
+  /** Nanoseconds that the clocks other than real time show. */
+  get uptime(): bigint {
+    return this.#elapsed;
   }
 
   /**

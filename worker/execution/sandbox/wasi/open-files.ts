@@ -12,7 +12,7 @@ interface OpenFile {
   position: number;
 }
 
-/** File descriptors of one module of one call, from the root folder on. */
+/** File descriptors of one module of an instance, from the root folder on. */
 export class OpenFiles {
   readonly #open = new Map<number, OpenFile>();
 

@@ -7,9 +7,8 @@ import type { ChaCha20Stream } from "./chacha20.ts";
 import { type GuestClock, TICK_NANOSECONDS } from "./clock.ts";
 import { ERRNO, WasiError } from "./errno.ts";
 import { type FileContext, fileFunctions } from "./file-functions.ts";
-import type { FolderNode } from "./file-tree.ts";
 import type { GuestMemory } from "./guest-memory.ts";
-import { OpenFiles } from "./open-files.ts";
+import type { OpenFiles } from "./open-files.ts";
 import { poll, type PollContext } from "./poll.ts";
 import { StandardStreams } from "./standard-streams.ts";
 
@@ -18,11 +17,11 @@ export interface WasiContext {
   readonly memory: GuestMemory;
   readonly control: GuestControl;
   readonly log: CallLog;
-  /** One for all modules of a call, so that none sees the time or the random bytes of another again. */
+  /** One for all modules, so that none sees the time or the random bytes of another again. */
   readonly clock: GuestClock;
   readonly random: ChaCha20Stream;
-  /** The package's files; undefined where the program has none. */
-  readonly files: FolderNode | undefined;
+  /** Descriptors on the package's files; undefined where it has none. */
+  readonly open: OpenFiles | undefined;
   readonly sleep: (milliseconds: number) => Promise<void>;
 }
 
@@ -41,7 +40,7 @@ export interface Wasi {
  */
 export function createWasi(context: WasiContext): Wasi {
   const streams = new StandardStreams(context.memory, context.control, context.log);
-  const open = context.files && new OpenFiles(context.files);
+  const { open } = context;
   const requireOpen = (descriptor: number): void => {
     if (!open?.has(descriptor)) streams.nameOf(descriptor);
   };

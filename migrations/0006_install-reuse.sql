@@ -1,0 +1,1 @@
+ALTER TABLE `plugin_instances` ADD `reuse` text DEFAULT 'fresh' NOT NULL;
