@@ -3,6 +3,7 @@ import { deleteDeadLettersBefore } from "./control/dead-letters/store.ts";
 import { followRecentEvents } from "./control/events/actions/follow.ts";
 import { deleteEventsBefore } from "./control/events/store.ts";
 import { deleteExecutionsBefore } from "./control/executions/store.ts";
+import { rewriteOutdatedVersions } from "./control/packages/actions/rewrite-again.ts";
 import { sweepIncoming } from "./control/packages/store.ts";
 import type { Deps } from "./deps.ts";
 import { RECORDING_RETENTION_MS } from "./execution/recording/capture-rules.ts";
@@ -29,6 +30,7 @@ export interface Job {
 export const SCHEDULE: Readonly<Record<string, readonly Job[]>> = {
   "* * * * *": [{ name: "follow-events", run: (deps) => followRecentEvents(deps) }],
   "*/15 * * * *": [
+    { name: "rewrite-outdated-versions", run: (deps) => rewriteOutdatedVersions(deps) },
     { name: "compile-stale-snapshots", run: (deps) => compileStaleSnapshots(deps) },
     { name: "sweep-incoming-uploads", run: (deps) => sweepIncoming(deps) },
     {

@@ -59,6 +59,13 @@ export const EVENTS = {
     data: v.strictObject({ version: text, code: text, findings: count }),
   },
 
+  "package.rewritten": {
+    title: "a version was metered again by a newer rewriter",
+    severity: "info",
+    audience: "developer",
+    data: v.strictObject({ version: text, from: text, to: text }),
+  },
+
   "plugin.installed": { title: "a plugin was installed", severity: "info", audience: "operator", data: move },
   "plugin.activated": { title: "an install began to take calls", severity: "info", audience: "operator", data: move },
   "plugin.deactivated": {

@@ -1,4 +1,11 @@
 /**
+ * Version of all that this file says. Modules of every rewriter of one version are called alike, so those made before and
+ * after a deploy run side by side (docs/decisions/0021). A change that a host of before, or a module of before, would not
+ * understand is a new version: then the host has to know both for as long as modules of the older one are stored.
+ */
+export const METERING_ABI_VERSION = 1;
+
+/**
  * What a metered module and its host agree on. The rewriter appends these exports; the host is the only other party.
  *
  * Entering the guest: set `__patchbay_fuel` to the budget and `__patchbay_depth` to the policy's call depth, then call

@@ -68,6 +68,8 @@ export interface RewritingSummary {
   /** Pages the linear memory may grow to. */
   readonly memoryPages: number;
   readonly callDepth: number;
+  /** Rewriter that would not take the module any more: it runs on as an older one made it. */
+  readonly refusedBy?: string;
 }
 
 export type Severity = "critical" | "high" | "medium" | "low" | "info";

@@ -30,6 +30,9 @@ const RewritingAnswer = v.object({
   checks: v.pipe(count, v.description("Places where the module checks its fuel")),
   memoryPages: v.pipe(count, v.description("Pages of 64 KiB that the linear memory may grow to")),
   callDepth: count,
+  refusedBy: v.exactOptional(
+    v.pipe(v.string(), v.description("A newer rewriter that refuses the module, which runs on as it is")),
+  ),
 });
 
 const LinkedModuleAnswer = v.object({
