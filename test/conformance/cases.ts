@@ -1,9 +1,11 @@
 import { existsSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import path from "node:path";
+import type { Grants } from "../../sdk/contract/grants.ts";
 import type { Limits } from "../../sdk/contract/limits.ts";
-import type { LogLine, SandboxCall } from "../../sdk/contract/sandbox.ts";
+import type { LogLine } from "../../sdk/contract/sandbox.ts";
 import { sandboxCall } from "../support/guests/sandbox-call.ts";
+import type { HostedCall } from "./worker/protocol.ts";
 
 /** What a call has to give. Everything that is named has to hold; logs are compared only where they are named. */
 export interface Expectation {
@@ -35,6 +37,8 @@ export interface Case {
   readonly inputRepeat?: { readonly text: string; readonly times: number };
   readonly config?: Readonly<Record<string, string>>;
   readonly limits?: Partial<Limits>;
+  /** What the call may ask of the platform. A case that names it is not run under Node, where there is no platform. */
+  readonly grants?: Grants;
   readonly expect: Expectation;
   /** Why the reference host cannot be asked: it would never answer, or end with the process. */
   readonly withoutReference?: string;
@@ -78,14 +82,22 @@ export async function readCaseFile(file: string): Promise<CaseFile> {
   return found as CaseFile;
 }
 
+/** `{server}` in cases is the address of the loopback server. */
+export function withServer<Plugin extends PluginCases>(plugins: readonly Plugin[], host: string): readonly Plugin[] {
+  return plugins.map((plugin) => ({
+    ...plugin,
+    cases: JSON.parse(JSON.stringify(plugin.cases).replaceAll("{server}", host)) as readonly Case[], // as they were
+  }));
+}
+
 export function titleOf(one: Case): string {
   return one.title === undefined ? one.function : `${one.function}: ${one.title}`;
 }
 
 /** The call a case asks for, with the suite's fixed time and seed. */
-export function callOf(one: Case): SandboxCall {
-  const { config = {}, limits = {} } = one;
-  return sandboxCall(one.function, { input: inputOf(one), config, limits });
+export function callOf(one: Case): HostedCall {
+  const { config = {}, limits = {}, grants } = one;
+  return { ...sandboxCall(one.function, { input: inputOf(one), config, limits }), ...(grants && { grants }) };
 }
 
 function inputOf({ input, inputBase64, inputRepeat }: Case): string | Uint8Array {

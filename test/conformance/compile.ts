@@ -35,7 +35,9 @@ export const RECIPES: Readonly<Record<string, Recipe>> = {
   },
   "c-bare": { language: "C, no library", toolchain: () => clang("bare"), compile: compileBareC },
   "c-command": { language: "C, WASI command", toolchain: () => clang("wasi"), compile: (job) => compileC(job, []) },
-  "c-libc": { language: "C, wasi-libc", toolchain: () => clang("wasi"), compile: (job) => compileC(job, REACTOR) },
+  "c-http": { language: "C, HTTP", toolchain: () => clang("wasi"), compile: compileReactor },
+  "c-libc": { language: "C, wasi-libc", toolchain: () => clang("wasi"), compile: compileReactor },
+  "c-platform": { language: "C, the platform's functions", toolchain: () => clang("wasi"), compile: compileReactor },
   "cpp-wasi": { language: "C++, libc++", toolchain: clangWithLibraries, compile: compileCpp },
   "go-command": { language: "Go, WASI command", toolchain: go, compile: (job) => compileGo(job, []) },
   "go-reactor": {
@@ -77,6 +79,10 @@ async function compileC({ folder, target, compiler }: Job, options: readonly str
   const source = path.join(folder, "plugin.c");
   const wasi = ["-D_GNU_SOURCE", ...options];
   await execute(compiler.command, [`--target=${compiler.target}`, ...C_OPTIONS, ...wasi, "-o", target, source]);
+}
+
+function compileReactor(job: Job): Promise<void> {
+  return compileC(job, REACTOR);
 }
 
 async function compileCpp({ folder, target, compiler }: Job): Promise<void> {

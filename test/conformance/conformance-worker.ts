@@ -1,18 +1,24 @@
 import { spawn } from "node:child_process";
 import path from "node:path";
-import type { SandboxCall, SandboxOutcome } from "../../sdk/contract/sandbox.ts";
+import type { SandboxOutcome } from "../../sdk/contract/sandbox.ts";
 import { exitOf, waitUntilUp, wranglerCommand } from "../../scripts/local-worker.ts";
 import { freePort } from "../support/node/running-patchbay.ts";
-import type { CallAnswer, CallOrder, CallRequest } from "./worker/protocol.ts";
+import type { CallAnswer, CallOrder, CallRequest, HostedCall } from "./worker/protocol.ts";
 
 /** A program and modules in an isolate of workerd. */
 export interface Isolate {
   /** @throws {Error} where the host itself failed */
-  call(calls: readonly SandboxCall[], order: CallOrder): Promise<SandboxOutcome[]>;
+  call(calls: readonly HostedCall[], order: CallOrder): Promise<SandboxOutcome[]>;
 }
 
 export interface ConformanceWorker {
-  load(id: string, entrypoint: string, modules: Readonly<Record<string, string | Uint8Array>>): Promise<Isolate>;
+  /** @param outbound  whether the isolate itself may reach the network */
+  load(
+    id: string,
+    entrypoint: string,
+    modules: Readonly<Record<string, string | Uint8Array>>,
+    outbound?: boolean,
+  ): Promise<Isolate>;
   stop(): Promise<void>;
 }
 
@@ -38,9 +44,9 @@ export async function startConformanceWorker(root: string): Promise<ConformanceW
     throw new Error(`The suite's worker did not start:\n${messages}`, { cause: error });
   });
   return {
-    async load(id, entrypoint, modules) {
+    async load(id, entrypoint, modules, outbound = false) {
       const isolate = `${url}/isolates/${id}`;
-      const put = () => send(isolate, { method: "PUT", body: formOf(modules) });
+      const put = () => send(`${isolate}${outbound ? "?outbound" : ""}`, { method: "PUT", body: formOf(modules) });
       await put();
       return {
         call: (calls, order) => callIn(isolate, put, { entrypoint, order, calls: calls.map(encodeCall) }),
@@ -74,7 +80,7 @@ async function callIn(isolate: string, put: () => Promise<Response>, request: Ca
   return answers.map(decodeAnswer);
 }
 
-function encodeCall(call: SandboxCall): CallRequest["calls"][number] {
+function encodeCall(call: HostedCall): CallRequest["calls"][number] {
   return { ...call, input: base64(call.input), randomSeed: base64(call.randomSeed) };
 }
 

@@ -23,7 +23,8 @@ export async function openHosts(root: string, worker: ConformanceWorker, kernel:
         [kernelName]: kernel,
         [plugin]: meteredBytes(module),
       }),
-    reference: (id, module) => worker.load(`reference-${id}`, "ReferenceHost", { [main]: reference, [plugin]: module }),
+    reference: (id, module) =>
+      worker.load(`reference-${id}`, "ReferenceHost", { [main]: reference, [plugin]: module }, true),
   };
 }
 

@@ -1,7 +1,8 @@
 import { createPlugin, type Plugin } from "@extism/extism";
 import { WorkerEntrypoint } from "cloudflare:workers";
 import plugin from "isolate/plugin.wasm";
-import type { LogLine, SandboxCall, SandboxOutcome } from "../../../sdk/contract/sandbox.ts";
+import type { LogLine, SandboxOutcome } from "../../../sdk/contract/sandbox.ts";
+import type { HostedCall } from "./protocol.ts";
 
 /** @extism/extism as a program for an isolate, with the module as its compiler left it. Answers in the shape of our own host. */
 
@@ -26,12 +27,15 @@ function catchConsole(logs: LogLine[]): () => void {
   };
 }
 
-function open(config: SandboxCall["config"], logs: LogLine[]): Promise<Plugin> {
+function open({ config = {}, grants = {} }: Partial<HostedCall>, logs: LogLine[]): Promise<Plugin> {
   const at = (level: LogLine["level"]) => (text: unknown) => void logs.push({ level, text: String(text) });
   const logger = { trace: at("trace"), debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
   return createPlugin(plugin, {
     useWasi: WASI,
     config: { ...config },
+    // It knows hosts without ports.
+    allowedHosts: (grants.http?.hosts ?? []).map((host) => host.replace(/:\d+$/, "")),
+    allowHttpResponseHeaders: true,
     logLevel: "trace",
     enableWasiOutput: true,
     logger: { ...console, ...logger },
@@ -40,7 +44,7 @@ function open(config: SandboxCall["config"], logs: LogLine[]): Promise<Plugin> {
 
 async function callPlugin(
   opened: Promise<Plugin>,
-  { functionName, input }: SandboxCall,
+  { functionName, input }: HostedCall,
   logs: LogLine[],
 ): Promise<SandboxOutcome> {
   const usage = { fuel: 0, memoryBytes: 0, hostCalls: 0 };
@@ -56,16 +60,16 @@ async function callPlugin(
 
 export class ReferenceHost extends WorkerEntrypoint {
   /** In a plugin object of its own. */
-  async call(call: SandboxCall): Promise<SandboxOutcome> {
+  async call(call: HostedCall): Promise<SandboxOutcome> {
     const logs: LogLine[] = [];
     const flush = catchConsole(logs);
-    const outcome = await callPlugin(open(call.config, logs), call, logs);
+    const outcome = await callPlugin(open(call, logs), call, logs);
     flush();
     return outcome;
   }
 
   /** In one plugin object, all in the same turn, as one request may make them. */
-  async callTogether(calls: readonly SandboxCall[]): Promise<SandboxOutcome[]> {
+  async callTogether(calls: readonly HostedCall[]): Promise<SandboxOutcome[]> {
     const shared = open({}, []);
     return await Promise.all(calls.map((call) => callPlugin(shared, call, [])));
   }
