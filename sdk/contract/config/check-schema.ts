@@ -12,8 +12,9 @@ const ISSUES_SHOWN = 20;
 interface Check {
   readonly root: SchemaObject;
   readonly issues: Issue[];
-  /** Every subschema whose keywords are looked at; references may name nothing else. */
+  /** Every subschema whose keywords are looked at, and where they stand; references may name nothing else. */
   readonly seen: Set<SchemaObject>;
+  readonly places: Set<string>;
   readonly references: { readonly path: string; readonly value: string }[];
   patternSteps: number;
 }
@@ -25,7 +26,14 @@ interface Check {
  * @returns what is wrong, with JSON pointers into the schema; empty where nothing is
  */
 export function configSchemaIssues(schema: SchemaObject): Issue[] {
-  const check: Check = { root: schema, issues: [], seen: new Set(), references: [], patternSteps: 0 };
+  const check: Check = {
+    root: schema,
+    issues: [],
+    seen: new Set(),
+    places: new Set(),
+    references: [],
+    patternSteps: 0,
+  };
   checkSchema(check, schema, []);
   checkReferences(check);
   if (check.patternSteps > PATTERN_LIMITS.stepsInSchema) {
@@ -38,6 +46,7 @@ export function configSchemaIssues(schema: SchemaObject): Issue[] {
 }
 
 function checkSchema(check: Check, schema: unknown, at: readonly string[]): void {
+  check.places.add(jsonPointer(at));
   if (typeof schema === "boolean") return;
   if (!isObject(schema)) {
     check.issues.push({ path: jsonPointer(at), message: "must be a schema: an object, true or false" });
@@ -84,14 +93,14 @@ function problemOf(check: Check, form: KeywordForm, value: unknown, at: readonly
 }
 
 /** Once every subschema is known: one that was not looked at could hold anything. */
-function checkReferences({ root, issues, seen, references }: Check): void {
+function checkReferences({ root, issues, seen, places, references }: Check): void {
   for (const { path, value } of references) {
     if (!value.startsWith("#")) {
       issues.push({ path, message: "must name a place within this schema and begin with `#`; nothing is fetched" });
       continue;
     }
     const target = resolveReference(root, value);
-    if (isObject(target) && seen.has(target)) continue;
+    if (isObject(target) ? seen.has(target) : typeof target === "boolean" && places.has(value.slice(1))) continue;
     issues.push({ path, message: `names ${JSON.stringify(value.slice(0, 100))}, where there is no schema` });
   }
 }

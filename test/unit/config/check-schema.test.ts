@@ -43,6 +43,7 @@ describe("schemas that are accepted", () => {
         properties: { a: { default: 3, type: "integer" }, b: { default: { c: 1 }, properties: { c: { default: 2 } } } },
       },
     ],
+    ["a reference to what is always true", { $defs: { any: true }, properties: { a: { $ref: "#/$defs/any" } } }],
     ["an id", { $id: "https://example.com/config.json" }],
     ["names of inherited members", { properties: { toString: STRING, hasOwnProperty: STRING } }],
   ])("%s", (_name, schema) => {
@@ -145,6 +146,12 @@ describe("schemas that are refused", () => {
     [
       "reference to what is no schema",
       { properties: { a: { $ref: "#/default/b" } }, default: { b: { pattern: "(" } } },
+      "/properties/a/$ref",
+      'names "#/default/b", where there is no schema',
+    ],
+    [
+      "reference to a value that is true",
+      { properties: { a: { $ref: "#/default/b" } }, default: { b: true } },
       "/properties/a/$ref",
       'names "#/default/b", where there is no schema',
     ],

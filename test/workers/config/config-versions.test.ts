@@ -108,8 +108,9 @@ describe("a move to another version", () => {
       { path: "/apiKey", message: "is a secret that the version would show, since its schema does not mark it as one" },
     ]);
     expect(JSON.stringify(problem)).not.toContain(SECRET);
-    await plugin.put({ greeting: "one" });
-    expect((await plugin.call(...move("1.1.0"))).status).toBe(200);
+    expect((await plugin.call(...move("1.1.0", { config: { greeting: "two" } }))).status).toBe(200);
+    expect(await plugin.read("greeting")).toBe("two");
+    expect(await plugin.read("apiKey")).toBeUndefined();
   });
 
   test("makes a plain value a secret where the new version marks it as one", async () => {

@@ -75,7 +75,7 @@ export const grantRoutes: readonly Route[] = [
       "the version asks for beyond the installed one is granted too.",
     body: ConsentBody,
     answers: { 200: { description: "The permissions after the change", schema: PermissionsAnswer } },
-    errors: [...CHANGE_ERRORS, "PLUGIN_NOT_FOUND", "VERSION_NOT_FOUND", "SCAN_REFUSED"],
+    errors: [...CHANGE_ERRORS, "PLUGIN_NOT_FOUND", "VERSION_NOT_FOUND", "SCAN_REFUSED", "CONFIG_INCOMPATIBLE"],
     handler: async (context, { params, body }) =>
       answerWith(context, await decideOnConsent(context.get("deps"), context.get("actor"), params.id, body)),
   }),

@@ -6,12 +6,14 @@ import { updateInstall } from "./actions/update.ts";
 import { describeInstall, InstallAnswer, InstallBody, InstallOptions, PluginParams, UpdateBody } from "./schema.ts";
 
 const MOVE_ERRORS: readonly ErrorCode[] = ["INSTALL_NOT_FOUND", "STATE_CONFLICT", "SNAPSHOT_UNAVAILABLE"];
+const CONFIG_ERRORS: readonly ErrorCode[] = ["CONFIG_INVALID", "CONFIG_KEY_UNKNOWN", "CONFIG_UNREADABLE"];
 const INSTALL_ERRORS: readonly ErrorCode[] = [
   "PLUGIN_NOT_FOUND",
   "VERSION_NOT_FOUND",
   "SCAN_REFUSED",
   "STATE_CONFLICT",
   "QUOTA_EXCEEDED",
+  "CONFIG_INVALID",
   "SNAPSHOT_UNAVAILABLE",
 ];
 const INSTALL_ANSWERS = {
@@ -36,7 +38,7 @@ function moveRoute(
     summary,
     params: PluginParams,
     answers: { 200: { description: "The install after the move", schema: InstallAnswer } },
-    errors: move === "activate" ? [...MOVE_ERRORS, "VERSION_NOT_FOUND", "SCAN_REFUSED"] : MOVE_ERRORS,
+    errors: move === "activate" ? [...MOVE_ERRORS, "VERSION_NOT_FOUND", "SCAN_REFUSED", ...CONFIG_ERRORS] : MOVE_ERRORS,
     handler: async (context, { params }) =>
       context.json(describeInstall(await moveInstall(context.get("deps"), context.get("actor"), params.id, move))),
   });
@@ -91,7 +93,15 @@ export const installRoutes: readonly Route[] = [
     params: PluginParams,
     body: UpdateBody,
     answers: { 200: { description: "The install after the change", schema: InstallAnswer } },
-    errors: [...MOVE_ERRORS, "PLUGIN_NOT_FOUND", "VERSION_NOT_FOUND", "SCAN_REFUSED", "CONSENT_REQUIRED"],
+    errors: [
+      ...MOVE_ERRORS,
+      "PLUGIN_NOT_FOUND",
+      "VERSION_NOT_FOUND",
+      "SCAN_REFUSED",
+      "CONSENT_REQUIRED",
+      "CONFIG_INCOMPATIBLE",
+      ...CONFIG_ERRORS,
+    ],
     handler: async (context, { params, body }) =>
       context.json(describeInstall(await updateInstall(context.get("deps"), context.get("actor"), params.id, body))),
   }),

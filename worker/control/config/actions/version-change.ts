@@ -64,13 +64,14 @@ export async function planConfigUpdate(
   if (!isMove && given === undefined) return undefined;
   const [version, opened] = await Promise.all([readVersionConfig(deps, moved.versionId), openDocument(deps, install)]);
   const known = { document: install.configuration, opened };
-  const migrated = isMove ? migrate(install, version, opened) : { document: opened };
+  const migrated = (document: OpenDocument): MigratedDocument =>
+    isMove ? migrate(install, version, document) : { document };
   if (given === undefined) {
-    const chosen = await chooseDocument(deps, install, version, migrated);
+    const chosen = await chooseDocument(deps, install, version, migrated(opened));
     if (version.schema === undefined && install.configRevision === 0) return undefined;
     return planRevision(deps, actor, install, { ...chosen, environment: "all", change: "migrated", version, known });
   }
-  const document = withGiven(version, migrated, given);
+  const document = withGiven(version, opened, migrated, given);
   requireFitting(version, document);
   if (!isMove && isSameJson(document, opened)) return undefined;
   return planRevision(deps, actor, install, { document, environment: "default", change: "set", version, known });
@@ -88,11 +89,19 @@ function migrate(install: Install, version: VersionConfig, opened: OpenDocument)
   });
 }
 
-function withGiven(version: VersionConfig, migrated: MigratedDocument, given: JsonObject): OpenDocument {
-  if ("issues" in migrated) throw configInvalid(version.manifest, migrated.issues);
-  const sent = keepSecrets(given, migrated.document.default ?? {}, version.secrets);
+/** What is given takes the place of what held everywhere, so only the other environments need to be migrated. */
+function withGiven(
+  version: VersionConfig,
+  { default: base = {}, ...others }: OpenDocument,
+  migrated: (document: OpenDocument) => MigratedDocument,
+  given: JsonObject,
+): OpenDocument {
+  const [own, rest] = [migrated({ default: base }), migrated(others)];
+  if ("issues" in rest) throw configInvalid(version.manifest, rest.issues);
+  const known = "issues" in own ? {} : (own.document.default ?? {});
+  const sent = keepSecrets(given, known, version.secrets);
   if ("issues" in sent) throw configInvalid(version.manifest, sent.issues);
-  return { ...migrated.document, default: sent.config };
+  return { ...rest.document, default: sent.config };
 }
 
 interface ChosenDocument {
