@@ -3,6 +3,7 @@ import path from "node:path";
 import { format } from "prettier";
 import { RING_EVENTS, STREAM_SOCKETS, UNACKNOWLEDGED_EVENTS } from "../durable-objects/event-stream/rules.ts";
 import { toJsonSchema } from "@valibot/to-json-schema";
+import { CAPABILITIES, CAPABILITY_NAMES, type CapabilitySpec } from "../sdk/contract/capabilities.ts";
 import { ERRORS } from "../sdk/contract/errors.ts";
 import { EVENTS, type EventSpec } from "../sdk/contract/events.ts";
 import { LIMITS, PACKAGE_LIMITS } from "../sdk/contract/limits.ts";
@@ -60,6 +61,7 @@ change is a revision (\`GET /api/v1/admin/settings/history\`) with an event \`se
 \`If-Match\`, a change is made only where nobody else made one since the \`ETag\` was read.`;
 
 export const PAGES: Readonly<Record<string, () => string>> = {
+  "docs/capabilities.md": capabilitiesPage,
   "docs/errors.md": errorsPage,
   "docs/events.md": eventsPage,
   "docs/limits.md": limitsPage,
@@ -125,6 +127,33 @@ function eventsPage(): string {
 function fieldsOf({ data }: EventSpec): string[] {
   const { properties = {}, required = [] } = toJsonSchema(data);
   return Object.keys(properties).map((name) => (required.includes(name) ? name : `${name}?`));
+}
+
+function capabilitiesPage(): string {
+  const specs = CAPABILITY_NAMES.map((name): readonly [string, CapabilitySpec] => [name, CAPABILITIES[name]]);
+  const rows = specs.map(([name, spec]) => [
+    `\`${name}\``,
+    spec.aliases.map((alias) => `\`${alias}\``).join(", "),
+    spec.title,
+    spec.imports.map((pattern) => `\`${pattern}\``).join(", "),
+    spec.scope ?? "",
+  ]);
+  const quotas = specs.flatMap(([name, spec]) =>
+    Object.entries(spec.quotas).map(([quota, { title, default: usual, maximum, unit, per }]) => [
+      `\`${name}.${quota}\``,
+      title,
+      amount(usual, unit),
+      amount(maximum, unit),
+      per === "call" ? "counted for each call of a plugin" : "held by the install",
+    ]),
+  );
+  return `# Capabilities\n\n${MADE}\n\nWhat a plugin may ask for, and how it is granted: [permissions.md](permissions.md). Whatever a plugin imports beyond computing needs one of these.\n\n${table(
+    ["capability", "other names", "what it is", "imports that need it", "narrowed by"],
+    rows,
+  )}\n\n## Quotas\n\nIn force without a word from anybody is the default. A manifest may ask for up to the maximum, and an admin grants up to the maximum.\n\n${table(
+    ["quota", "of", "default", "maximum", ""],
+    quotas,
+  )}\n`;
 }
 
 function limitsPage(): string {

@@ -7,6 +7,7 @@ import { configTemplateRoutes } from "./control/config/template-routes.ts";
 import { eventRoutes } from "./control/events/routes.ts";
 import { followEvents } from "./control/events/actions/follow.ts";
 import { streamRoutes } from "./control/events/stream-routes.ts";
+import { auditRoutes } from "./control/audit-log/routes.ts";
 import { executeRoutes } from "./control/executions/execute-routes.ts";
 import { replayRoutes } from "./control/executions/replay/routes.ts";
 import { executionRoutes } from "./control/executions/routes.ts";
@@ -46,6 +47,7 @@ const operations: readonly Route[] = [
   ...grantRoutes,
   ...configRoutes,
   ...configTemplateRoutes,
+  ...auditRoutes,
   ...executeRoutes.map(withIdempotencyKey),
   ...executionRoutes,
   ...replayRoutes,

@@ -4,6 +4,9 @@ import { followRecentEvents } from "./control/events/actions/follow.ts";
 import { deleteEventsBefore } from "./control/events/store.ts";
 import { deleteExecutionsBefore } from "./control/executions/store.ts";
 import { rewriteOutdatedVersions } from "./control/packages/actions/rewrite-again.ts";
+import { dayOf } from "./control/grants/report-rules.ts";
+import { USAGE_RETENTION_DAYS } from "./control/grants/report-schema.ts";
+import { deleteUsageBefore } from "./control/grants/usage-store.ts";
 import { sweepIncoming } from "./control/packages/store.ts";
 import type { Deps } from "./deps.ts";
 import { RECORDING_RETENTION_MS } from "./execution/recording/capture-rules.ts";
@@ -44,6 +47,10 @@ export const SCHEDULE: Readonly<Record<string, readonly Job[]>> = {
     {
       name: "delete-old-dead-letters",
       run: (deps) => deleteDeadLettersBefore(deps.db, deps.clock.now() - DEAD_LETTER_RETENTION_MS, DELETIONS_PER_RUN),
+    },
+    {
+      name: "delete-old-capability-usage",
+      run: (deps) => deleteUsageBefore(deps.db, dayOf(deps.clock.now()) - USAGE_RETENTION_DAYS, DELETIONS_PER_RUN),
     },
     {
       name: "delete-old-recordings",

@@ -22,6 +22,8 @@ export interface QuotaSpec {
   /** Counted for each call of a plugin, or held by the install for as long as it lives. */
   readonly per: "call" | "install";
   readonly title: string;
+  /** Set where one call of the capability takes one from the quota, so that counting calls tells its use. */
+  readonly measure?: "calls";
 }
 
 const KIB = 1024;
@@ -29,6 +31,11 @@ const MIB = 1024 * KIB;
 
 function perCall(unit: LimitUnit, usual: number, maximum: number, title: string): QuotaSpec {
   return { default: usual, maximum, unit, per: "call", title };
+}
+
+/** One call of the capability takes one. */
+function counted(usual: number, maximum: number, title: string): QuotaSpec {
+  return { ...perCall("calls", usual, maximum, title), measure: "calls" };
 }
 
 function perInstall(unit: LimitUnit, usual: number, maximum: number, title: string): QuotaSpec {
@@ -42,7 +49,7 @@ export const CAPABILITIES = {
     imports: ["extism:host/env.http_request", "env.extism_http_request", "extism:host/user.http_*"],
     scope: "hosts",
     quotas: {
-      requests: perCall("calls", 10, 100, "HTTP requests per call, redirects included"),
+      requests: counted(10, 100, "HTTP requests per call, redirects included"),
       requestBytes: perCall("bytes", 1 * MIB, 8 * MIB, "bytes sent per call"),
       responseBytes: perCall("bytes", 1 * MIB, 8 * MIB, "bytes of answers per call"),
     },
@@ -90,7 +97,7 @@ export const CAPABILITIES = {
     aliases: [],
     imports: ["extism:host/user.crypto_*"],
     quotas: {
-      operations: perCall("calls", 100, 1_000, "operations per call"),
+      operations: counted(100, 1_000, "operations per call"),
       keys: perInstall("entries", 20, 200, "keys held"),
     },
   },
@@ -100,7 +107,7 @@ export const CAPABILITIES = {
     imports: ["extism:host/user.events_*"],
     scope: "topics",
     quotas: {
-      messages: perCall("calls", 20, 200, "messages published per call"),
+      messages: counted(20, 200, "messages published per call"),
       messageBytes: perCall("bytes", 64 * KIB, 64 * KIB, "one message"),
     },
   },
@@ -119,7 +126,7 @@ export const CAPABILITIES = {
     imports: ["extism:host/user.webhooks_*"],
     scope: "hosts",
     quotas: {
-      deliveries: perCall("calls", 10, 100, "deliveries per call"),
+      deliveries: counted(10, 100, "deliveries per call"),
       bodyBytes: perCall("bytes", 64 * KIB, 64 * KIB, "one body"),
     },
   },
@@ -127,7 +134,7 @@ export const CAPABILITIES = {
     title: "short-lived tokens from the token broker",
     aliases: [],
     imports: ["extism:host/user.oauth_*"],
-    quotas: { tokens: perCall("calls", 10, 100, "tokens per call") },
+    quotas: { tokens: counted(10, 100, "tokens per call") },
   },
   security: {
     title: "read own audit events, raise findings",
@@ -143,7 +150,7 @@ export const CAPABILITIES = {
     aliases: [],
     imports: ["extism:host/user.services_*"],
     scope: "services",
-    quotas: { calls: perCall("calls", 10, 50, "service calls per call, nested ones included") },
+    quotas: { calls: counted(10, 50, "service calls per call, nested ones included") },
   },
 } as const satisfies Record<string, CapabilitySpec>;
 

@@ -151,7 +151,15 @@ export const EVENTS = {
     title: "a plugin reached for something it may not use",
     severity: "error",
     audience: "security",
-    data: v.strictObject({ ...install, executionId: text, functionName: text, code: text }),
+    data: v.strictObject({
+      ...install,
+      executionId: text,
+      functionName: text,
+      /** Where the refusal ended the execution. */
+      code: v.optional(text),
+      capabilities: text,
+      refused: count,
+    }),
   },
   "health.checked": {
     title: "the health of an install was checked",

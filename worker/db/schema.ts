@@ -350,3 +350,58 @@ export const topicCounts = sqliteTable(
   },
   (table) => [primaryKey({ columns: [table.tenantId, table.topic] })],
 );
+
+/** Who changed what: append-only. `before` and `after` are JSON text without secrets, bounded in size. */
+export const auditLog = sqliteTable(
+  "audit_log",
+  {
+    id: text().primaryKey(),
+    /** Whose log it is. */
+    tenantId: text("tenant_id").notNull(),
+    action: text().notNull(),
+    resource: text().notNull(),
+    resourceId: text("resource_id").notNull(),
+    subject: text().notNull(),
+    actorTenantId: text("actor_tenant_id").notNull(),
+    roles: text({ mode: "json" }).$type<string[]>().notNull(),
+    before: text(),
+    after: text(),
+    traceId: text("trace_id"),
+    at: integer().notNull(),
+    /** Counts a tenant's rows from 1 without gaps, in the order in which they were committed. */
+    sequence: integer().notNull(),
+  },
+  (table) => [
+    uniqueIndex("audit_log_by_sequence").on(table.tenantId, table.sequence),
+    index("audit_log_by_resource").on(table.tenantId, table.resource, table.resourceId, table.sequence),
+  ],
+);
+
+/**
+ * What installs used of their capabilities, by UTC day. The row with an empty scope counts all; one with a host, topic or
+ * service counts the executions that touched it.
+ */
+export const capabilityUsage = sqliteTable(
+  "plugin_capability_usage",
+  {
+    tenantId: text("tenant_id").notNull(),
+    installId: text("install_id").notNull(),
+    pluginId: text("plugin_id").notNull(),
+    capability: text().notNull(),
+    scope: text().notNull(),
+    /** Days since the epoch. */
+    day: integer().notNull(),
+    executions: integer().notNull(),
+    calls: integer().notNull(),
+    refused: integer().notNull(),
+    bytes: integer().notNull(),
+    /** Largest of one execution. */
+    peakCalls: integer("peak_calls").notNull(),
+    peakBytes: integer("peak_bytes").notNull(),
+    lastUsedAt: integer("last_used_at").notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.tenantId, table.installId, table.capability, table.scope, table.day] }),
+    index("plugin_capability_usage_by_day").on(table.day),
+  ],
+);

@@ -22,7 +22,7 @@ async function serve(route: Route, context: Context<AppEnv>): Promise<Response> 
     const proven = await route.identify?.(context);
     const actor = proven ?? (await authenticate(context.get("deps"), context.req.raw.headers));
     authorise(actor, route.permission);
-    context.set("actor", actor);
+    context.set("actor", { ...actor, traceId: context.get("traceId") });
   }
   return route.handler(context, {
     params: route.params && validate(route.params, context.req.param(), "params"),

@@ -6,4 +6,6 @@ export interface Actor {
   /** Token subject or API key id, for records. */
   readonly subject: string;
   readonly roles: readonly Role[];
+  /** Trace of the request, so that what it changed can be found with it; absent where no request is the cause. */
+  readonly traceId?: string;
 }

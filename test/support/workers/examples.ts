@@ -91,7 +91,10 @@ export const EXAMPLES: Readonly<Record<string, ExampleOf>> = {
   uninstallPlugin: plugin("", "INSTALL_NOT_FOUND"),
   uninstallPluginByPath: pluginAfter("uninstall", "INSTALL_NOT_FOUND"),
 
+  listAuditLog: plain("/audit-logs"),
   getPermissions: plugin("/permissions", "INSTALL_NOT_FOUND"),
+  reportPermissions: plugin("/permissions/report", "INSTALL_NOT_FOUND"),
+  getUsage: plugin("/usage", "INSTALL_NOT_FOUND"),
   setPermissions: plugin("/permissions", "INSTALL_NOT_FOUND", { grants: {} }),
   revokePermissions: plugin("/permissions/revoke", "INSTALL_NOT_FOUND", { capabilities: ["kv"] }),
   decideOnConsent: plugin("/permissions/consent", "INSTALL_NOT_FOUND", { version: "2.0.0" }),

@@ -184,6 +184,8 @@ const OWNED = [
   "config_templates",
   "plugin_permissions",
   "plugin_consents",
+  "plugin_capability_usage",
+  "audit_log",
   "plugin_executions",
   "plugin_events",
   "dead_letters",

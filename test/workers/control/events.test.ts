@@ -215,7 +215,7 @@ describe("executions in the log", () => {
       ["execution.started", together],
       ["execution.completed", { ...together, failed: 1, durationMs: 6, slowestMs: 3, fuel: 30 }],
       ["execution.failed", { ...failure, code: "GRANT_MISSING", durationMs: 3 }],
-      ["security.violated", { ...failure, code: "GRANT_MISSING" }],
+      ["security.violated", { ...failure, code: "GRANT_MISSING", capabilities: "", refused: 0 }],
     ]);
     expect(log.map(({ subject }) => subject)).toEqual(["carl", "carl", "carl", "carl"]);
   });

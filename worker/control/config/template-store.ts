@@ -1,6 +1,8 @@
-import { and, asc, eq, gt, sql } from "drizzle-orm";
+import { and, asc, eq, gt, sql, type SQL } from "drizzle-orm";
 import type { JsonObject } from "../../../sdk/contract/config/json-values.ts";
 import type { Database } from "../../db/client.ts";
+import type { NewAuditRow } from "../audit-log/rules.ts";
+import { recordAudit } from "../audit-log/store.ts";
 import { eventRecorded, recordEventWhere, type NewEvent } from "../events/store.ts";
 import { configTemplates } from "../../db/schema.ts";
 
@@ -46,10 +48,17 @@ export async function listTemplates(
 /**
  * Writes a template, the first time or again, with its event, unless there are too many.
  *
- * @param most  templates that one plugin of a tenant may have
+ * @param most   templates that one plugin of a tenant may have
+ * @param audit  row of the log
  * @returns false where it would be one too many
  */
-export async function saveTemplate(db: Database, template: Template, event: NewEvent, most: number): Promise<boolean> {
+export async function saveTemplate(
+  db: Database,
+  template: Template,
+  event: NewEvent,
+  most: number,
+  audit: NewAuditRow,
+): Promise<boolean> {
   const { description, values, author, updatedAt } = template;
   const row = [template.tenantId, template.pluginId, template.name, description, JSON.stringify(values), author];
   const columns = [...row, template.createdAt, updatedAt].map((value) => sql`${value}`);
@@ -62,15 +71,34 @@ export async function saveTemplate(db: Database, template: Template, event: NewE
       target: [configTemplates.tenantId, configTemplates.pluginId, configTemplates.name],
       set: { description, values, author, updatedAt },
     });
-  const [recorded] = await db.batch([claim, write]);
+  const log = recordAudit(db, [audit], eventRecorded(event.id), namesBefore(template, template.name));
+  const [recorded] = await db.batch([claim, log, write]);
   return recorded.length === 1;
 }
 
-/** Deletes a template with its event. @returns false where there was none */
-export async function deleteTemplate(db: Database, scope: Scope, name: string, event: NewEvent): Promise<boolean> {
+/**
+ * Deletes a template with its event.
+ *
+ * @param audit  row of the log
+ * @returns false where there was none
+ */
+export async function deleteTemplate(
+  db: Database,
+  scope: Scope,
+  name: string,
+  event: NewEvent,
+  audit: NewAuditRow,
+): Promise<boolean> {
   const which = and(within(scope), eq(configTemplates.name, name));
   const claim = recordEventWhere(db, event, sql`EXISTS (SELECT 1 FROM ${configTemplates} WHERE ${which})`);
   const remove = db.delete(configTemplates).where(and(which, eventRecorded(event.id)));
-  const [recorded] = await db.batch([claim, remove]);
+  const log = recordAudit(db, [audit], eventRecorded(event.id), namesBefore(scope, name));
+  const [recorded] = await db.batch([claim, log, remove]);
   return recorded.length === 1;
+}
+
+/** The template as it is before the change, for the log: names only, as of all configuration. */
+function namesBefore(scope: Scope, name: string): SQL {
+  const names = sql`(SELECT json_group_array(key) FROM json_each(${configTemplates.values}))`;
+  return sql`(SELECT json_object('description', ${configTemplates.description}, 'keys', json(${names})) FROM ${configTemplates} WHERE ${within(scope)} AND ${configTemplates.name} = ${name})`;
 }

@@ -3,6 +3,8 @@ import { commit } from "../../db/client.ts";
 import type { Deps } from "../../deps.ts";
 import type { Delivery } from "../../execution/bus/rules.ts";
 import type { Actor } from "../../lib/actor.ts";
+import { auditRow, type NewAuditRow } from "../audit-log/rules.ts";
+import { recordAudit } from "../audit-log/store.ts";
 import { newEvent, SYSTEM_SUBJECT, type NewEvent } from "../events/rules.ts";
 import { recordEvent, recordEventWhere } from "../events/store.ts";
 import type { DeadLetter, DeadLetterSummary } from "./schema.ts";
@@ -75,7 +77,7 @@ export async function redriveLetter(
   const letter = await readLetter(deps, actor, id);
   await deps.bus.send([{ ...letter.delivery, counts: false }]);
   const event = newEvent({ ...eventOf(deps, letter, actor.subject), type: "message.redriven", data: dataOf(letter) });
-  await remove(deps, letter, event);
+  await remove(deps, letter, event, auditOf(deps, actor, letter, "dead-letter.redrive"));
   return letter;
 }
 
@@ -83,12 +85,29 @@ export async function redriveLetter(
 export async function discardLetter(deps: DeadLetterDeps, actor: Actor, id: string): Promise<void> {
   const letter = await readLetter(deps, actor, id);
   const event = newEvent({ ...eventOf(deps, letter, actor.subject), type: "message.discarded", data: dataOf(letter) });
-  await remove(deps, letter, event);
+  await remove(deps, letter, event, auditOf(deps, actor, letter, "dead-letter.discard"));
 }
 
 /** Of two who remove it at once one says so. */
-function remove({ db }: DeadLetterDeps, letter: DeadLetter, event: NewEvent): Promise<void> {
-  return commit(db, recordEventWhere(db, event, deadLetterIsThere(letter)), deleteDeadLetter(db, letter));
+function remove({ db }: DeadLetterDeps, letter: DeadLetter, event: NewEvent, audit: NewAuditRow): Promise<void> {
+  const isThere = deadLetterIsThere(letter);
+  return commit(
+    db,
+    recordEventWhere(db, event, isThere),
+    recordAudit(db, [audit], isThere),
+    deleteDeadLetter(db, letter),
+  );
+}
+
+function auditOf(
+  deps: DeadLetterDeps,
+  actor: Actor,
+  letter: DeadLetter,
+  action: "dead-letter.redrive" | "dead-letter.discard",
+): NewAuditRow {
+  const { pluginId, errorCode, attempts } = letter;
+  const before = { ...dataOf(letter), pluginId, errorCode, attempts };
+  return auditRow(actor, { action, resourceId: letter.id, before }, deps.newId(), deps.clock.now());
 }
 
 function eventOf(deps: DeadLetterDeps, { tenantId, pluginId }: DeadLetter, subject: string) {

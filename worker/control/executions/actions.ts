@@ -3,6 +3,7 @@ import type { Deps } from "../../deps.ts";
 import type { ExecutionRecord } from "../../execution/settle.ts";
 import type { Actor } from "../../lib/actor.ts";
 import { requirePlugin } from "../plugins/actions.ts";
+import { auditRowsOfRefusals } from "./refusal-rules.ts";
 import { eventsOfExecutions } from "./event-rules.ts";
 import type { ExecutionFilter } from "./schema.ts";
 import { getExecution, insertExecutions, listExecutions, selectNewExecutions } from "./store.ts";
@@ -35,7 +36,10 @@ export async function recordExecutions(deps: RecordDeps, records: readonly Execu
 async function recordTogether(deps: RecordDeps, records: readonly ExecutionRecord[]): Promise<void> {
   for (let attempt = 0; attempt < TRIES; attempt++) {
     const fresh = await selectNewExecutions(deps.db, records);
-    if (await insertExecutions(deps.db, fresh, eventsOfExecutions(fresh, deps.newId, deps.clock.now()))) return;
+    const now = deps.clock.now();
+    const events = eventsOfExecutions(fresh, deps.newId, now);
+    const audit = auditRowsOfRefusals(fresh, deps.newId, now);
+    if (await insertExecutions(deps.db, fresh, events, audit)) return;
   }
   throw new PlatformError("STATE_CONFLICT", `Others stored some of the records meanwhile, ${TRIES} times.`);
 }

@@ -1,15 +1,14 @@
 import type { ExecutionRecord } from "../../execution/settle.ts";
+import { refusalIn } from "./refusal-rules.ts";
 import { newEvent, SYSTEM_SUBJECT, type NewEvent } from "../events/rules.ts";
 
 /** Failures of one plugin told one by one from one batch of records; `execution.completed` counts them all. */
 export const FAILURES_TOLD = 10;
 
-/** Codes of failures that are an attempt to leave what was granted. */
-const VIOLATIONS: ReadonlySet<string | null> = new Set(["GRANT_MISSING"]);
-
 /**
  * What the log says of execution records that were stored together. Calls are many, so they are told together: of each
- * plugin one event that they began and one that they ended, with counts; and of failures the first few by themselves.
+ * plugin one event that they began and one that they ended, with counts; and of failures the first few by themselves. What a plugin was refused is told of each
+ * execution.
  *
  * @param records  records of any tenants, none of them told before
  * @param now      milliseconds since the epoch
@@ -31,7 +30,8 @@ export function eventsOfExecutions(
     return [
       newEvent({ ...shared(), type: "execution.started", data: summaryOf(group) }),
       newEvent({ ...shared(), type: "execution.completed", data: { ...summaryOf(group), ...endOf(group) } }),
-      ...failed.slice(0, FAILURES_TOLD).flatMap((record) => failureEvents(record, newId, now)),
+      ...failed.slice(0, FAILURES_TOLD).map((record) => failureEvent(record, newId(), now)),
+      ...group.flatMap((record) => violationEvents(record, newId, now)),
     ];
   });
 }
@@ -58,12 +58,23 @@ function endOf(group: readonly ExecutionRecord[]) {
   };
 }
 
-function failureEvents(record: ExecutionRecord, newId: () => string, now: number): NewEvent[] {
-  const { tenantId, pluginId, subject, installId, version, functionName, durationMs } = record;
+function failureEvent(record: ExecutionRecord, id: string, now: number): NewEvent {
   const code = record.errorCode ?? "INTERNAL"; // a failed record always has one
-  const shared = { tenantId, pluginId, subject, createdAt: now };
-  const failure = { installId, version, executionId: record.id, functionName, code };
-  const failed = newEvent({ ...shared, id: newId(), type: "execution.failed", data: { ...failure, durationMs } });
-  if (!VIOLATIONS.has(code)) return [failed];
-  return [failed, newEvent({ ...shared, id: newId(), type: "security.violated", data: failure })];
+  const data = { ...placeOf(record), code, durationMs: record.durationMs };
+  return newEvent({ ...causeOf(record, id, now), type: "execution.failed", data });
+}
+
+function violationEvents(record: ExecutionRecord, newId: () => string, now: number): NewEvent[] {
+  const refusal = refusalIn(record);
+  if (!refusal) return [];
+  const data = { ...placeOf(record), ...refusal };
+  return [newEvent({ ...causeOf(record, newId(), now), type: "security.violated", data })];
+}
+
+function causeOf({ tenantId, pluginId, subject }: ExecutionRecord, id: string, now: number): Shared {
+  return { id, tenantId, pluginId, subject, createdAt: now };
+}
+
+function placeOf({ installId, version, id, functionName }: ExecutionRecord) {
+  return { installId, version, executionId: id, functionName };
 }

@@ -2,7 +2,10 @@ import { and, desc, eq, getTableColumns, gte, lt, sql } from "drizzle-orm";
 import type { Database } from "../../db/client.ts";
 import { pluginExecutions } from "../../db/schema.ts";
 import type { ExecutionRecord } from "../../execution/settle.ts";
+import type { NewAuditRow } from "../audit-log/rules.ts";
+import { recordAudit } from "../audit-log/store.ts";
 import { eventRecorded, recordEventsWhere, type NewEvent } from "../events/store.ts";
+import { addUsage } from "../grants/usage-store.ts";
 
 const RECORD_FIELDS = sql.join(
   Object.keys(getTableColumns(pluginExecutions)).map((field) => sql.raw(`json_extract(value, '$.${field}')`)),
@@ -24,28 +27,31 @@ export async function selectNewExecutions(
 }
 
 /**
- * Stores execution records with the events that tell of them, or nothing where one of the records was stored meanwhile.
+ * Stores execution records with the events that tell of them and what they used, or nothing where one of the records was stored meanwhile.
  * The records travel as one bound value, because D1 binds 100 values at most.
  *
  * @param records  at most 2 MB as JSON, which is what a bound value holds
  * @param events   at least one
+ * @param audit    rows for what was refused
  * @returns false where nothing was written
  */
 export async function insertExecutions(
   db: Database,
   records: readonly ExecutionRecord[],
   events: readonly NewEvent[],
+  audit: readonly NewAuditRow[] = [],
 ): Promise<boolean> {
   const [proof] = events;
   if (!proof) return true;
   const ids = JSON.stringify(records.map(({ id }) => id));
   const json = JSON.stringify(records);
   const noneStored = sql`NOT EXISTS (SELECT 1 FROM ${pluginExecutions} WHERE ${pluginExecutions.id} IN (SELECT value FROM json_each(${ids})))`;
+  const isFirst = eventRecorded(proof.id);
   const [recorded] = await db.batch([
     recordEventsWhere(db, events, noneStored),
-    db
-      .insert(pluginExecutions)
-      .select(sql`SELECT ${RECORD_FIELDS} FROM json_each(${json}) WHERE ${eventRecorded(proof.id)}`),
+    db.insert(pluginExecutions).select(sql`SELECT ${RECORD_FIELDS} FROM json_each(${json}) WHERE ${isFirst}`),
+    ...addUsage(db, records, isFirst),
+    ...(audit.length > 0 ? [recordAudit(db, audit, isFirst)] : []),
   ]);
   return recorded.length > 0;
 }

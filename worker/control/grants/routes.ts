@@ -3,6 +3,8 @@ import { defineRoute, type AppEnv, type Route } from "../../http/route.ts";
 import { PluginParams } from "../installs/schema.ts";
 import { decideOnConsent } from "./actions/consent.ts";
 import { readPermissions, revokePermissions, setPermissions, type Permissions } from "./actions/permissions.ts";
+import { reportGrants, readUsage } from "./actions/review.ts";
+import { GrantReportAnswer, PeriodQuery, UsageAnswer } from "./report-schema.ts";
 import { ConsentBody, PermissionsAnswer, PermissionsBody, RevokeBody } from "./schema.ts";
 
 const granted = { mount: "plugins", tag: "Permissions", permission: "plugins:grant", params: PluginParams } as const;
@@ -78,5 +80,30 @@ export const grantRoutes: readonly Route[] = [
     errors: [...CHANGE_ERRORS, "PLUGIN_NOT_FOUND", "VERSION_NOT_FOUND", "SCAN_REFUSED", "CONFIG_INCOMPATIBLE"],
     handler: async (context, { params, body }) =>
       answerWith(context, await decideOnConsent(context.get("deps"), context.get("actor"), params.id, body)),
+  }),
+  defineRoute({
+    ...granted,
+    method: "get",
+    path: "/:id/permissions/report",
+    operationId: "reportPermissions",
+    summary: "What is granted, held against what was used, and the least grants that would do",
+    query: PeriodQuery,
+    answers: { 200: { description: "The report", schema: GrantReportAnswer } },
+    errors: ["INSTALL_NOT_FOUND"],
+    handler: async (context, { params, query }) =>
+      context.json(await reportGrants(context.get("deps"), context.get("actor"), params.id, query.days)),
+  }),
+  defineRoute({
+    ...granted,
+    permission: "plugins:read",
+    method: "get",
+    path: "/:id/usage",
+    operationId: "getUsage",
+    summary: "What an install used of its capabilities, against its quotas",
+    query: PeriodQuery,
+    answers: { 200: { description: "The use, in all and by day", schema: UsageAnswer } },
+    errors: ["INSTALL_NOT_FOUND"],
+    handler: async (context, { params, query }) =>
+      context.json(await readUsage(context.get("deps"), context.get("actor"), params.id, query.days)),
   }),
 ];

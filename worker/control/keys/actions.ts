@@ -2,6 +2,7 @@ import { PlatformError } from "../../../sdk/contract/errors.ts";
 import type { Deps } from "../../deps.ts";
 import type { Actor } from "../../lib/actor.ts";
 import { sha256Hex, toHex } from "../../lib/hex.ts";
+import { auditRow } from "../audit-log/rules.ts";
 import { compileSnapshot, type CompileDeps } from "../compile.ts";
 import { describeKey, formatApiKey, keyExpiry, KEYS_PER_TENANT, keysExceeded, SECRET_BYTES } from "./rules.ts";
 import type { ApiKey, KeyInput, NewKeyAnswer } from "./schema.ts";
@@ -24,7 +25,10 @@ export async function createKey(deps: KeyDeps, actor: Actor, input: KeyInput): P
     revokedAt: null,
   };
   const secret = toHex(deps.randomBytes(SECRET_BYTES));
-  const inserted = await insertKey(deps.db, actor.tenantId, key, await sha256Hex(secret), KEYS_PER_TENANT);
+  const { name, roles, expiresAt } = key;
+  const change = { action: "key.create", resourceId: key.id, after: { name, roles, expiresAt } } as const;
+  const audit = auditRow(actor, change, deps.newId(), now);
+  const inserted = await insertKey(deps.db, actor.tenantId, key, await sha256Hex(secret), KEYS_PER_TENANT, audit);
   if (!inserted) throw keysExceeded();
   await compileSnapshot(deps, actor.tenantId);
   return { ...describeKey(key, now), key: formatApiKey({ tenantId: actor.tenantId, keyId: key.id, secret }) };
@@ -32,7 +36,9 @@ export async function createKey(deps: KeyDeps, actor: Actor, input: KeyInput): P
 
 /** Revoking a key again changes nothing. @throws {PlatformError} KEY_NOT_FOUND */
 export async function revokeApiKey(deps: KeyDeps, actor: Actor, keyId: string): Promise<void> {
-  const revoked = await revokeKey(deps.db, actor.tenantId, keyId, deps.clock.now());
+  const now = deps.clock.now();
+  const change = { action: "key.revoke", resourceId: keyId, after: { revokedAt: now } } as const;
+  const revoked = await revokeKey(deps.db, actor.tenantId, keyId, now, auditRow(actor, change, deps.newId(), now));
   if (!revoked && !(await getKey(deps.db, actor.tenantId, keyId))) {
     throw new PlatformError("KEY_NOT_FOUND", `The tenant has no API key "${keyId}".`);
   }

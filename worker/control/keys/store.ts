@@ -1,6 +1,8 @@
 import { and, desc, eq, isNull, lt, sql, type SQL } from "drizzle-orm";
 import type { Database } from "../../db/client.ts";
 import { apiKeys } from "../../db/schema.ts";
+import type { NewAuditRow } from "../audit-log/rules.ts";
+import { recordAudit } from "../audit-log/store.ts";
 import { bumpRevision } from "../snapshots/store.ts";
 import type { ApiKey } from "./schema.ts";
 
@@ -32,6 +34,7 @@ export async function getKey(db: Database, tenantId: string, keyId: string): Pro
 /**
  * @param secretHash  SHA-256 of the secret, hexadecimal
  * @param quota       active keys that the tenant may have
+ * @param audit       row of the log, written where the key is
  * @returns false where the tenant has no room for another
  */
 export async function insertKey(
@@ -40,6 +43,7 @@ export async function insertKey(
   key: ApiKey,
   secretHash: string,
   quota: number,
+  audit: NewAuditRow,
 ): Promise<boolean> {
   const active = sql`(SELECT count(*) FROM ${apiKeys} WHERE ${apiKeys.tenantId} = ${tenantId} AND ${apiKeys.revokedAt} IS NULL AND (${apiKeys.expiresAt} IS NULL OR ${apiKeys.expiresAt} > ${key.createdAt}))`;
   const [rows] = await db.batch([
@@ -49,15 +53,27 @@ export async function insertKey(
         sql`SELECT ${key.id}, ${tenantId}, ${key.name}, ${secretHash}, ${JSON.stringify(key.roles)}, ${key.createdAt}, ${key.expiresAt}, ${key.revokedAt} WHERE ${active} < ${quota}`,
       )
       .returning({ id: apiKeys.id }),
+    recordAudit(db, [audit], exists(ofTenant(tenantId, key.id))),
     bumpRevision(db, tenantId, exists(ofTenant(tenantId, key.id))),
   ]);
   return rows.length === 1;
 }
 
-/** @returns false where the tenant has no such key, or it was revoked before */
-export async function revokeKey(db: Database, tenantId: string, keyId: string, now: number): Promise<boolean> {
+/**
+ * @param audit  row of the log, written where the key is revoked now
+ * @returns false where the tenant has no such key, or it was revoked before
+ */
+export async function revokeKey(
+  db: Database,
+  tenantId: string,
+  keyId: string,
+  now: number,
+  audit: NewAuditRow,
+): Promise<boolean> {
   const unrevoked = and(ofTenant(tenantId, keyId), isNull(apiKeys.revokedAt));
-  const [, rows] = await db.batch([
+  const before = sql`(SELECT json_object('name', ${apiKeys.name}, 'roles', json(${apiKeys.roles}), 'expiresAt', ${apiKeys.expiresAt}) FROM ${apiKeys} WHERE ${unrevoked})`;
+  const [, , rows] = await db.batch([
+    recordAudit(db, [audit], exists(unrevoked), before),
     bumpRevision(db, tenantId, exists(unrevoked)),
     db.update(apiKeys).set({ revokedAt: now }).where(unrevoked).returning({ id: apiKeys.id }),
   ]);

@@ -4,6 +4,8 @@ import { compareVersions, parseVersion } from "../../../sdk/contract/version.ts"
 import type { Database } from "../../db/client.ts";
 import { plugins, pluginVersions, tenants } from "../../db/schema.ts";
 import type { VersionRecord, VersionSummary } from "./version-record.ts";
+import type { NewAuditRow } from "../audit-log/rules.ts";
+import { recordAudit } from "../audit-log/store.ts";
 import { eventRecorded, recordEventsWhere, type NewEvent } from "../events/store.ts";
 
 export { sweepIncoming } from "./incoming-store.ts";
@@ -108,6 +110,7 @@ export async function getAllowance(
  * the plan allows no more.
  *
  * @param quota  versions that the plan allows
+ * @param audit  row of the log
  * @returns false where nothing was written
  */
 export async function insertVersion(
@@ -115,6 +118,7 @@ export async function insertVersion(
   record: VersionRecord,
   events: readonly [NewEvent, ...NewEvent[]],
   quota: number,
+  audit: NewAuditRow,
 ): Promise<boolean> {
   const columns = getTableColumns(pluginVersions);
   const values = sql.join(
@@ -133,6 +137,7 @@ export async function insertVersion(
     insert,
     recordEventsWhere(db, events, written),
     upsertPlugin(db, record, eventRecorded(events[0].id)),
+    recordAudit(db, [audit], eventRecorded(events[0].id)),
   ]);
   return results[1].length === events.length;
 }

@@ -3,6 +3,7 @@ import { PlatformError } from "../../../sdk/contract/errors.ts";
 import { PLATFORM_TENANT } from "../../../sdk/contract/identifiers.ts";
 import type { Deps } from "../../deps.ts";
 import type { Actor } from "../../lib/actor.ts";
+import { auditRow } from "../audit-log/rules.ts";
 import { requireMatch } from "../config/precondition-rules.ts";
 import { newEvent } from "../events/rules.ts";
 import { changeSettings, settingsFrom } from "./rules.ts";
@@ -63,5 +64,8 @@ async function tryUpdate(
     subject: actor.subject,
     createdAt,
   });
-  return insertSettings(deps.db, { revision, settings, changed, author: actor.subject, createdAt }, event);
+  const before = known?.settings ?? settingsFrom(undefined);
+  const audited = { action: "settings.change", resourceId: "platform", before, after: settings } as const;
+  const audit = auditRow(actor, audited, deps.newId(), createdAt);
+  return insertSettings(deps.db, { revision, settings, changed, author: actor.subject, createdAt }, event, audit);
 }

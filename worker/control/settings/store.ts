@@ -2,6 +2,8 @@ import { desc, lt, sql } from "drizzle-orm";
 import type { Settings } from "../../../sdk/contract/settings.ts";
 import type { Database } from "../../db/client.ts";
 import { platformSettings } from "../../db/schema.ts";
+import type { NewAuditRow } from "../audit-log/rules.ts";
+import { recordAudit } from "../audit-log/store.ts";
 import { eventRecorded, recordEventWhere, type NewEvent } from "../events/store.ts";
 import { settingsFrom } from "./rules.ts";
 
@@ -41,9 +43,15 @@ export async function listSettings(
 /**
  * Writes the next revision with its event.
  *
+ * @param audit  row of the log
  * @returns false where nothing was written, because somebody else was faster
  */
-export async function insertSettings(db: Database, next: SettingsRevision, event: NewEvent): Promise<boolean> {
+export async function insertSettings(
+  db: Database,
+  next: SettingsRevision,
+  event: NewEvent,
+  audit: NewAuditRow,
+): Promise<boolean> {
   const { revision, settings, changed, author, createdAt } = next;
   const latest = sql`coalesce((SELECT max(${platformSettings.revision}) FROM ${platformSettings}), 0)`;
   const claim = recordEventWhere(db, event, sql`${latest} = ${revision - 1}`);
@@ -51,7 +59,8 @@ export async function insertSettings(db: Database, next: SettingsRevision, event
     [revision, JSON.stringify(settings), JSON.stringify(changed), author, createdAt].map((value) => sql`${value}`),
     sql`, `,
   );
-  const insert = db.insert(platformSettings).select(sql`SELECT ${values} WHERE ${eventRecorded(event.id)}`);
-  const [recorded] = await db.batch([claim, insert]);
+  const isNext = eventRecorded(event.id);
+  const insert = db.insert(platformSettings).select(sql`SELECT ${values} WHERE ${isNext}`);
+  const [recorded] = await db.batch([claim, insert, recordAudit(db, [audit], isNext)]);
   return recorded.length === 1;
 }

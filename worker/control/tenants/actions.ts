@@ -1,9 +1,15 @@
 import { PlatformError } from "../../../sdk/contract/errors.ts";
 import { commit } from "../../db/client.ts";
+import type { Deps } from "../../deps.ts";
+import type { Actor } from "../../lib/actor.ts";
+import { auditRow, type AuditedChange, type NewAuditRow } from "../audit-log/rules.ts";
+import { recordAudit } from "../audit-log/store.ts";
 import { compileSnapshot, bumpRevision, type CompileDeps } from "../compile.ts";
 import { changeTenant } from "./rules.ts";
 import type { NewTenant, Tenant, TenantChange } from "./schema.ts";
 import { getTenant, insertTenant, updateTenant } from "./store.ts";
+
+export type TenantDeps = CompileDeps & Pick<Deps, "newId">;
 
 /** @throws {PlatformError} TENANT_NOT_FOUND */
 export async function readTenant(deps: Pick<CompileDeps, "db">, tenantId: string): Promise<Tenant> {
@@ -13,9 +19,10 @@ export async function readTenant(deps: Pick<CompileDeps, "db">, tenantId: string
 }
 
 /** @throws {PlatformError} ALREADY_EXISTS */
-export async function createTenant(deps: CompileDeps, input: NewTenant): Promise<Tenant> {
+export async function createTenant(deps: TenantDeps, actor: Actor, input: NewTenant): Promise<Tenant> {
   const tenant: Tenant = { ...input, status: "active", createdAt: deps.clock.now() };
-  if (!(await insertTenant(deps.db, tenant))) {
+  const audit = auditRows(deps, actor, { action: "tenant.create", resourceId: tenant.id, after: tenant });
+  if (!(await insertTenant(deps.db, tenant, audit))) {
     throw new PlatformError("ALREADY_EXISTS", `A tenant "${tenant.id}" exists already.`);
   }
   await compileSnapshot(deps, tenant.id);
@@ -23,9 +30,22 @@ export async function createTenant(deps: CompileDeps, input: NewTenant): Promise
 }
 
 /** Execution sees a suspension or another plan once the snapshot reaches it. @throws {PlatformError} TENANT_NOT_FOUND, STATE_CONFLICT */
-export async function updateTenantFields(deps: CompileDeps, tenantId: string, change: TenantChange): Promise<Tenant> {
-  const tenant = changeTenant(await readTenant(deps, tenantId), change);
-  await commit(deps.db, updateTenant(deps.db, tenant), bumpRevision(deps.db, tenantId));
+export async function updateTenantFields(
+  deps: TenantDeps,
+  actor: Actor,
+  tenantId: string,
+  change: TenantChange,
+): Promise<Tenant> {
+  const before = await readTenant(deps, tenantId);
+  const tenant = changeTenant(before, change);
+  const audit = auditRows(deps, actor, { action: "tenant.update", resourceId: tenantId, before, after: tenant });
+  await commit(deps.db, recordAudit(deps.db, audit), updateTenant(deps.db, tenant), bumpRevision(deps.db, tenantId));
   await compileSnapshot(deps, tenantId);
   return tenant;
+}
+
+/** A change of a tenant is in its own log, and in the log of the platform that made it. */
+function auditRows(deps: TenantDeps, actor: Actor, change: AuditedChange): NewAuditRow[] {
+  const logs = new Set([change.resourceId, actor.tenantId]);
+  return [...logs].map((tenantId) => auditRow(actor, { ...change, tenantId }, deps.newId(), deps.clock.now()));
 }

@@ -33,7 +33,8 @@ export const tenantRoutes: readonly Route[] = [
     body: TenantBody,
     answers: { 201: { description: "The tenant was created", schema: TenantAnswer } },
     errors: ["ALREADY_EXISTS", "SNAPSHOT_UNAVAILABLE"],
-    handler: async (context, { body }) => context.json(await createTenant(context.get("deps"), body), 201),
+    handler: async (context, { body }) =>
+      context.json(await createTenant(context.get("deps"), context.get("actor"), body), 201),
   }),
   defineRoute({
     ...administered,
@@ -57,6 +58,6 @@ export const tenantRoutes: readonly Route[] = [
     answers: { 200: { description: "The tenant after the change", schema: TenantAnswer } },
     errors: ["TENANT_NOT_FOUND", "STATE_CONFLICT", "SNAPSHOT_UNAVAILABLE"],
     handler: async (context, { params, body }) =>
-      context.json(await updateTenantFields(context.get("deps"), params.tenantId, body)),
+      context.json(await updateTenantFields(context.get("deps"), context.get("actor"), params.tenantId, body)),
   }),
 ];

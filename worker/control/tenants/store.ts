@@ -1,6 +1,8 @@
-import { asc, eq, gt } from "drizzle-orm";
+import { asc, eq, gt, sql } from "drizzle-orm";
 import type { Database, Statement } from "../../db/client.ts";
 import { tenants } from "../../db/schema.ts";
+import type { NewAuditRow } from "../audit-log/rules.ts";
+import { recordAudit } from "../audit-log/store.ts";
 import type { Tenant } from "./schema.ts";
 
 const FIRST_REVISION = 1;
@@ -24,13 +26,20 @@ export async function getTenant(db: Database, tenantId: string): Promise<Tenant 
   return rows[0];
 }
 
-/** @returns false where a tenant of that id exists */
-export async function insertTenant(db: Database, tenant: Tenant): Promise<boolean> {
-  const rows = await db
-    .insert(tenants)
-    .values({ ...tenant, snapshotRevision: FIRST_REVISION })
-    .onConflictDoNothing()
-    .returning({ id: tenants.id });
+/**
+ * @param audit  rows of the log, written where the tenant is
+ * @returns false where a tenant of that id exists
+ */
+export async function insertTenant(db: Database, tenant: Tenant, audit: readonly NewAuditRow[]): Promise<boolean> {
+  const isFree = sql`NOT EXISTS (SELECT 1 FROM ${tenants} WHERE ${tenants.id} = ${tenant.id})`;
+  const [, rows] = await db.batch([
+    recordAudit(db, audit, isFree),
+    db
+      .insert(tenants)
+      .values({ ...tenant, snapshotRevision: FIRST_REVISION })
+      .onConflictDoNothing()
+      .returning({ id: tenants.id }),
+  ]);
   return rows.length === 1;
 }
 

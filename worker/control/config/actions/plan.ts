@@ -24,6 +24,8 @@ const CHANGED_LENGTH = 500;
 export interface ConfigPlan {
   readonly configRevision: number;
   readonly event: NewEvent;
+  /** Places that are others now, as JSON pointers. */
+  readonly changed: readonly string[];
   /** False where only the version or the seals are others: then the event need not be told. */
   readonly changes: boolean;
   readonly further: Further;
@@ -81,7 +83,8 @@ export async function planRevision(
     createdAt,
   };
   const changes = changed.length > 0;
-  return { configRevision: revision, event, changes, further: (happened) => insertRevision(deps.db, row, happened) };
+  const further: Further = (happened) => insertRevision(deps.db, row, happened);
+  return { configRevision: revision, event, changed, changes, further };
 }
 
 function effectiveByEnvironment(

@@ -4,6 +4,7 @@ import { schemaIssues } from "../../../../sdk/contract/config/validate-config.ts
 import { PlatformError, type Issue } from "../../../../sdk/contract/errors.ts";
 import type { Deps } from "../../../deps.ts";
 import type { Actor } from "../../../lib/actor.ts";
+import { auditRow } from "../../audit-log/rules.ts";
 import { newEvent, type NewEvent } from "../../events/rules.ts";
 import { configInvalid, templateNotFound } from "../refusal-rules.ts";
 import type { TemplateAnswer, TemplateBody } from "../schema.ts";
@@ -79,7 +80,10 @@ export async function putTemplate(
     createdAt: now,
     updatedAt: now,
   };
-  if (!(await saveTemplate(deps.db, template, eventOf(deps, actor, pluginId, name, "saved"), TEMPLATES_MOST))) {
+  const after = { description, keys: Object.keys(values) };
+  const change = { action: "config-template.set", resourceId: `${pluginId}/${name}`, after } as const;
+  const audit = auditRow(actor, change, deps.newId(), now);
+  if (!(await saveTemplate(deps.db, template, eventOf(deps, actor, pluginId, name, "saved"), TEMPLATES_MOST, audit))) {
     throw new PlatformError(
       "QUOTA_EXCEEDED",
       `"${pluginId}" has ${TEMPLATES_MOST} templates already; delete one first.`,
@@ -95,7 +99,9 @@ export async function putTemplate(
 export async function removeTemplate(deps: TemplateDeps, actor: Actor, pluginId: string, name: string): Promise<void> {
   await requireConfigurable(deps, actor, pluginId);
   const event = eventOf(deps, actor, pluginId, name, "deleted");
-  if (!(await deleteTemplate(deps.db, { tenantId: actor.tenantId, pluginId }, name, event))) {
+  const change = { action: "config-template.delete", resourceId: `${pluginId}/${name}` } as const;
+  const audit = auditRow(actor, change, deps.newId(), deps.clock.now());
+  if (!(await deleteTemplate(deps.db, { tenantId: actor.tenantId, pluginId }, name, event, audit))) {
     throw templateNotFound(pluginId, name);
   }
 }

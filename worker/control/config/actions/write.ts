@@ -2,7 +2,7 @@ import type { Environment } from "../../../../sdk/contract/config/environments.t
 import { isSameJson, mergePatch, overlay, type JsonObject } from "../../../../sdk/contract/config/json-values.ts";
 import { PlatformError, type Issue } from "../../../../sdk/contract/errors.ts";
 import type { Actor } from "../../../lib/actor.ts";
-import { change, requireInstall, type InstallDeps } from "../../installs/actions/change.ts";
+import { audited, change, requireInstall, together, type InstallDeps } from "../../installs/actions/change.ts";
 import { nextState } from "../../installs/rules.ts";
 import type { Install } from "../../installs/schema.ts";
 import { changeInstall } from "../../installs/store.ts";
@@ -157,12 +157,19 @@ async function writeConfig(
     if (isSameJson(decision.document, present.opened) && isSealedNow(deps, install.configuration)) return true;
     const known = { document: install.configuration, opened: present.opened };
     const plan = await planRevision(deps, actor, install, { ...decision, version: present.version, known });
-    const { configRevision, event, further } = plan;
+    const { configRevision, event, changed, further } = plan;
+    const { environment, change: how, reason } = decision;
+    const audit = audited(deps, actor, {
+      action: "config.change",
+      resourceId: pluginId,
+      before: { configRevision: install.configRevision },
+      after: { configRevision, environment, change: how, changed, reason },
+    });
     return changeInstall(deps.db, install, {
       set: { configRevision },
       events: [event],
       now: deps.clock.now(),
-      further,
+      further: together(further, audit),
     });
   });
 }

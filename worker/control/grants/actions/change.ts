@@ -52,6 +52,11 @@ export function requireAsked(manifest: AskingManifest, wanted: Grants): Grants {
   );
 }
 
+/** Grants as an admin gave them, for the log. */
+export function grantedIn(records: readonly Pick<GrantRecord, "capability" | "granted">[]): Grants {
+  return Object.fromEntries(records.map(({ capability, granted }) => [capability, granted]));
+}
+
 /** The statements that end and begin grants, for the batch of a change. */
 export function grantStatements(
   deps: InstallDeps,

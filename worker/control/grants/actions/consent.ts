@@ -3,16 +3,23 @@ import type { Grants } from "../../../../sdk/contract/grants.ts";
 import type { Actor } from "../../../lib/actor.ts";
 import { planConfigUpdate } from "../../config/actions/version-change.ts";
 import { newEvent } from "../../events/rules.ts";
-import { change, eventsOf, requireInstall, type InstallDeps } from "../../installs/actions/change.ts";
+import {
+  audited,
+  change,
+  eventsOf,
+  requireInstall,
+  together,
+  type InstallDeps,
+} from "../../installs/actions/change.ts";
 import { versionFor } from "../../installs/actions/update.ts";
 import { nextState } from "../../installs/rules.ts";
 import type { Install } from "../../installs/schema.ts";
-import { changeInstall } from "../../installs/store.ts";
+import { changeInstall, type Further } from "../../installs/store.ts";
 import { additionsOf, grantsAfterConsent } from "../consent-rules.ts";
 import { decideConsent, getPendingConsent } from "../consent-store.ts";
 import { asksOf, changesTo } from "../rules.ts";
 import { listGrants } from "../store.ts";
-import { grantEvents, grantStatements, requireAsked, requireManifest } from "./change.ts";
+import { grantedIn, grantEvents, grantStatements, requireAsked, requireManifest } from "./change.ts";
 import { readPermissions, type Permissions } from "./permissions.ts";
 
 export interface ConsentInput {
@@ -70,11 +77,17 @@ async function accept(deps: InstallDeps, actor: Actor, install: Install, input: 
       ...(config?.changes ? [config.event] : []),
     ],
     now: deps.clock.now(),
-    further: (happened) => [
-      ...grants(happened),
-      ...(config?.further(happened) ?? []),
-      decideOn(deps, actor, install, "granted")(happened),
-    ],
+    further: together(
+      grants,
+      config?.further,
+      decideOn(deps, actor, install, "granted"),
+      audited(deps, actor, {
+        action: "consent.give",
+        resourceId: install.pluginId,
+        before: { version: install.version, grants: grantedIn(records) },
+        after: { version: version.version, grants: wanted },
+      }),
+    ),
   });
 }
 
@@ -92,14 +105,22 @@ function refuse(deps: InstallDeps, actor: Actor, install: Install, version: stri
     set: {},
     events: [event],
     now: deps.clock.now(),
-    further: (happened) => [decideOn(deps, actor, install, "refused")(happened)],
+    further: together(
+      decideOn(deps, actor, install, "refused"),
+      audited(deps, actor, {
+        action: "consent.refuse",
+        resourceId: install.pluginId,
+        before: { version: install.version },
+        after: { version: install.version, refused: version },
+      }),
+    ),
   });
 }
 
-function decideOn(deps: InstallDeps, actor: Actor, install: Install, decision: "granted" | "refused") {
+function decideOn(deps: InstallDeps, actor: Actor, install: Install, decision: "granted" | "refused"): Further {
   const scope = { tenantId: install.tenantId, installId: install.id };
   const by = { by: actor.subject, at: deps.clock.now(), decision };
-  return (happened: Parameters<typeof decideConsent>[3]) => decideConsent(deps.db, scope, by, happened);
+  return (happened) => [decideConsent(deps.db, scope, by, happened)];
 }
 
 async function requireWaiting(deps: InstallDeps, install: Install, version: string): Promise<void> {

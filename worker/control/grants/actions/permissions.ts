@@ -3,7 +3,8 @@ import { PlatformError } from "../../../../sdk/contract/errors.ts";
 import type { Grants } from "../../../../sdk/contract/grants.ts";
 import type { Actor } from "../../../lib/actor.ts";
 import { sha256Hex } from "../../../lib/hex.ts";
-import { change, requireInstall, type InstallDeps } from "../../installs/actions/change.ts";
+import type { AuditedChange } from "../../audit-log/rules.ts";
+import { audited, change, requireInstall, together, type InstallDeps } from "../../installs/actions/change.ts";
 import type { Install } from "../../installs/schema.ts";
 import { changeInstall } from "../../installs/store.ts";
 import { getPendingConsent, type PendingConsent } from "../consent-store.ts";
@@ -20,7 +21,7 @@ import {
 } from "../rules.ts";
 import { showAddition, showGrant, showGrantInForce, type PermissionsAnswer } from "../schema.ts";
 import { listEndedGrants, listGrants } from "../store.ts";
-import { grantEvents, grantStatements, requireAsked, requireManifest } from "./change.ts";
+import { grantedIn, grantEvents, grantStatements, requireAsked, requireManifest } from "./change.ts";
 
 /** What an install asks for and was granted, with the tag by which a later change can tell that it saw this state. */
 export interface Permissions {
@@ -73,9 +74,13 @@ export async function setPermissions(
     await requireTag(install, state, ifMatch);
     const asks = requireAsked(state.manifest, wanted);
     const changes = changesTo(state.records, asks, wanted);
-    return commitChanges(deps, actor, install, changes, ({ capability }) =>
-      wanted[capability] ? "replaced" : "revoked",
-    );
+    const ending = ({ capability }: GrantRecord) => (wanted[capability] ? "replaced" : "revoked");
+    return commitChanges(deps, actor, install, changes, ending, {
+      action: "permissions.set",
+      resourceId: pluginId,
+      before: { grants: grantedIn(state.records) },
+      after: { grants: wanted },
+    });
   });
   return readPermissions(deps, actor, pluginId);
 }
@@ -96,7 +101,12 @@ export async function revokePermissions(
     const install = await requireInstall(deps, actor, pluginId);
     const { records } = await readState(deps, install);
     const ended = records.filter(({ capability }) => capabilities.includes(capability));
-    return commitChanges(deps, actor, install, { ended, begun: [] }, () => "revoked");
+    return commitChanges(deps, actor, install, { ended, begun: [] }, () => "revoked", {
+      action: "permissions.revoke",
+      resourceId: pluginId,
+      before: { grants: grantedIn(records) },
+      after: { grants: grantedIn(records.filter((record) => !ended.includes(record))) },
+    });
   });
   return readPermissions(deps, actor, pluginId);
 }
@@ -107,6 +117,7 @@ async function commitChanges(
   install: Install,
   changes: GrantChanges,
   ending: (record: GrantRecord) => Ending,
+  audit: AuditedChange,
 ): Promise<boolean> {
   const [first, ...rest] = grantEvents(deps, actor, install, changes);
   if (!first) return true;
@@ -114,7 +125,7 @@ async function commitChanges(
     set: {},
     events: [first, ...rest],
     now: deps.clock.now(),
-    further: grantStatements(deps, actor, install, changes, ending),
+    further: together(grantStatements(deps, actor, install, changes, ending), audited(deps, actor, audit)),
   });
 }
 

@@ -1,6 +1,6 @@
 import type { Actor } from "../../../lib/actor.ts";
 import { newEvent } from "../../events/rules.ts";
-import type { InstallDeps } from "../../installs/actions/change.ts";
+import { audited, together, type InstallDeps } from "../../installs/actions/change.ts";
 import type { Install } from "../../installs/schema.ts";
 import { changeInstall, type Further } from "../../installs/store.ts";
 import { additionsOf, grantsCarriedOver } from "../consent-rules.ts";
@@ -83,9 +83,17 @@ export async function requestConsent(
     set: {},
     events: [event],
     now,
-    further: (happened) => [
-      decideConsent(deps.db, scope, { by: actor.subject, at: now, decision: "superseded" }, happened),
-      insertConsent(deps.db, scope, consent, happened),
-    ],
+    further: together(
+      (happened) => [
+        decideConsent(deps.db, scope, { by: actor.subject, at: now, decision: "superseded" }, happened),
+        insertConsent(deps.db, scope, consent, happened),
+      ],
+      audited(deps, actor, {
+        action: "consent.request",
+        resourceId: install.pluginId,
+        before: { version: install.version },
+        after: { version, additions },
+      }),
+    ),
   });
 }

@@ -2,12 +2,14 @@ import { PlatformError } from "../../../../sdk/contract/errors.ts";
 import { PLANS, type PlanSpec } from "../../../../sdk/contract/plans.ts";
 import type { Deps } from "../../../deps.ts";
 import type { Actor } from "../../../lib/actor.ts";
+import { auditRow, type AuditedChange } from "../../audit-log/rules.ts";
+import { recordAudit } from "../../audit-log/store.ts";
 import { compileSnapshot, type CompileDeps } from "../../compile.ts";
 import type { EventData, NewEvent } from "../../events/store.ts";
 import { installNotFound } from "../request-rules.ts";
 import { PLUGIN_MOVES, type PluginMove } from "../rules.ts";
 import type { Install } from "../schema.ts";
-import { getAllowance, getInstall, type Events } from "../store.ts";
+import { getAllowance, getInstall, type Events, type Further } from "../store.ts";
 
 /**
  * What every change of an install shares. A change is one batch (row, events, revision) guarded by the row as it was
@@ -63,6 +65,17 @@ export async function requirePlan(
   const allowance = await getAllowance(deps.db, tenantId);
   if (!allowance) throw new PlatformError("TENANT_NOT_FOUND", `There is no tenant "${tenantId}".`);
   return { plan: PLANS[allowance.plan], installs: allowance.installs };
+}
+
+/** The row of the audit log, for the batch of a change. */
+export function audited(deps: InstallDeps, actor: Actor, audit: AuditedChange): Further {
+  const row = auditRow(actor, audit, deps.newId(), deps.clock.now());
+  return (happened) => [recordAudit(deps.db, [row], happened)];
+}
+
+/** Several parts of one batch. */
+export function together(...parts: readonly (Further | undefined)[]): Further {
+  return (happened) => parts.flatMap((part) => part?.(happened) ?? []);
 }
 
 /** One event per move, with ids in the order of the moves: ids drawn within one millisecond are not ordered. */

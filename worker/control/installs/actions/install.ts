@@ -16,8 +16,8 @@ import { listVersionHeads } from "../../plugins/store.ts";
 import { requireNarrower, requireRoom, requireSame } from "../request-rules.ts";
 import { nextState } from "../rules.ts";
 import type { Install, InstallInput } from "../schema.ts";
-import { changeInstall, getInstall, insertInstall, type Events, type Further } from "../store.ts";
-import { change, eventsOf, requirePlan, type InstallDeps } from "./change.ts";
+import { changeInstall, getInstall, insertInstall, type Events } from "../store.ts";
+import { audited, change, eventsOf, requirePlan, together, type InstallDeps } from "./change.ts";
 
 /**
  * Installs a plugin for the actor's tenant, and activates it unless told not to. What is installed like that already
@@ -86,14 +86,23 @@ async function tryInstall(
   nextState(removed ? removed.state : "validated", move);
   const events = eventsOf(deps, actor, row, input.activate ? [move, "activate"] : [move], {});
   const changes = await grantsFor(deps, row, input.grants);
-  const granting = grantStatements(deps, actor, row, changes, () => "replaced");
   const config = await planFirstConfig(deps, actor, row, input.config);
   const configRevision = config?.configRevision ?? row.configRevision;
-  const further: Further = (happened) => [...granting(happened), ...(config?.further(happened) ?? [])];
+  const further = together(
+    grantStatements(deps, actor, row, changes, () => "replaced"),
+    config?.further,
+    auditedInstall(deps, actor, { ...row, configRevision }, input),
+  );
   const all: Events = [...events, ...grantEvents(deps, actor, row, changes)];
   if (!removed) return insertInstall(deps.db, { ...row, configRevision }, all, plan.installs, further);
   const set = { ...fields, config: {}, configRevision };
   return changeInstall(deps.db, removed, { set, events: all, now, quota: plan.installs, further });
+}
+
+function auditedInstall(deps: InstallDeps, actor: Actor, install: Install, { config = {}, grants = {} }: InstallInput) {
+  const { pluginId, version, state, limits, reuse, configRevision } = install;
+  const after = { version, state, limits, reuse, configRevision, configKeys: Object.keys(config).sort(), grants };
+  return audited(deps, actor, { action: "install.create", resourceId: pluginId, after });
 }
 
 function grantsOf(deps: InstallDeps, install: Install): Promise<GrantRecord[]> {

@@ -9,7 +9,7 @@ import { listVersionHeads } from "../../plugins/store.ts";
 import { isAlreadyDone, nextState, type InstallState, type PluginMove } from "../rules.ts";
 import type { Install } from "../schema.ts";
 import { changeInstall, type Further } from "../store.ts";
-import { change, eventsOf, requireInstall, type InstallDeps } from "./change.ts";
+import { audited, change, eventsOf, requireInstall, together, type InstallDeps } from "./change.ts";
 
 /** Moves between the states of an install that need nothing but the install. */
 export type SimpleMove = Exclude<PluginMove, "validate" | "install" | "reinstall" | "update">;
@@ -37,7 +37,15 @@ export async function moveInstall(
       await requireConfigured(deps, known);
     }
     const events = eventsOf(deps, actor, known, [move], { from: known.state, to: state, ...data });
-    const further = move === "uninstall" ? endWhatWasGiven(deps, actor, known) : undefined;
+    const further = together(
+      audited(deps, actor, {
+        action: `install.${move}`,
+        resourceId: pluginId,
+        before: { state: known.state },
+        after: { state, ...data },
+      }),
+      move === "uninstall" ? endWhatWasGiven(deps, actor, known) : undefined,
+    );
     return changeInstall(deps.db, known, { set: { state }, events, now: deps.clock.now(), further });
   });
 }

@@ -8,8 +8,8 @@ import { listVersionHeads } from "../../plugins/store.ts";
 import { changesOf, requireNarrower } from "../request-rules.ts";
 import { nextState } from "../rules.ts";
 import type { Install, UpdateInput } from "../schema.ts";
-import { changeInstall, type Events, type Further } from "../store.ts";
-import { change, eventsOf, requireInstall, requirePlan, type InstallDeps } from "./change.ts";
+import { changeInstall, type Events } from "../store.ts";
+import { audited, change, eventsOf, requireInstall, requirePlan, together, type InstallDeps } from "./change.ts";
 
 /**
  * Changes version, configuration, limits or reuse of an install; each that is given replaces what was set before. An update
@@ -47,17 +47,30 @@ export async function updateInstall(
     ];
     if (changed.length === 0) return true;
     const data = { changed: changed.join(","), previousVersion: known.version };
-    const granting = await carryGrantsOver(deps, actor, known, moved);
     const events: Events = [
       ...eventsOf(deps, actor, moved, ["update"], data),
       ...(config?.changes ? [config.event] : []),
     ];
     const set = { ...fields, ...(config ? { configRevision: config.configRevision } : {}) };
-    const further: Further = (happened) => [...granting(happened), ...(config?.further(happened) ?? [])];
+    const further = together(
+      await carryGrantsOver(deps, actor, known, moved),
+      config?.further,
+      audited(deps, actor, {
+        action: "install.update",
+        resourceId: pluginId,
+        before: auditedState(known),
+        after: { ...auditedState({ ...moved, ...set }), changed, configChanged: config?.changed },
+      }),
+    );
     return changeInstall(deps.db, known, { set, events, now: deps.clock.now(), further });
   });
   if (refusal) throw refusal;
   return install;
+}
+
+/** What an update may change, for the log; of the configuration, which revision. */
+function auditedState({ version, limits, reuse, configRevision }: Install) {
+  return { version, limits, reuse, configRevision };
 }
 
 /** The version the install will have. Limits asked for must be narrower than what it gives. */

@@ -6,6 +6,7 @@ import type { Deps } from "../../../deps.ts";
 import type { Actor } from "../../../lib/actor.ts";
 import { newEvent, type NewEvent } from "../../events/rules.ts";
 import { recordEvent } from "../../events/store.ts";
+import { auditRow } from "../../audit-log/rules.ts";
 import { IncomingArea } from "../incoming-store.ts";
 import { summarisePackage } from "../module-report.ts";
 import { requireRoom, requireUploadable, versionConflict } from "../package-rules.ts";
@@ -132,7 +133,9 @@ async function storeVersion(deps: UploadDeps, actor: Actor, content: Opened & Ac
     createdAt,
   };
   const { versions: allowed } = PLANS[plan];
-  if (await insertVersion(deps.db, record, eventsOf(deps, record), allowed)) return { record, created: true };
+  const after = { version, packageDigest, moduleDigest, packageBytes, verdict: scan.verdict };
+  const audit = auditRow(actor, { action: "package.upload", resourceId: pluginId, after }, deps.newId(), createdAt);
+  if (await insertVersion(deps.db, record, eventsOf(deps, record), allowed, audit)) return { record, created: true };
   const winner = await findSame(deps, tenantId, content);
   if (winner) return { record: winner, created: false };
   requireRoom(plan, allowed);

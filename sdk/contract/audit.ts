@@ -1,0 +1,55 @@
+/**
+ * What the audit log records: every change that somebody makes, and what a plugin was refused. Names are public and
+ * stable: never rename, never reuse.
+ */
+export interface AuditActionSpec {
+  readonly title: string;
+  /** Kind of thing that the row's resource id names. */
+  readonly resource: AuditResource;
+}
+
+export const AUDIT_RESOURCES = [
+  "package",
+  "install",
+  "config-template",
+  "key",
+  "member",
+  "tenant",
+  "dead-letter",
+  "settings",
+] as const;
+export type AuditResource = (typeof AUDIT_RESOURCES)[number];
+
+export const AUDIT_ACTIONS = {
+  "package.upload": { title: "uploaded a version", resource: "package" },
+  "install.create": { title: "installed a plugin", resource: "install" },
+  "install.update": { title: "changed version, configuration or limits of an install", resource: "install" },
+  "install.activate": { title: "let an install take calls", resource: "install" },
+  "install.deactivate": { title: "stopped an install from taking calls", resource: "install" },
+  "install.fail": { title: "moved an install to error", resource: "install" },
+  "install.recover": { title: "took an install out of error", resource: "install" },
+  "install.quarantine": { title: "quarantined an install", resource: "install" },
+  "install.release": { title: "released an install from quarantine", resource: "install" },
+  "install.uninstall": { title: "removed an install", resource: "install" },
+  "permissions.set": { title: "granted, narrowed or revoked capabilities", resource: "install" },
+  "permissions.revoke": { title: "revoked capabilities", resource: "install" },
+  "consent.request": { title: "asked for a version that needs consent", resource: "install" },
+  "consent.give": { title: "consented to a version that asks for more", resource: "install" },
+  "consent.refuse": { title: "did not consent to a version that asks for more", resource: "install" },
+  "config.change": { title: "changed the configuration of an install", resource: "install" },
+  "config-template.set": { title: "wrote a configuration template", resource: "config-template" },
+  "config-template.delete": { title: "deleted a configuration template", resource: "config-template" },
+  "capability.refused": { title: "ran a plugin that used what it is not granted", resource: "install" },
+  "key.create": { title: "made an API key", resource: "key" },
+  "key.revoke": { title: "revoked an API key", resource: "key" },
+  "member.set": { title: "added a member or changed its roles", resource: "member" },
+  "member.remove": { title: "removed a member", resource: "member" },
+  "dead-letter.redrive": { title: "sent a dead letter again", resource: "dead-letter" },
+  "dead-letter.discard": { title: "deleted a dead letter", resource: "dead-letter" },
+  "settings.change": { title: "changed settings of the platform", resource: "settings" },
+  "tenant.create": { title: "created a tenant", resource: "tenant" },
+  "tenant.update": { title: "changed a tenant", resource: "tenant" },
+} as const satisfies Record<string, AuditActionSpec>;
+
+export type AuditAction = keyof typeof AUDIT_ACTIONS;
+export const AUDIT_ACTION_NAMES = Object.keys(AUDIT_ACTIONS) as AuditAction[]; // Object.keys loses the key type
