@@ -9,6 +9,7 @@ import { EVENTS, type EventSpec } from "../sdk/contract/events.ts";
 import { LIMITS, PACKAGE_LIMITS } from "../sdk/contract/limits.ts";
 import { FAILURES_TOLD } from "../worker/control/executions/event-rules.ts";
 import { SETTING_GROUPS, specsOf, type SettingSpec } from "../sdk/contract/settings.ts";
+import { WEBHOOK_ATTEMPTS, WEBHOOK_TIMEOUT_MS, WEBHOOKS } from "../worker/control/webhooks/rules.ts";
 import { PERMISSIONS, permits, ROLE_NAMES, type Permission } from "../sdk/contract/roles.ts";
 
 /** Pages of docs/ that are tables of the contract. A test compares them with what is committed. */
@@ -46,6 +47,28 @@ closed after an hour (4401), so that who listens is checked again; connect and g
 
 One Durable Object per tenant holds the sockets and sleeps while nothing happens. Events reach it after they are committed; what a lost
 push left out comes with the next one, or within a minute.
+
+## Webhooks
+
+\`POST /api/plugins/webhooks\` with \`{ "url": …, "types": […] }\` sends events to a URL of yours; no types means all. It answers with
+the webhook's secret, once. From then on each event is a POST with the event as JSON, its \`tenantId\` added, and the headers
+
+| header | holds |
+| --- | --- |
+| \`Patchbay-Signature\` | \`t=<seconds>,v1=<hex>\`: HMAC-SHA256 of \`<seconds>.<body>\` under the secret |
+| \`Patchbay-Delivery\` | the delivery's id, the same at every attempt |
+| \`Patchbay-Event\` | the event's type |
+
+Compute the HMAC over the body as received, compare it in constant time, and refuse what is older than five minutes:
+\`verifyWebhook\` in \`sdk/contract/webhook-signature.ts\` does it. Answer 2xx within ${WEBHOOK_TIMEOUT_MS / 1000} s. Anything else, a redirect included, is tried
+again after about 10 s, 30 s, 90 s and so on, ${WEBHOOK_ATTEMPTS} times over three hours. Then the delivery is \`dead\`, the event
+\`webhook.failed\` says so (to no webhook), and \`POST …/webhooks/:id/deliveries/:delivery/redrive\` sends it again. An event may come
+more than once, and events may overtake each other: go by \`id\` and \`sequence\`.
+
+Deliveries are planned in the database before any is sent, so none is lost with a worker; \`GET …/webhooks/:id/deliveries\` shows them for
+30 days. \`POST …/webhooks/:id/test\` sends a request of type \`webhook.test\` and says what came of it. A webhook that is switched off
+(\`PATCH\` with \`"active": false\`) misses what happens meanwhile. URLs must be https and lead to a public address, also after the name
+is looked up; a tenant may have ${WEBHOOKS}. Secrets are sealed with the key ring \`CONFIG_KEYS\`.
 
 ## Executions
 

@@ -7,6 +7,7 @@ declare namespace Cloudflare {
     LOADER: WorkerLoader;
     OUTCOMES: Queue<import("./execution/settle.ts").ExecutionRecord>;
     /** Messages of the bus, one for each subscriber. */
+    WEBHOOKS: Queue<import("./control/webhooks/webhook-record.ts").WebhookBell>;
     MESSAGES: Queue<import("./execution/bus/rules.ts").BusMessage>;
     PLUGIN_HEALTH: DurableObjectNamespace<import("../durable-objects/plugin-health/object.ts").PluginHealth>;
     IDEMPOTENCY: DurableObjectNamespace<import("../durable-objects/idempotency/object.ts").IdempotencyKey>;

@@ -1,6 +1,8 @@
 import { buryMessages, deliverMessages } from "./control/deliveries/actions.ts";
 import { recordExecutions } from "./control/executions/actions.ts";
 import { followEvents } from "./control/events/actions/follow.ts";
+import { deliverWebhooks } from "./control/webhooks/actions/deliver.ts";
+import type { WebhookBell } from "./control/webhooks/webhook-record.ts";
 import type { Deps } from "./deps.ts";
 import type { BusMessage } from "./execution/bus/rules.ts";
 import type { ExecutionRecord } from "./execution/settle.ts";
@@ -10,13 +12,14 @@ import { logError } from "./lib/json-log.ts";
 /** Longest pause before a batch is tried again, in seconds. */
 const LONGEST_RETRY_DELAY = 300;
 
-export type QueueMessage = ExecutionRecord | BusMessage;
+export type QueueMessage = ExecutionRecord | BusMessage | WebhookBell;
 
 /** Who consumes which queue of wrangler.toml. A queue carries the messages of its producer's type only. */
 const CONSUMERS: Readonly<Record<string, (deps: Deps, batch: MessageBatch) => Promise<void>>> = {
   "patchbay-outcomes": (deps, batch) => consumeOutcomes(deps, batch as MessageBatch<ExecutionRecord>),
-  "patchbay-messages": (deps, batch) => consumeMessages(deps, batch as MessageBatch<BusMessage>, deliverMessages),
-  "patchbay-messages-dead": (deps, batch) => consumeMessages(deps, batch as MessageBatch<BusMessage>, buryMessages),
+  "patchbay-messages": (deps, batch) => consumeEach(deps, batch as MessageBatch<BusMessage>, deliverMessages),
+  "patchbay-messages-dead": (deps, batch) => consumeEach(deps, batch as MessageBatch<BusMessage>, buryMessages),
+  "patchbay-webhooks": (deps, batch) => consumeEach(deps, batch as MessageBatch<WebhookBell>, deliverWebhooks),
 };
 
 /** What was recorded is told after the batch is done with. */
@@ -47,11 +50,11 @@ async function consumeOutcomes(deps: Deps, batch: MessageBatch<ExecutionRecord>)
   }
 }
 
-/** Only dead letters are events; those are rare, so the log is looked at where one may be. */
-async function consumeMessages(
+/** Each message is acknowledged or comes back by itself. Only giving one up is an event, which is rare. */
+async function consumeEach<Body extends { readonly tenantId: string }>(
   deps: Deps,
-  { messages }: MessageBatch<BusMessage>,
-  consumer: (deps: Deps, messages: readonly Message<BusMessage>[]) => Promise<{ readonly deadLetters: boolean }>,
+  { messages }: MessageBatch<Body>,
+  consumer: (deps: Deps, messages: readonly Message<Body>[]) => Promise<{ readonly deadLetters: boolean }>,
 ): Promise<void> {
   if ((await consumer(deps, messages)).deadLetters) followAll(deps, messages);
 }

@@ -21,6 +21,7 @@ import { profileRoutes } from "./control/profiles/routes.ts";
 import { settingsRoutes } from "./control/settings/routes.ts";
 import { tenantRoutes } from "./control/tenants/routes.ts";
 import { topicRoutes } from "./control/topics/routes.ts";
+import { webhookRoutes } from "./control/webhooks/routes.ts";
 import type { FirstAnswer } from "./execution/idempotency/idempotent-calls.ts";
 import {
   EXECUTION_HEADER,
@@ -40,6 +41,7 @@ const operations: readonly Route[] = [
   ...packageRoutes,
   ...eventRoutes,
   ...streamRoutes,
+  ...webhookRoutes,
   ...topicRoutes,
   ...deadLetterRoutes,
   ...pluginRoutes,

@@ -8,6 +8,7 @@ import { dayOf } from "./control/grants/report-rules.ts";
 import { USAGE_RETENTION_DAYS } from "./control/grants/report-schema.ts";
 import { deleteUsageBefore } from "./control/grants/usage-store.ts";
 import { sweepIncoming } from "./control/packages/store.ts";
+import { deleteDeliveriesBefore } from "./control/webhooks/delivery-store.ts";
 import type { Deps } from "./deps.ts";
 import { RECORDING_RETENTION_MS } from "./execution/recording/capture-rules.ts";
 import { errorText } from "./lib/error-text.ts";
@@ -17,7 +18,7 @@ import { logError } from "./lib/json-log.ts";
 export const EXECUTION_RETENTION_MS = 30 * 24 * 3_600_000;
 /** How long events are kept. */
 export const EVENT_RETENTION_MS = 90 * 24 * 3_600_000;
-/** How long dead letters wait. */
+/** How long dead letters and deliveries to webhooks are kept. */
 export const DEAD_LETTER_RETENTION_MS = 30 * 24 * 3_600_000;
 /** Rows deleted in one run, so that a run ends well within a query's time. */
 const DELETIONS_PER_RUN = 10_000;
@@ -43,6 +44,10 @@ export const SCHEDULE: Readonly<Record<string, readonly Job[]>> = {
     {
       name: "delete-old-events",
       run: (deps) => deleteEventsBefore(deps.db, deps.clock.now() - EVENT_RETENTION_MS, DELETIONS_PER_RUN),
+    },
+    {
+      name: "delete-old-webhook-deliveries",
+      run: (deps) => deleteDeliveriesBefore(deps.db, deps.clock.now() - DEAD_LETTER_RETENTION_MS, DELETIONS_PER_RUN),
     },
     {
       name: "delete-old-dead-letters",

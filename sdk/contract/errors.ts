@@ -242,6 +242,21 @@ export const ERRORS = {
     trips: false,
     title: "The message bus does not take messages.",
   },
+  WEBHOOK_NOT_FOUND: { status: 404, blame: "caller", retryable: false, trips: false, title: "No such webhook." },
+  DELIVERY_NOT_FOUND: {
+    status: 404,
+    blame: "caller",
+    retryable: false,
+    trips: false,
+    title: "No such delivery of the webhook.",
+  },
+  WEBHOOK_REFUSED: {
+    status: 502,
+    blame: "upstream",
+    retryable: true,
+    trips: false,
+    title: "The webhook's receiver did not take the event.",
+  },
   UPGRADE_REQUIRED: {
     status: 426,
     blame: "caller",

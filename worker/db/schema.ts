@@ -1,6 +1,6 @@
 import { sql } from "drizzle-orm";
 import { index, integer, primaryKey, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
-import type { EventValue } from "../../sdk/contract/events.ts";
+import type { EventType, EventValue } from "../../sdk/contract/events.ts";
 import type { Addition, Grant } from "../../sdk/contract/grants.ts";
 import type { Environment } from "../../sdk/contract/config/environments.ts";
 import type { JsonObject } from "../../sdk/contract/config/json-values.ts";
@@ -9,6 +9,7 @@ import type { Manifest } from "../../sdk/contract/manifest.ts";
 import type { Limits } from "../../sdk/contract/limits.ts";
 import { REUSE_MODES } from "../../sdk/contract/reuse.ts";
 import type { Role } from "../../sdk/contract/roles.ts";
+import type { SealedSecret } from "../control/webhooks/webhook-record.ts";
 import type { Delivery } from "../execution/bus/rules.ts";
 import type { ModuleSummary, ScanVerdict } from "../../sdk/contract/package-report.ts";
 
@@ -403,5 +404,52 @@ export const capabilityUsage = sqliteTable(
   (table) => [
     primaryKey({ columns: [table.tenantId, table.installId, table.capability, table.scope, table.day] }),
     index("plugin_capability_usage_by_day").on(table.day),
+  ],
+);
+
+/** Where a tenant's events are sent. */
+export const webhooks = sqliteTable(
+  "webhooks",
+  {
+    id: text().primaryKey(),
+    tenantId: text("tenant_id").notNull(),
+    url: text().notNull(),
+    /** Empty: every type. */
+    types: text({ mode: "json" }).$type<EventType[]>().notNull(),
+    /** Sealed with the key ring of configurations. */
+    secret: text({ mode: "json" }).$type<SealedSecret>().notNull(),
+    active: integer({ mode: "boolean" }).notNull(),
+    /** Number of the last event that was looked at for it. */
+    position: integer().notNull(),
+    createdBy: text("created_by").notNull(),
+    createdAt: integer("created_at").notNull(),
+    updatedAt: integer("updated_at").notNull(),
+  },
+  (table) => [index("webhooks_by_tenant").on(table.tenantId, table.id)],
+);
+
+/** Events on their way to webhooks, and what came of them. What is pending here is sent, whether its bell rings or not. */
+export const webhookDeliveries = sqliteTable(
+  "webhook_deliveries",
+  {
+    id: text().primaryKey(),
+    tenantId: text("tenant_id").notNull(),
+    webhookId: text("webhook_id").notNull(),
+    eventId: text("event_id").notNull(),
+    eventType: text("event_type").notNull(),
+    sequence: integer().notNull(),
+    state: text({ enum: ["pending", "delivered", "dead", "dropped"] }).notNull(),
+    attempts: integer().notNull(),
+    status: integer(),
+    errorCode: text("error_code"),
+    dueAt: integer("due_at").notNull(),
+    createdAt: integer("created_at").notNull(),
+    updatedAt: integer("updated_at").notNull(),
+  },
+  (table) => [
+    uniqueIndex("webhook_deliveries_by_event").on(table.webhookId, table.eventId),
+    index("webhook_deliveries_by_webhook").on(table.tenantId, table.webhookId, table.id),
+    index("webhook_deliveries_by_due").on(table.state, table.dueAt),
+    index("webhook_deliveries_by_age").on(table.createdAt),
   ],
 );

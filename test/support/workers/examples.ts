@@ -49,6 +49,14 @@ const letter =
 /** Writes must say which state they are about. */
 const configuring = { headers: { "if-match": "*" } } as const;
 
+const webhook =
+  (suffix = "", body?: unknown): ExampleOf =>
+  ({ webhookId }) => ({
+    path: `/webhooks/${webhookId}${suffix}`,
+    foreign: "WEBHOOK_NOT_FOUND",
+    ...(body === undefined ? {} : { body }),
+  });
+
 const execution = { body: { input: "hello" }, foreign: "INSTALL_NOT_FOUND", ends: "INTEGRITY_FAILED" } as const;
 
 export const EXAMPLES: Readonly<Record<string, ExampleOf>> = {
@@ -64,6 +72,17 @@ export const EXAMPLES: Readonly<Record<string, ExampleOf>> = {
   getDeadLetter: letter(),
   redriveDeadLetter: letter("/redrive"),
   deleteDeadLetter: letter(),
+  listWebhooks: plain("/webhooks"),
+  createWebhook: plain("/webhooks", { url: "https://hooks.example.com/hooks?box=examples" }),
+  getWebhook: webhook(),
+  updateWebhook: webhook("", { types: ["plugin.failed"] }),
+  deleteWebhook: webhook(),
+  testWebhook: webhook("/test"),
+  listWebhookDeliveries: webhook("/deliveries"),
+  redriveWebhookDelivery: ({ webhookId, deliveryId }) => ({
+    path: `/webhooks/${webhookId}/deliveries/${deliveryId}/redrive`,
+    foreign: "WEBHOOK_NOT_FOUND",
+  }),
   streamEvents: () => ({ path: "/events/stream?after=0", ends: "UPGRADE_REQUIRED" }),
   createStreamTicket: plain("/events/stream/tickets"),
   listEvents: plain("/events?order=oldest&after=0"),

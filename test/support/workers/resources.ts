@@ -13,7 +13,10 @@ import {
   pluginInstances,
   pluginPermissions,
   tenants,
+  webhookDeliveries,
+  webhooks,
 } from "../../../worker/db/schema.ts";
+import { sealWebhookSecret } from "../../../worker/control/webhooks/rules.ts";
 import { SnapshotCache, SnapshotStore } from "../../../worker/execution/snapshot-store.ts";
 import { systemClock } from "../../../worker/lib/clock.ts";
 import { systemIds } from "../../../worker/lib/ulid.ts";
@@ -27,6 +30,8 @@ export interface Resources {
   readonly keyId: string;
   readonly subject: string;
   readonly deadLetterId: string;
+  readonly webhookId: string;
+  readonly deliveryId: string;
 }
 
 const db = openDatabase(env.DB);
@@ -40,6 +45,8 @@ export async function seedResources(tenantId: string): Promise<Resources> {
     keyId: newId(),
     subject: `member-of-${tenantId}`,
     deadLetterId: newId(),
+    webhookId: newId(),
+    deliveryId: newId(),
   };
   const createdAt = Date.now();
   await db
@@ -52,6 +59,7 @@ export async function seedResources(tenantId: string): Promise<Resources> {
     insertInstall(resources, versionId, createdAt),
     ...insertRecords(resources, createdAt),
     insertDeadLetter(resources, createdAt),
+    ...(await insertWebhook(resources, createdAt)),
   ]);
   const snapshots = new SnapshotStore(env.STORE, new SnapshotCache(), systemClock, (work) => void work);
   await compileSnapshot({ env, db, clock: systemClock, snapshots }, tenantId);
@@ -173,6 +181,22 @@ function insertDeadLetter({ tenantId, pluginId, subject, deadLetterId }: Resourc
   return db.insert(deadLetters).values({ ...delivery, ...failure, id: deadLetterId, delivery, createdAt });
 }
 
+/** Its position is after all events, so that nothing of the tenant is sent to it unasked. */
+async function insertWebhook({ tenantId, subject, webhookId, deliveryId }: Resources, createdAt: number) {
+  const randomBytes = (length: number): Uint8Array => crypto.getRandomValues(new Uint8Array(length));
+  const owner = { id: webhookId, tenantId };
+  const secret = await sealWebhookSecret(env.CONFIG_KEYS, owner, `secret-of-${tenantId}`.padEnd(32, "."), randomBytes);
+  const times = { createdAt, updatedAt: createdAt };
+  const url = `https://hooks.example.com/hooks?box=${tenantId}`;
+  const webhook = { ...owner, url, types: [], secret, active: true, position: 1_000_000, createdBy: subject, ...times };
+  const event = { eventId: `event-of-${tenantId}`, eventType: "plugin.installed", sequence: 1 };
+  const end = { state: "dead", attempts: 8, status: 503, errorCode: "WEBHOOK_REFUSED", dueAt: createdAt } as const;
+  return [
+    db.insert(webhooks).values(webhook),
+    db.insert(webhookDeliveries).values({ id: deliveryId, tenantId, webhookId, ...event, ...end, ...times }),
+  ] as const;
+}
+
 const OWNED = [
   "tenants",
   "members",
@@ -190,6 +214,8 @@ const OWNED = [
   "plugin_events",
   "dead_letters",
   "topic_counts",
+  "webhooks",
+  "webhook_deliveries",
 ];
 
 /** Every row of the tenant, as text, to see whether anything changed. */

@@ -56,5 +56,19 @@ const ANSWERS: Readonly<Record<string, Answer>> = {
         ["cf-ray", "abc"],
       ],
     }),
+  "/hooks": answerHook,
   "/never": () => new Promise<Response>(() => undefined),
 };
+
+/** What came to each box, by name. */
+const BOXES = new Map<string, { readonly headers: Record<string, string>; readonly body: string }[]>();
+
+/** Keeps what is posted to `?box=`; the first `?fail=` of them are answered 503. A GET tells what came. */
+async function answerHook(request: Request, url: URL): Promise<Response> {
+  const name = url.searchParams.get("box") ?? "";
+  const box = BOXES.get(name) ?? [];
+  if (request.method === "GET") return Response.json(box);
+  box.push({ headers: Object.fromEntries(request.headers), body: await request.text() });
+  BOXES.set(name, box);
+  return new Response("thank you", { status: box.length <= Number(url.searchParams.get("fail") ?? "0") ? 503 : 202 });
+}

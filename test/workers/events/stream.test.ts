@@ -33,6 +33,7 @@ import { ask, listen, refused } from "./listener.ts";
 afterEach(() => vi.restoreAllMocks());
 
 const { newId } = makeDeps();
+const followers = { env, db, newId, clock: { now: () => Date.now() } };
 let number = 0;
 
 interface Tenant {
@@ -65,7 +66,7 @@ async function record(tenantId: string, count: number, pluginId = "acme.echo", a
   }
 }
 
-const follow = (tenantId: string): Promise<void> => followEvents({ env, db }, tenantId);
+const follow = (tenantId: string): Promise<void> => followEvents(followers, tenantId);
 const stub = (tenantId: string) => streamOf(env.EVENT_STREAM, tenantId);
 const range = (from: number, to: number): number[] => Array.from({ length: to - from + 1 }, (_, index) => from + index);
 
@@ -221,7 +222,7 @@ describe("what is lost on the way", () => {
         throw new Error("away");
       },
     });
-    await followEvents({ env: { EVENT_STREAM: away }, db }, "acme");
+    await followEvents({ ...followers, env: { ...env, EVENT_STREAM: away } }, "acme");
     expect(JSON.parse(String(log.mock.calls[0]?.[0]))).toMatchObject({
       event: "events.not-streamed",
       tenantId: "acme",

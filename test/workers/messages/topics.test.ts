@@ -2,7 +2,7 @@ import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { createMessageBatch } from "cloudflare:test";
 import { deadLetters, tenants } from "../../../worker/db/schema.ts";
-import { keepDeadLetter } from "../../../worker/control/dead-letters/actions.ts";
+import { keepDeadLetter, redriveLetter } from "../../../worker/control/dead-letters/actions.ts";
 import { installPlugin } from "../../../worker/control/installs/actions/install.ts";
 import { Publisher } from "../../../worker/execution/bus/publisher.ts";
 import type { BusMessage } from "../../../worker/execution/bus/rules.ts";
@@ -208,7 +208,6 @@ describe("a dead letter", () => {
   test("is not deleted by a redrive that the queue refused", async () => {
     const { message, letter } = await buried("kept");
     const deps = depsOf(createExecutionContext());
-    const { redriveLetter } = await import("../../../worker/control/dead-letters/actions.ts");
     const away = new Publisher(
       { sendBatch: () => Promise.reject(new Error("away")) } as unknown as Queue<BusMessage>, // refuses all
       deps.clock,

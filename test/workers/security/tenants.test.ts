@@ -21,6 +21,8 @@ const ABSENT: Resources = {
   keyId: "01J00000000000000000000001",
   subject: "member-of-absent",
   deadLetterId: "01J00000000000000000000002",
+  webhookId: "01J00000000000000000000003",
+  deliveryId: "01J00000000000000000000004",
 };
 
 let owner: Resources;
@@ -75,7 +77,14 @@ describe("a resource of another tenant", () => {
   test.each(guarded)("is not in what $id answers", async ({ route }) => {
     const answer = await call(route, ABSENT, intruder);
     const text = JSON.stringify(answer.body ?? null);
-    for (const name of [owner.pluginId, owner.executionId, owner.keyId, owner.subject, owner.deadLetterId])
+    for (const name of [
+      owner.pluginId,
+      owner.executionId,
+      owner.keyId,
+      owner.subject,
+      owner.deadLetterId,
+      owner.webhookId,
+    ])
       expect(text).not.toContain(name);
   });
 

@@ -1,10 +1,10 @@
-import type { Deps } from "../../../deps.ts";
 import { errorText } from "../../../lib/error-text.ts";
 import { logError } from "../../../lib/json-log.ts";
+import { catchUpWebhooks, dispatchWebhooks, type DispatchDeps } from "../../webhooks/actions/dispatch.ts";
 import { listTenantsWithEventsSince } from "../store.ts";
 import { feedStream, type StreamDeps } from "./stream.ts";
 
-export type FollowDeps = StreamDeps;
+export type FollowDeps = StreamDeps & DispatchDeps;
 
 /** How far back the cron job looks: twice its period. Milliseconds. */
 const LOOK_BACK_MS = 120_000;
@@ -16,15 +16,21 @@ const TENANTS_PER_RUN = 1_000;
  * the next makes up for, so it never fails.
  */
 export async function followEvents(deps: FollowDeps, tenantId: string): Promise<void> {
+  await noted("events.not-streamed", tenantId, feedStream(deps, tenantId, "listened"));
+  await noted("events.not-dispatched", tenantId, dispatchWebhooks(deps, tenantId));
+}
+
+async function noted(event: string, tenantId: string, work: Promise<void>): Promise<void> {
   try {
-    await feedStream(deps, tenantId, "listened");
+    await work;
   } catch (error) {
-    logError("events.not-streamed", { tenantId, error: errorText(error) });
+    logError(event, { tenantId, error: errorText(error) });
   }
 }
 
 /** Makes up for what nobody came by to tell. */
-export async function followRecentEvents(deps: FollowDeps & Pick<Deps, "clock">): Promise<void> {
+export async function followRecentEvents(deps: FollowDeps): Promise<void> {
   const tenants = await listTenantsWithEventsSince(deps.db, deps.clock.now() - LOOK_BACK_MS, TENANTS_PER_RUN);
   for (const tenantId of tenants) await followEvents(deps, tenantId);
+  await catchUpWebhooks(deps);
 }

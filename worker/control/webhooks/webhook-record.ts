@@ -1,0 +1,56 @@
+import type { EventType } from "../../../sdk/contract/events.ts";
+
+/** A secret as the database holds it. */
+export interface SealedSecret {
+  /** Id of the key of the ring that sealed it. */
+  readonly key: string;
+  /** Base64. */
+  readonly sealed: string;
+}
+
+/** Where a tenant's events are sent. */
+export interface Webhook {
+  readonly id: string;
+  readonly tenantId: string;
+  readonly url: string;
+  /** Empty: every type. */
+  readonly types: EventType[];
+  readonly secret: SealedSecret;
+  readonly active: boolean;
+  /** Number of the last event that was looked at for it. */
+  readonly position: number;
+  readonly createdBy: string;
+  readonly createdAt: number;
+  readonly updatedAt: number;
+}
+
+export const DELIVERY_STATES = ["pending", "delivered", "dead", "dropped"] as const;
+/** `dead`: given up after every attempt. `dropped`: the webhook was switched off, or the event is past its retention. */
+export type DeliveryState = (typeof DELIVERY_STATES)[number];
+
+/** One event on its way to one webhook. */
+export interface WebhookDelivery {
+  readonly id: string;
+  readonly tenantId: string;
+  readonly webhookId: string;
+  readonly eventId: string;
+  readonly eventType: string;
+  readonly sequence: number;
+  readonly state: DeliveryState;
+  /** Attempts begun. */
+  readonly attempts: number;
+  /** HTTP status of the last answer. */
+  readonly status: number | null;
+  /** Why the last attempt failed. */
+  readonly errorCode: string | null;
+  /** While pending: not before this time. Milliseconds since the epoch. */
+  readonly dueAt: number;
+  readonly createdAt: number;
+  readonly updatedAt: number;
+}
+
+/** What the queue carries: a bell, no more. The rows are what counts. */
+export interface WebhookBell {
+  readonly tenantId: string;
+  readonly deliveryId: string;
+}
