@@ -62,6 +62,18 @@ describe("secrets", () => {
     expect(await plugin.read("apiKey")).toBeUndefined();
   });
 
+  test("are sealed in a recording too, which replays after they have changed", async () => {
+    const plugin = await installedPlugin({ greeting: "x", apiKey: SECRET });
+    const failed = await plugin.call("POST", "/execute", { body: { input: "not there" } });
+    const executionId = failed.headers.get("x-execution-id") ?? "";
+    const recording = await env.STORE.get(`recordings/${plugin.tenantId}/${executionId}`);
+    expect(new TextDecoder("latin1").decode(await recording?.arrayBuffer())).not.toContain(SECRET);
+    await plugin.put({ greeting: "y", apiKey: "another-secret" });
+    const replay = await plugin.call("POST", `/../executions/${executionId}/replay`);
+    expect(replay.body).toMatchObject({ same: true, differences: [] });
+    expect(JSON.stringify(replay.body)).not.toContain(SECRET);
+  });
+
   test("go with an uninstall, from every revision", async () => {
     const plugin = await installedPlugin({ greeting: "x", apiKey: SECRET });
     await plugin.put({ greeting: "y", apiKey: { set: true } });
