@@ -180,11 +180,18 @@ describe("Isolates", () => {
     expect(seen).toEqual([]);
   });
 
+  test("the id of an install that keeps instances is its own, and stays when it changes", () => {
+    const warm = { ...install, warm: { revision: 1 } };
+    const other = { ...warm, installId: "other" };
+    expect(new Set([install, warm, other].map((each) => isolateId(each, 0, 0))).size).toBe(3);
+    expect(isolateId({ ...warm, warm: { revision: 2 }, config: { a: "b" } }, 0, 0)).toBe(isolateId(warm, 0, 0));
+  });
+
   test("the id names code and limits, and neither tenant nor install", () => {
     expect(isolateId(install, 0, 0)).toBe(isolateId({ ...install, installId: "other", config: { a: "b" } }, 0, 0));
     const others = [
       isolateId({ ...install, rewrittenDigest: "e".repeat(64) }, 0, 0),
-      isolateId({ ...install, rewriterVersion: "2" }, 0, 0),
+      isolateId({ ...install, rewriterVersion: "another" }, 0, 0),
       isolateId(install, 1, 0),
       isolateId(install, 0, 1),
     ];
