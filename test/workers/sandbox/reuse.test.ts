@@ -66,6 +66,10 @@ describe("an instance that is kept", () => {
     }
   });
 
+  test("is not blamed for memory that an earlier call was refused", async () => {
+    expect(await answers(openGuest("tally"), ["refused", "trap"])).toEqual(["111", "PLUGIN_TRAPPED"]);
+  });
+
   test("sees its monotonic clock go on, whatever the time of the call", async () => {
     const isolate = openGuest("tally");
     expect(await answers(isolate, ["time", "time"])).toEqual(["111", "122"]);
