@@ -28,6 +28,7 @@ export default defineConfig({
                 ...(await testIssuerBindings()),
                 RECORDING_KEYS: freshKeyRing(),
                 CONFIG_KEYS: freshKeyRing(),
+                DATA_KEYS: freshKeyRing(),
               },
             },
           })),

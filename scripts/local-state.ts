@@ -37,6 +37,11 @@ export async function configKeys(state: string): Promise<string> {
   return keyRing(state, "config-keys.json");
 }
 
+/** Reads the keys that seal what plugins store, as the worker's DATA_KEYS expects them. */
+export async function dataKeys(state: string): Promise<string> {
+  return keyRing(state, "data-keys.json");
+}
+
 async function keyRing(state: string, name: string): Promise<string> {
   const file = path.join(state, name);
   if (!existsSync(file)) {

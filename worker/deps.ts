@@ -10,6 +10,7 @@ import { noPendingRecords, OutcomeReporter, type PendingRecords } from "./execut
 import { Recorder, RecordingStore } from "./execution/recording-store.ts";
 import { CaptureBook } from "./execution/recording/capture-rules.ts";
 import { ConfigOpener, OpenedConfigs } from "./execution/sealed-config.ts";
+import { ValueSeal } from "./execution/sealed-value.ts";
 import { SnapshotCache, type SnapshotStore } from "./execution/snapshot-store.ts";
 import { systemClock, type Clock } from "./lib/clock.ts";
 import { randomPool } from "./lib/random-pool.ts";
@@ -100,20 +101,30 @@ export function createDeps(
     idempotency: new IdempotentCalls(env.IDEMPOTENCY, defer),
     bus: new Publisher(env.MESSAGES, clock, newId),
     clock,
-    capabilities: {
-      clock,
-      newId,
-      randomBytes,
-      egress: new PublicEgress({
-        fetch: (input, init) => fetch(input, init),
-        clock,
-        names: kept.publicNames,
-        privateHosts: parsePrivateHosts(env.PRIVATE_HOSTS),
-      }),
-    },
+    capabilities: capabilityServices(env, kept, { clock, newId, randomBytes }),
     newId,
     randomBytes,
     pause,
     defer,
+  };
+}
+
+/** What plugins' capabilities reach. */
+function capabilityServices(
+  env: Env,
+  kept: Resident,
+  sources: Pick<CapabilityServices, "clock" | "newId" | "randomBytes">,
+): CapabilityServices {
+  const { clock, randomBytes } = sources;
+  return {
+    ...sources,
+    storage: env.PLUGIN_STORAGE,
+    values: new ValueSeal(env.DATA_KEYS, randomBytes),
+    egress: new PublicEgress({
+      fetch: (input, init) => fetch(input, init),
+      clock,
+      names: kept.publicNames,
+      privateHosts: parsePrivateHosts(env.PRIVATE_HOSTS),
+    }),
   };
 }

@@ -20,6 +20,9 @@ declare namespace Cloudflare {
     RECORDING_KEYS: string;
     /** JSON: keys that seal secrets of configurations, see docs/configuration.md. */
     CONFIG_KEYS: string;
+    /** JSON: keys that seal what plugins store, see docs/capabilities.md. */
+    DATA_KEYS: string;
+    PLUGIN_STORAGE: DurableObjectNamespace<import("../durable-objects/plugin-storage/object.ts").PluginStorage>;
     /** Which environment of the configurations holds here: development, staging or production; empty: production. */
     ENVIRONMENT: string;
     /** Comma-separated `tenant/plugin` that must be active before /readyz answers 200; may be empty. */

@@ -411,6 +411,13 @@ export const ERRORS = {
     trips: false,
     title: "The platform could not serve a capability call.",
   },
+  VALUE_UNREADABLE: {
+    status: 500,
+    blame: "platform",
+    retryable: false,
+    trips: false,
+    title: "A stored value was changed, or the key that sealed it is gone.",
+  },
   CALLER_GONE: {
     status: 408,
     blame: "caller",

@@ -19,6 +19,13 @@ export interface UserFunctionSpec {
 /** Answered by the worker: the guest waits for the answer. */
 export const USER_FUNCTIONS = {
   http_send: { capability: "http", title: "send an HTTP request" },
+  storage_get: { capability: "storage", title: "read a value" },
+  storage_set: { capability: "storage", title: "write a value, where wanted only over a certain revision" },
+  storage_delete: { capability: "storage", title: "delete a value" },
+  storage_list: { capability: "storage", title: "list keys by prefix" },
+  cache_get: { capability: "cache", title: "read a value that may be gone" },
+  cache_set: { capability: "cache", title: "keep a value for a while" },
+  cache_delete: { capability: "cache", title: "drop a value" },
   crypto_digest: { capability: "crypto", title: "hash bytes" },
 } as const satisfies Record<string, UserFunctionSpec>;
 

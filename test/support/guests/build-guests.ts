@@ -2,6 +2,7 @@ import { mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
 import wabt from "wabt";
 import type { TestProject } from "vitest/node";
+import { platformGuest } from "./platform-guest-text.ts";
 import type { GuestModules } from "./provided-guests.ts";
 
 /**
@@ -29,6 +30,7 @@ export async function buildGuests(): Promise<ReadonlyMap<string, Uint8Array>> {
     const { name, ext } = path.parse(file);
     if (ext === ".wat" || ext === ".wasm") guests.set(name, await buildGuest(path.join(FIXTURES, file), name));
   }
+  guests.set("platform", await buildPlatformGuest());
   return guests;
 }
 
@@ -38,6 +40,15 @@ async function buildGuest(source: string, name: string): Promise<Uint8Array> {
   if (targetStat !== undefined && targetStat.mtimeMs > sourceStat.mtimeMs) return await readFile(target);
   const bytes = source.endsWith(".wat") ? await assemble(source) : await readFile(source);
   await writeFile(target, bytes);
+  return bytes;
+}
+
+/** The guest that has a function for each of the platform's. */
+async function buildPlatformGuest(): Promise<Uint8Array> {
+  const source = path.join(TARGET, "platform.wat");
+  await writeFile(source, platformGuest());
+  const bytes = await assemble(source);
+  await writeFile(path.join(TARGET, "platform.wasm"), bytes);
   return bytes;
 }
 

@@ -1,5 +1,5 @@
 import { DEFAULT_LIMITS, type Limits, WASM_PAGE_BYTES } from "../../../sdk/contract/limits.ts";
-import type { SandboxCall } from "../../../sdk/contract/sandbox.ts";
+import type { ExecutionContext, SandboxCall } from "../../../sdk/contract/sandbox.ts";
 import { CONTEXT } from "./call-context.ts";
 import { rewriteModule } from "../../../worker/execution/metering/rewrite.ts";
 
@@ -11,9 +11,12 @@ export interface CallOptions {
   readonly logLevel?: number;
   readonly keepFor?: string;
   readonly now?: number;
+  /** Whose call it is, where that matters. */
+  readonly context?: Partial<ExecutionContext>;
 }
 
-export const NOW = Date.UTC(2026, 0, 2, 3, 4, 5);
+/** Far ahead, so that nothing a test stores has expired for the alarms of objects, which go by the real clock. */
+export const NOW = Date.UTC(2096, 0, 2, 3, 4, 5);
 
 export function sandboxCall(functionName: string, options: CallOptions = {}): SandboxCall {
   const { input = "", config = {}, limits = {}, logLevel = 0 } = options;
@@ -27,7 +30,7 @@ export function sandboxCall(functionName: string, options: CallOptions = {}): Sa
     now: options.now ?? NOW,
     ...(options.keepFor === undefined ? {} : { keepFor: options.keepFor }),
     randomSeed: Uint8Array.from({ length: 32 }, (_, index) => index),
-    context: { ...CONTEXT, deadline: NOW + (limits.wallClock ?? DEFAULT_LIMITS.wallClock) },
+    context: { ...CONTEXT, ...options.context, deadline: NOW + (limits.wallClock ?? DEFAULT_LIMITS.wallClock) },
   };
 }
 

@@ -20,8 +20,11 @@ const ROLES: readonly (readonly [RegExp, Layer])[] = [
   [/^worker\/execution\/linking\//, "pure"],
   [/^worker\/execution\/(invoke|fan-out)\.ts$/, "action"],
   [/^worker\/execution\/[a-z-]+(\.generated)?\.(ts|wasm)$/, "adapter"],
-  [/^worker\/execution\/capabilities\/([a-z-]+\/)?([a-z-]+-)?(grant|rules|quotas|capability|services)\.ts$/, "pure"],
-  [/^worker\/execution\/capabilities\/(index|[a-z-]+\/([a-z-]+-)?(host|store|client|egress))\.ts$/, "adapter"],
+  [/^worker\/execution\/capabilities\/([a-z-]+\/)?([a-z-]+-)?(grant|rules|quotas)\.ts$/, "pure"],
+  [
+    /^worker\/execution\/capabilities\/(index|capability|services|[a-z-]+\/([a-z-]+-)?(host|store|client|egress))\.ts$/,
+    "adapter",
+  ],
   [/^worker\/control\/packages\/(archive|scan)\//, "pure"],
   [/^worker\/control\/compile\.ts$/, "action"],
   [

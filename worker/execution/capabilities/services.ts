@@ -1,3 +1,4 @@
+import type { PluginStorage } from "../../../durable-objects/plugin-storage/object.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { IdSource } from "../../lib/ulid.ts";
 import type { Destination } from "./http/grant.ts";
@@ -14,10 +15,20 @@ export interface Egress {
   send(destination: Destination, init: RequestInit & { readonly signal: AbortSignal }): Promise<Response>;
 }
 
+/** Values sealed before they leave the worker; what they are and whose is part of the seal. */
+export interface ValueSealing {
+  seal(value: Uint8Array, context: readonly string[]): Promise<Uint8Array>;
+  /** @throws {PlatformError} VALUE_UNREADABLE */
+  open(bytes: Uint8Array, context: readonly string[]): Promise<Uint8Array>;
+}
+
 /** What capabilities need of the worker: bindings made into values. Composed in `worker/deps.ts`. */
 export interface CapabilityServices {
   readonly clock: Clock;
   readonly newId: IdSource;
   readonly randomBytes: (length: number) => Uint8Array<ArrayBuffer>;
   readonly egress: Egress;
+  readonly storage: DurableObjectNamespace<PluginStorage>;
+  /** Seals what plugins store. */
+  readonly values: ValueSealing;
 }

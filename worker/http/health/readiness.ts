@@ -7,10 +7,11 @@ import { PLATFORM_TENANT } from "../../../sdk/contract/identifiers.ts";
 import { errorText } from "../../lib/error-text.ts";
 import { logError } from "../../lib/json-log.ts";
 import { parseIssuers } from "../authentication/issuers.ts";
+import { parseKeyRing } from "../../lib/key-ring.ts";
 import journal from "../../../migrations/meta/_journal.json";
 
 export type ReadinessDeps = Pick<Deps, "db" | "snapshots"> & {
-  readonly env: Pick<Env, "STORE" | "READY_INSTALLS" | "AUTH_ISSUERS" | "CONFIG_KEYS" | "ENVIRONMENT">;
+  readonly env: Pick<Env, "STORE" | "READY_INSTALLS" | "AUTH_ISSUERS" | "CONFIG_KEYS" | "DATA_KEYS" | "ENVIRONMENT">;
 };
 
 /** What is missing before the worker can serve: empty where it is ready. Names only; causes go to the log. */
@@ -18,6 +19,7 @@ export async function missingForReadiness(deps: ReadinessDeps): Promise<string[]
   const checks = await Promise.all([
     check("issuers: AUTH_ISSUERS is not valid", () => parseIssuers(deps.env.AUTH_ISSUERS)),
     check("configurations: CONFIG_KEYS is not valid", () => configKeyRing(deps.env.CONFIG_KEYS)),
+    check("stored values: DATA_KEYS is not valid", () => parseKeyRing("DATA_KEYS", deps.env.DATA_KEYS)),
     check("configurations: ENVIRONMENT is not development, staging or production", () => {
       if (!deploymentEnvironment(deps.env.ENVIRONMENT)) throw new Error("not an environment");
     }),
