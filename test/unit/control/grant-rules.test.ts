@@ -216,6 +216,11 @@ describe("what is in force", () => {
     expect(quotaOf("http", "requests", http ?? {})).toBe(expected.quotas?.["requests"] ?? 10);
   });
 
+  test("topic filters that only overlap give nothing, never more than either", () => {
+    const granted = effectiveGrants({ events: { topics: ["a.*.c"] } }, [record("events", { topics: ["a.b.*"] }, {})]);
+    expect(granted).toEqual({ events: { topics: [] } });
+  });
+
   test("a grant of what is asked no longer is none", () => {
     expect(effectiveGrants({ storage: {} }, [record("http", {}, {})])).toEqual({});
   });

@@ -153,7 +153,10 @@ export function covered(scope: Scope, names: readonly string[], name: string): b
   return names.some((wider) => SCOPES[scope].covers(wider, name));
 }
 
-/** What both lists include; undefined stands for everything. Of two patterns that meet, one always includes the other. */
+/**
+ * What both lists include; undefined stands for everything. Of two patterns that meet, one includes the other, but for topic
+ * filters such as `a.*.c` and `a.b.*`: what only such two have in common is left out, which errs on the side of less.
+ */
 export function common(
   scope: Scope,
   left: readonly string[] | undefined,
