@@ -2,6 +2,7 @@ import { DurableObject } from "cloudflare:workers";
 import {
   entryBytes,
   prefixEnd,
+  SPACES,
   type Entry,
   type ListedEntry,
   type Page,
@@ -76,10 +77,17 @@ export class PluginStorage extends DurableObject {
   /**
    * Writes all or nothing.
    *
-   * @param quota  bytes the space may have; a cache makes room by dropping what was unused for longest
+   * @param quota    bytes the space may have; a cache makes room by dropping what was unused for longest
+   * @param entries  entries the space may have, for spaces where they are counted
    * @returns of each write its revision, or why nothing was written
    */
-  write(space: Space, writes: readonly Write[], quota: number, now: number): readonly Written[] {
+  write(
+    space: Space,
+    writes: readonly Write[],
+    quota: number,
+    now: number,
+    entries: number = Number.MAX_SAFE_INTEGER,
+  ): readonly Written[] {
     const refused = writes.map((write) => this.#conflict(space, write, now)).filter((found) => found !== undefined);
     if (refused.length > 0) return refused;
     const added = writes.reduce((sum, { key, value }) => sum + entryBytes(key, value.byteLength), 0);
@@ -88,6 +96,8 @@ export class PluginStorage extends DurableObject {
     const room = (): number => quota - (this.#used(space) - replaced) - added;
     if (space === "cache" && added <= quota) this.#evict(space, room, new Set(writes.map(({ key }) => key)));
     if (room() < 0) return [{ full: quota - room() }];
+    const crowded = entries === Number.MAX_SAFE_INTEGER ? 0 : this.#entriesWith(space, writes);
+    if (crowded > entries) return [{ crowded }];
     return this.ctx.storage.transactionSync(() => writes.map((write) => this.#put(space, write, now)));
   }
 
@@ -137,7 +147,7 @@ export class PluginStorage extends DurableObject {
 
   override async alarm(): Promise<void> {
     const now = Date.now();
-    for (const space of ["storage", "cache", "variables"] as const) this.#purge(space, now);
+    for (const space of SPACES) this.#purge(space, now);
     await this.#wakeForExpiry();
   }
 
@@ -190,6 +200,13 @@ export class PluginStorage extends DurableObject {
       key,
     );
     return row?.bytes ?? 0;
+  }
+
+  /** Entries that the space would have after the writes. */
+  #entriesWith(space: Space, writes: readonly Write[]): number {
+    const [row] = this.#sql.exec<{ count: number }>("SELECT count(*) AS count FROM entries WHERE space = ?", space);
+    const fresh = new Set(writes.map(({ key }) => key).filter((key) => this.#bytesOf(space, key) === 0));
+    return (row?.count ?? 0) + fresh.size;
   }
 
   #used(space: Space): number {

@@ -1,7 +1,11 @@
 /** What an entry of a plugin's storage is, and when it may be written. Pure. */
 
-/** Kept apart from one another: `storage` stays, `cache` makes room for what is newer, `variables` are Extism's own. */
-export type Space = "storage" | "cache" | "variables";
+/**
+ * Kept apart from one another: `storage` stays, `cache` makes room for what is newer, `variables` are Extism's own, `keys` are
+ * those the platform uses for the plugin.
+ */
+export const SPACES = ["storage", "cache", "variables", "keys"] as const;
+export type Space = (typeof SPACES)[number];
 
 export interface Write {
   readonly key: string;
@@ -18,7 +22,9 @@ export type Written =
   /** Another revision than the one expected; 0 where there is no entry. */
   | { readonly conflict: number }
   /** Bytes that the space would have. */
-  | { readonly full: number };
+  | { readonly full: number }
+  /** Entries that the space would have. */
+  | { readonly crowded: number };
 
 export interface Entry {
   readonly value: Uint8Array;

@@ -27,6 +27,16 @@ export const USER_FUNCTIONS = {
   cache_set: { capability: "cache", title: "keep a value for a while" },
   cache_delete: { capability: "cache", title: "drop a value" },
   crypto_digest: { capability: "crypto", title: "hash bytes" },
+  crypto_hmac: { capability: "crypto", title: "HMAC of bytes under a secret of the plugin's own" },
+  crypto_random: { capability: "crypto", title: "draw random bytes" },
+  crypto_key_create: { capability: "crypto", title: "make a key that the platform keeps" },
+  crypto_key_get: { capability: "crypto", title: "kind, age and public half of a key" },
+  crypto_key_list: { capability: "crypto", title: "list keys" },
+  crypto_key_delete: { capability: "crypto", title: "delete a key" },
+  crypto_sign: { capability: "crypto", title: "sign bytes with a key" },
+  crypto_verify: { capability: "crypto", title: "verify a signature" },
+  crypto_encrypt: { capability: "crypto", title: "encrypt bytes with a key" },
+  crypto_decrypt: { capability: "crypto", title: "decrypt bytes with a key" },
 } as const satisfies Record<string, UserFunctionSpec>;
 
 export type UserFunction = keyof typeof USER_FUNCTIONS;

@@ -1,7 +1,16 @@
 import type { UserFunction } from "../../../sdk/contract/user-functions.ts";
 import { cacheDelete, cacheGet, cacheSet } from "./cache/host.ts";
 import type { HostCall } from "./capability.ts";
-import { cryptoDigest } from "./crypto/host.ts";
+import {
+  cryptoDecrypt,
+  cryptoDigest,
+  cryptoEncrypt,
+  cryptoHmac,
+  cryptoRandom,
+  cryptoSign,
+  cryptoVerify,
+} from "./crypto/host.ts";
+import { cryptoKeyCreate, cryptoKeyDelete, cryptoKeyGet, cryptoKeyList } from "./crypto/key-host.ts";
 import { httpSend } from "./http/host.ts";
 import { storageDelete, storageGet, storageList, storageSet } from "./storage/host.ts";
 
@@ -16,4 +25,14 @@ export const HOST_CALLS: Readonly<Record<UserFunction, HostCall>> = {
   cache_set: cacheSet,
   cache_delete: cacheDelete,
   crypto_digest: cryptoDigest,
+  crypto_hmac: cryptoHmac,
+  crypto_random: cryptoRandom,
+  crypto_key_create: cryptoKeyCreate,
+  crypto_key_get: cryptoKeyGet,
+  crypto_key_list: cryptoKeyList,
+  crypto_key_delete: cryptoKeyDelete,
+  crypto_sign: cryptoSign,
+  crypto_verify: cryptoVerify,
+  crypto_encrypt: cryptoEncrypt,
+  crypto_decrypt: cryptoDecrypt,
 };

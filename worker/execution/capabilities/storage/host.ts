@@ -80,13 +80,13 @@ export async function put(
   context: HostContext,
   space: "storage" | "cache",
   { key, body, ttlMs, ifRevision }: Put,
-): Promise<Exclude<Written, { readonly full: number }>> {
+): Promise<Exclude<Written, { readonly full: number } | { readonly crowded: number }>> {
   const now = context.services.clock.now();
   const value = await context.services.values.seal(body, sealContext(context, space, key));
   const expiresAt = ttlMs === undefined ? null : now + ttlMs;
   const quota = quotaOf(space, "bytes", context.grant);
   const [written] = await stubOf(context).write(space, [{ key, value, expiresAt, ifRevision }], quota, now);
-  if (!written) throw new PlatformError("CAPABILITY_UNAVAILABLE", "The value was not stored.");
+  if (!written || "crowded" in written) throw new PlatformError("CAPABILITY_UNAVAILABLE", "The value was not stored.");
   if ("full" in written) {
     requireWithin(space, "bytes", written.full, context.grant);
     throw new PlatformError("CAPABILITY_UNAVAILABLE", "The value was not stored.");
