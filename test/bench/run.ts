@@ -5,6 +5,7 @@ import { logProgress } from "../../scripts/progress.ts";
 import { buildGuests } from "../support/guests/build-guests.ts";
 import { writeGuests } from "./guests.ts";
 import { hostFigures } from "./hosts.ts";
+import { messages } from "./messages.ts";
 import { moduleOfSize, moduleWithData } from "./modules.ts";
 import { profiledCalls } from "./profiles.ts";
 import { startPlatform, upload, type BenchPlatform } from "./platform.ts";
@@ -122,6 +123,7 @@ const ON_PLATFORM: Readonly<Record<string, Measurement>> = {
   burst,
   upload: largeUpload,
   profile: profiles,
+  messages: async (platform) => messages(platform, (await buildGuests()).get("echo") ?? new Uint8Array()),
 };
 const ALONE: Readonly<Record<string, (root: string) => Promise<Figure[]>>> = {
   "start-up": startUp,

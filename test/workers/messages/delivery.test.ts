@@ -254,6 +254,26 @@ describe("where the platform fails", () => {
     expect(await lettersOf(tenantId)).toHaveLength(1);
   });
 
+  test("to note that a message ran, it comes back, and runs again only once its lease is over", async () => {
+    vi.spyOn(console, "error").mockReturnValue();
+    const tenantId = tenant();
+    await installGuests(tenantId, [{ guest: "echo" }]);
+    const message = delivery(tenantId, "echo");
+    const inbox = inboxOf(env.MESSAGE_INBOX, tenantId, message.installId);
+    const mute = {
+      claim: (id: string, token: string) => inbox.claim(id, token),
+      complete: () => Promise.reject(new Error("the inbox is away")),
+    };
+    const namespace = { idFromName: () => "id", get: () => mute } as unknown as Env["MESSAGE_INBOX"]; // what is used of it
+    const first = await consumeBatch([message], { env: { ...env, MESSAGE_INBOX: namespace } });
+    expect([first.records.length, first.acknowledged, first.retried]).toEqual([1, [], { [message.messageId]: 10 }]);
+    const second = await consumeBatch([message]);
+    expect(second.records).toEqual([]);
+    expect(second.retried[message.messageId]).toBeGreaterThan(50);
+    await ageInbox(tenantId, message.installId, DELIVERY_LEASE_MS);
+    expect((await consumeBatch([message])).acknowledged).toEqual([message.messageId]);
+  });
+
   test("too often for the queue, the message is kept as a dead letter, once", async () => {
     const tenantId = tenant();
     const message = delivery(tenantId, "echo");

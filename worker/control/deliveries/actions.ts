@@ -25,6 +25,13 @@ export interface Handled {
   readonly deadLetters: boolean;
 }
 
+/** What a batch gathers while its messages are worked on. */
+interface Work {
+  readonly tally: Tally;
+  /** Messages that ran and of which the inbox is being told; the next message need not wait for that. */
+  readonly notes: Promise<void>[];
+}
+
 interface Failure {
   readonly code: ErrorCode;
   readonly detail: string;
@@ -37,34 +44,37 @@ interface Failure {
  */
 export async function deliverMessages(deps: DeliveryDeps, messages: readonly Message<BusMessage>[]): Promise<Handled> {
   const waiting = messages.values();
-  const tally = emptyTally();
+  const work: Work = { tally: emptyTally(), notes: [] };
   const lane = async (): Promise<void> => {
-    for (const message of waiting) await settleMessage(deps, message, tally);
+    for (const message of waiting) await settleMessage(deps, message, work);
   };
   await Promise.all(Array.from({ length: LANES }, lane));
+  await Promise.all(work.notes);
+  const { tally } = work;
   await addCounts(deps.db, tally).catch((error: unknown) =>
     logError("topics.not-counted", { topics: tally.size, error: errorText(error) }),
   );
   return { deadLetters: [...tally.values()].some(({ deadLettered }) => deadLettered > 0) };
 }
 
-async function settleMessage(deps: DeliveryDeps, message: Message<BusMessage>, tally: Tally): Promise<void> {
+async function settleMessage(deps: DeliveryDeps, message: Message<BusMessage>, work: Work): Promise<void> {
   const { body } = message;
   if (body.kind === "unrouted") {
-    addTally(tally, body, { published: 1 });
+    addTally(work.tally, body, { published: 1 });
     message.ack();
     return;
   }
-  try {
-    await deliver(deps, message, body, tally);
-  } catch (error) {
-    const { tenantId, messageId, installId } = body;
-    logError("messages.delivery-failed", { tenantId, messageId, installId, error: errorText(error) });
-    message.retry({ delaySeconds: PLATFORM_DELAY });
-  }
+  await deliver(deps, message, body, work).catch((error: unknown) => comeBack(message, body, error));
 }
 
-async function deliver(deps: DeliveryDeps, message: Message, delivery: Delivery, tally: Tally): Promise<void> {
+/** What the platform failed at comes back, uncounted. */
+function comeBack(message: Message, { tenantId, messageId, installId }: Delivery, error: unknown): void {
+  logError("messages.delivery-failed", { tenantId, messageId, installId, error: errorText(error) });
+  message.retry({ delaySeconds: PLATFORM_DELAY });
+}
+
+async function deliver(deps: DeliveryDeps, message: Message, delivery: Delivery, work: Work): Promise<void> {
+  const { tally } = work;
   const inbox = inboxOf(deps.env.MESSAGE_INBOX, delivery.tenantId, delivery.installId);
   const deliveryId = `${delivery.functionName} ${delivery.messageId}`;
   const token = deps.newId();
@@ -82,9 +92,10 @@ async function deliver(deps: DeliveryDeps, message: Message, delivery: Delivery,
   if (attempt === 1 && delivery.counts) addTally(tally, delivery, { published: 1 });
   const failure = await run(deps, delivery, attempt);
   if (!failure) {
-    await inbox.complete(deliveryId, token);
     addTally(tally, delivery, { delivered: 1 });
-    return message.ack();
+    const note = inbox.complete(deliveryId, token).then(() => message.ack());
+    work.notes.push(note.catch((error: unknown) => comeBack(message, delivery, error)));
+    return;
   }
 
   const after = afterFailure(failure.code, attempt, randomUnit(deps));
