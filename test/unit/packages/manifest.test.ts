@@ -198,7 +198,7 @@ test.each<[string, Record<string, unknown>, string, string]>([
     "endpoint permission",
     { api: { endpoints: [{ method: "GET", path: "/", function: "f", permission: "root" }] } },
     "/api/endpoints/0/permission",
-    "must be public or one of plugins:read, plugins:upload, plugins:operate, plugins:execute, plugins:grant, executions:read, tenant:admin, platform:admin",
+    "must be public or one of plugins:read, plugins:upload, plugins:operate, plugins:execute, plugins:grant, plugins:profile, executions:read, tenant:admin, platform:admin",
   ],
   [
     "repeated endpoint",

@@ -60,11 +60,11 @@ const CASES: readonly (readonly [
   [
     "import-unknown",
     {
-      fixture: { imports: [{ module: "extism:host/user", name: "storage_get", type: "(i64) -> i64" }] },
+      fixture: { imports: [{ module: "extism:host/user", name: "storage_rename", type: "(i64) -> i64" }] },
       manifest: { permissions: ["kv"] },
     },
-    'The module imports "storage_get" of "extism:host/user" for the capability storage (encrypted key-value storage), which this platform does not offer yet.',
-    "import extism:host/user.storage_get",
+    'The module imports "storage_rename" of "extism:host/user" for the capability storage (encrypted key-value storage), which this platform does not offer yet.',
+    "import extism:host/user.storage_rename",
   ],
   [
     "import-kind",
