@@ -17,6 +17,7 @@ export const AUDIT_RESOURCES = [
   "tenant",
   "dead-letter",
   "settings",
+  "webhook",
 ] as const;
 export type AuditResource = (typeof AUDIT_RESOURCES)[number];
 
@@ -47,6 +48,10 @@ export const AUDIT_ACTIONS = {
   "dead-letter.redrive": { title: "sent a dead letter again", resource: "dead-letter" },
   "dead-letter.discard": { title: "deleted a dead letter", resource: "dead-letter" },
   "settings.change": { title: "changed settings of the platform", resource: "settings" },
+  "webhook.create": { title: "created a webhook", resource: "webhook" },
+  "webhook.update": { title: "changed a webhook", resource: "webhook" },
+  "webhook.delete": { title: "deleted a webhook", resource: "webhook" },
+  "webhook.redrive": { title: "sent a delivery again that was given up", resource: "webhook" },
   "tenant.create": { title: "created a tenant", resource: "tenant" },
   "tenant.update": { title: "changed a tenant", resource: "tenant" },
 } as const satisfies Record<string, AuditActionSpec>;

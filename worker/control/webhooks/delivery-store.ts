@@ -1,6 +1,8 @@
 import { and, asc, desc, eq, gt, inArray, lt, sql } from "drizzle-orm";
 import type { Database } from "../../db/client.ts";
 import { webhookDeliveries, webhooks } from "../../db/schema.ts";
+import type { NewAuditRow } from "../audit-log/rules.ts";
+import { recordAudit } from "../audit-log/store.ts";
 import { recordEventWhere, type NewEvent } from "../events/store.ts";
 import type { Webhook, WebhookBell, WebhookDelivery } from "./webhook-record.ts";
 
@@ -106,18 +108,30 @@ export async function settleDelivery(
   await db.batch([recordEventWhere(db, event, there), update]);
 }
 
-/** Puts a delivery that was given up on its way again, with all its attempts before it. @returns false where it was not given up */
-export async function reviveDelivery(db: Database, delivery: WebhookDelivery, now: number): Promise<boolean> {
-  const rows = await db
-    .update(webhookDeliveries)
-    .set({ state: "pending", attempts: 0, dueAt: now, updatedAt: now })
-    .where(
-      and(
-        owned({ tenantId: delivery.tenantId, deliveryId: delivery.id }),
-        inArray(webhookDeliveries.state, ["dead", "dropped"]),
-      ),
-    )
-    .returning({ id: webhookDeliveries.id });
+/**
+ * Puts a delivery that was given up on its way again, with all its attempts before it.
+ *
+ * @param audit  row of the log
+ * @returns false where it was not given up
+ */
+export async function reviveDelivery(
+  db: Database,
+  delivery: WebhookDelivery,
+  now: number,
+  audit: NewAuditRow,
+): Promise<boolean> {
+  const givenUp = and(
+    owned({ tenantId: delivery.tenantId, deliveryId: delivery.id }),
+    inArray(webhookDeliveries.state, ["dead", "dropped"]),
+  );
+  const [, rows] = await db.batch([
+    recordAudit(db, [audit], sql`EXISTS (SELECT 1 FROM ${webhookDeliveries} WHERE ${givenUp})`),
+    db
+      .update(webhookDeliveries)
+      .set({ state: "pending", attempts: 0, dueAt: now, updatedAt: now })
+      .where(givenUp)
+      .returning({ id: webhookDeliveries.id }),
+  ]);
   return rows.length === 1;
 }
 

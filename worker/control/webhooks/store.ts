@@ -1,6 +1,8 @@
 import { and, asc, eq, sql } from "drizzle-orm";
 import type { Database } from "../../db/client.ts";
 import { pluginEvents, webhookDeliveries, webhooks } from "../../db/schema.ts";
+import type { NewAuditRow } from "../audit-log/rules.ts";
+import { recordAudit } from "../audit-log/store.ts";
 import { eventRecorded, recordEventWhere, type NewEvent } from "../events/store.ts";
 import type { Webhook } from "./webhook-record.ts";
 
@@ -19,6 +21,7 @@ export async function getWebhook(db: Database, tenantId: string, id: string): Pr
  * Writes a webhook with its event. It begins after the events there are; the one of its own making is the first it hears.
  *
  * @param quota  webhooks that a tenant may have
+ * @param audit  row of the log
  * @returns false where the tenant has that many
  */
 export async function insertWebhook(
@@ -26,6 +29,7 @@ export async function insertWebhook(
   webhook: Omit<Webhook, "position">,
   event: NewEvent,
   quota: number,
+  audit: NewAuditRow,
 ): Promise<boolean> {
   const { tenantId } = webhook;
   const count = sql`(SELECT count(*) FROM ${webhooks} WHERE ${eq(webhooks.tenantId, tenantId)})`;
@@ -46,6 +50,7 @@ export async function insertWebhook(
       .select(sql`SELECT ${row} WHERE ${count} < ${quota}`)
       .returning({ id: webhooks.id }),
     recordEventWhere(db, event, sql`EXISTS (SELECT 1 FROM ${webhooks} WHERE ${owned(tenantId, webhook.id)})`),
+    recordAudit(db, [audit], eventRecorded(event.id)),
   ]);
   return inserted.length === 1;
 }
@@ -53,6 +58,7 @@ export async function insertWebhook(
 /**
  * Changes a webhook with its event, where it is still there. One that is switched on again begins after the events there are.
  *
+ * @param audit  row of the log
  * @returns false where it is not there
  */
 export async function updateWebhook(
@@ -60,10 +66,12 @@ export async function updateWebhook(
   { tenantId, id }: Pick<Webhook, "tenantId" | "id">,
   set: Partial<Pick<Webhook, "url" | "types" | "active" | "updatedAt">>,
   event: NewEvent,
+  audit: NewAuditRow,
 ): Promise<boolean> {
   const there = sql`EXISTS (SELECT 1 FROM ${webhooks} WHERE ${owned(tenantId, id)})`;
   const [recorded] = await db.batch([
     recordEventWhere(db, event, there),
+    recordAudit(db, [audit], there),
     db
       .update(webhooks)
       .set(set.active ? { ...set, position: resumed(tenantId) } : set)
@@ -81,15 +89,22 @@ function lastSequence(tenantId: string) {
   return sql`coalesce((SELECT max(${pluginEvents.sequence}) FROM ${pluginEvents} WHERE ${eq(pluginEvents.tenantId, tenantId)}), 0)`;
 }
 
-/** Deletes a webhook with what was on its way to it. @returns false where it was not there */
+/**
+ * Deletes a webhook with what was on its way to it.
+ *
+ * @param audit  row of the log
+ * @returns false where it was not there
+ */
 export async function deleteWebhook(
   db: Database,
   { tenantId, id }: Pick<Webhook, "tenantId" | "id">,
   event: NewEvent,
+  audit: NewAuditRow,
 ): Promise<boolean> {
   const there = sql`EXISTS (SELECT 1 FROM ${webhooks} WHERE ${owned(tenantId, id)})`;
   const [recorded] = await db.batch([
     recordEventWhere(db, event, there),
+    recordAudit(db, [audit], there),
     db
       .delete(webhookDeliveries)
       .where(and(eq(webhookDeliveries.tenantId, tenantId), eq(webhookDeliveries.webhookId, id))),

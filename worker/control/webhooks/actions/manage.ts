@@ -2,6 +2,7 @@ import { PlatformError } from "../../../../sdk/contract/errors.ts";
 import type { Deps } from "../../../deps.ts";
 import type { Actor } from "../../../lib/actor.ts";
 import { toHex } from "../../../lib/hex.ts";
+import { auditRow, type AuditedChange, type NewAuditRow } from "../../audit-log/rules.ts";
 import { newEvent } from "../../events/rules.ts";
 import { getDelivery, listDeliveries, reviveDelivery } from "../delivery-store.ts";
 import { sealWebhookSecret, webhookDestination, WEBHOOKS } from "../rules.ts";
@@ -37,7 +38,8 @@ export async function createWebhook(
     type: "webhook.created",
     data: { webhookId: owner.id, host },
   });
-  if (!(await insertWebhook(deps.db, row, event, WEBHOOKS))) {
+  const audit = auditOf(deps, actor, { action: "webhook.create", resourceId: owner.id, after: auditedState(row) });
+  if (!(await insertWebhook(deps.db, row, event, WEBHOOKS, audit))) {
     throw new PlatformError("QUOTA_EXCEEDED", `The tenant has ${WEBHOOKS} webhooks, which is as many as it may have.`, {
       limit: { name: "webhooks", used: WEBHOOKS, allowed: WEBHOOKS },
     });
@@ -68,15 +70,19 @@ export async function changeWebhook(
   const set = Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined));
   const changed = Object.keys(set).sort().join(",");
   const event = newEvent({ ...eventOf(deps, actor), type: "webhook.updated", data: { webhookId: id, changed } });
-  if (!(await updateWebhook(deps.db, webhook, { ...set, updatedAt: deps.clock.now() }, event)))
+  const states = { before: auditedState(webhook), after: { ...auditedState({ ...webhook, ...set }), changed } };
+  const audit = auditOf(deps, actor, { action: "webhook.update", resourceId: id, ...states });
+  if (!(await updateWebhook(deps.db, webhook, { ...set, updatedAt: deps.clock.now() }, event, audit)))
     throw webhookNotFound(id);
   return readWebhook(deps, actor, id);
 }
 
 /** @throws {PlatformError} WEBHOOK_NOT_FOUND */
 export async function removeWebhook(deps: WebhookDeps, actor: Actor, id: string): Promise<void> {
+  const webhook = await readWebhook(deps, actor, id);
   const event = newEvent({ ...eventOf(deps, actor), type: "webhook.deleted", data: { webhookId: id } });
-  if (!(await deleteWebhook(deps.db, { tenantId: actor.tenantId, id }, event))) throw webhookNotFound(id);
+  const audit = auditOf(deps, actor, { action: "webhook.delete", resourceId: id, before: auditedState(webhook) });
+  if (!(await deleteWebhook(deps.db, webhook, event, audit))) throw webhookNotFound(id);
 }
 
 /**
@@ -127,7 +133,10 @@ export async function redriveDelivery(
     throw new PlatformError("DELIVERY_NOT_FOUND", `The webhook has no delivery "${deliveryId}".`);
   }
   const now = deps.clock.now();
-  if (!(await reviveDelivery(deps.db, delivery, now))) {
+  const { eventId, eventType, state, errorCode } = delivery;
+  const before = { deliveryId, eventId, eventType, state, errorCode };
+  const audit = auditOf(deps, actor, { action: "webhook.redrive", resourceId: webhookId, before });
+  if (!(await reviveDelivery(deps.db, delivery, now, audit))) {
     throw new PlatformError("STATE_CONFLICT", `The delivery is ${delivery.state}; only one given up is sent again.`);
   }
   await ringAll(deps, [bell]);
@@ -144,6 +153,15 @@ function requireUrl(url: string): URL {
       issues: [{ path: "/url", message }],
     });
   }
+}
+
+function auditOf(deps: Pick<WebhookDeps, "newId" | "clock">, actor: Actor, audit: AuditedChange): NewAuditRow {
+  return auditRow(actor, audit, deps.newId(), deps.clock.now());
+}
+
+/** A webhook as the log shows it: of the URL only the host, since the rest may be a secret. */
+function auditedState({ url, types, active }: Pick<Webhook, "url" | "types" | "active">) {
+  return { host: new URL(url).host, types, active };
 }
 
 function eventOf(deps: WebhookDeps, { tenantId, subject }: Actor) {
