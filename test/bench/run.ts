@@ -6,6 +6,7 @@ import { buildGuests } from "../support/guests/build-guests.ts";
 import { writeGuests } from "./guests.ts";
 import { hostFigures } from "./hosts.ts";
 import { messages } from "./messages.ts";
+import { overhead, rewriting } from "./metering/workerd.ts";
 import { moduleOfSize, moduleWithData } from "./modules.ts";
 import { profiledCalls } from "./profiles.ts";
 import { startPlatform, upload, type BenchPlatform } from "./platform.ts";
@@ -129,6 +130,8 @@ const ALONE: Readonly<Record<string, (root: string) => Promise<Figure[]>>> = {
   "start-up": startUp,
   hosts: hostFigures,
   instances: instanceFigures,
+  overhead,
+  rewriting,
 };
 
 async function platformFigures(root: string, names: readonly string[]): Promise<Figure[]> {

@@ -237,8 +237,8 @@ describe("out of fuel", () => {
   });
 
   test.each([
-    ["small", "(i32.popcnt (local.get 0))", 12_000, 8_400],
-    ["larger", "(i32.popcnt (i32.popcnt (i32.popcnt (local.get 0))))", 6_000, 2_800],
+    ["small", "(i32.popcnt (local.get 0))", 24_000, 16_800],
+    ["larger", "(i32.popcnt (i32.popcnt (i32.popcnt (local.get 0))))", 12_000, 5_600],
   ])("in a large body without loops, of %s regions, is seen long before its end", (_, value, steps, bound) => {
     const step = `(if (local.get 0) (then (global.set $g (i32.add (global.get $g) ${value}))))`;
     const guest = new Guest(`(module (global $g (export "g") (mut i32) (i32.const 0))

@@ -36,6 +36,9 @@ export class RegisterCarrier implements Carrier {
   readonly #callee: number;
   /** Cost that is taken when the fuel is pushed next. */
   #owed = 0;
+  /** Where the fuel was put into its local last. */
+  #storeStart = -1;
+  #storeEnd = -1;
   readonly profileLocal: number;
 
   constructor(setting: RegisterSetting, plan: FunctionPlan, code: CodeWriter) {
@@ -145,7 +148,7 @@ export class RegisterCarrier implements Carrier {
 
   charge(cost: number, checked: boolean): void {
     const { code, fuel } = this;
-    code.localGet(fuel);
+    this.pushFuel();
     code.i64Const(cost);
     code.byte(Op.i64Sub);
     if (!checked) {
@@ -169,7 +172,9 @@ export class RegisterCarrier implements Carrier {
   }
 
   pushFuel(): void {
-    this.code.localGet(this.fuel);
+    // Nothing stands between, so the fuel that was put away stays on the stack as well.
+    if (this.code.length === this.#storeEnd) this.code.overwrite(this.#storeStart, Op.localTee);
+    else this.code.localGet(this.fuel);
     if (this.#owed === 0) return;
     this.code.i64Const(this.#owed);
     this.code.byte(Op.i64Sub);
@@ -178,7 +183,9 @@ export class RegisterCarrier implements Carrier {
 
   /** Takes the fuel from the stack. */
   protected store(): void {
+    this.#storeStart = this.code.length;
     this.code.localSet(this.fuel);
+    this.#storeEnd = this.code.length;
   }
 
   /** Pushes the fuel for a metered function or for the caller. */

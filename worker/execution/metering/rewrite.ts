@@ -20,7 +20,7 @@ export { COST_TABLE_VERSION } from "./costs.ts";
 export { WasmRefusal } from "./refusal.ts";
 
 /** Changes whenever the same input gives another output. */
-export const REWRITER_VERSION = "2";
+export const REWRITER_VERSION = "3";
 
 export interface MeteringPolicy {
   /** Pages of all memories together, 64 KiB each. */

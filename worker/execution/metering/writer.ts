@@ -25,6 +25,11 @@ export class ByteWriter {
     this.#buffer[this.length++] = value;
   }
 
+  /** Writes another value over a byte that was written before. */
+  overwrite(position: number, value: number): void {
+    if (position < this.length) this.#buffer[position] = value;
+  }
+
   /** Unsigned LEB128 of a number from 0 to 2^32 - 1. */
   u32(value: number): void {
     let rest = value >>> 0;
