@@ -1,6 +1,6 @@
 /**
  * Version of all that this file says. Modules of every rewriter of one version are called alike, so those made before and
- * after a deploy run side by side (docs/decisions/0021). A change that a host of before, or a module of before, would not
+ * after a deploy run side by side (docs/decisions/0013). A change that a host of before, or a module of before, would not
  * understand is a new version: then the host has to know both for as long as modules of the older one are stored.
  */
 export const METERING_ABI_VERSION = 1;

@@ -3,9 +3,9 @@
  * unmetered module a second time: what it differs by is noise.
  */
 import { METERING_EXPORTS } from "../../../sdk/contract/metering-abi.ts";
-import type { KernelRequest, KernelTimes } from "./protocol.ts";
-import metered from "./metered.wasm";
-import plain from "./plain.wasm";
+import type { KernelRequest, KernelTimes } from "../kernel-worker/protocol.ts";
+import metered from "../../../dist/bench/metered.wasm";
+import plain from "../../../dist/bench/plain.wasm";
 
 /** One time is long enough for a clock of whole milliseconds. */
 const LONG_ENOUGH_MS = 20;
