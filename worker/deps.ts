@@ -78,6 +78,7 @@ export function createDeps(
   const recordings = new RecordingStore({ bucket: env.STORE, keyRing: env.RECORDING_KEYS, randomBytes });
   const newId = systemIds(() => clock.now(), randomBytes);
   const afterAnswer = (): Promise<void> => pause(0);
+  const bus = new Publisher(env.MESSAGES, clock, newId);
   let database: Database | undefined;
   return {
     env,
@@ -99,9 +100,9 @@ export function createDeps(
     recordings,
     recorder: new Recorder({ store: recordings, book: kept.captures, clock, afterAnswer, defer }),
     idempotency: new IdempotentCalls(env.IDEMPOTENCY, defer),
-    bus: new Publisher(env.MESSAGES, clock, newId),
+    bus,
     clock,
-    capabilities: capabilityServices(env, kept, { clock, newId, randomBytes }),
+    capabilities: capabilityServices(env, kept, { clock, newId, randomBytes, bus }),
     newId,
     randomBytes,
     pause,
@@ -113,7 +114,7 @@ export function createDeps(
 function capabilityServices(
   env: Env,
   kept: Resident,
-  sources: Pick<CapabilityServices, "clock" | "newId" | "randomBytes">,
+  sources: Pick<CapabilityServices, "clock" | "newId" | "randomBytes" | "bus">,
 ): CapabilityServices {
   const { clock, randomBytes } = sources;
   return {

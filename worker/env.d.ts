@@ -5,7 +5,7 @@ declare namespace Cloudflare {
     /** Packages, modules and snapshots. */
     STORE: R2Bucket;
     LOADER: WorkerLoader;
-    OUTCOMES: Queue<import("./execution/settle.ts").ExecutionRecord>;
+    OUTCOMES: Queue<import("./execution/outcome-reporter.ts").Outcome>;
     /** Messages of the bus, one for each subscriber. */
     WEBHOOKS: Queue<import("./control/webhooks/webhook-record.ts").WebhookBell>;
     MESSAGES: Queue<import("./execution/bus/rules.ts").BusMessage>;

@@ -1,10 +1,12 @@
 import { buryMessages, deliverMessages } from "./control/deliveries/actions.ts";
 import { recordExecutions } from "./control/executions/actions.ts";
+import { recordToldEvents } from "./control/events/actions/told.ts";
 import { followEvents } from "./control/events/actions/follow.ts";
 import { deliverWebhooks } from "./control/webhooks/actions/deliver.ts";
 import type { WebhookBell } from "./control/webhooks/webhook-record.ts";
 import type { Deps } from "./deps.ts";
 import type { BusMessage } from "./execution/bus/rules.ts";
+import { isToldEvent, type Outcome } from "./execution/outcome-reporter.ts";
 import type { ExecutionRecord } from "./execution/settle.ts";
 import { errorText } from "./lib/error-text.ts";
 import { logError } from "./lib/json-log.ts";
@@ -12,11 +14,11 @@ import { logError } from "./lib/json-log.ts";
 /** Longest pause before a batch is tried again, in seconds. */
 const LONGEST_RETRY_DELAY = 300;
 
-export type QueueMessage = ExecutionRecord | BusMessage | WebhookBell;
+export type QueueMessage = Outcome | BusMessage | WebhookBell;
 
 /** Who consumes which queue of wrangler.toml. A queue carries the messages of its producer's type only. */
 const CONSUMERS: Readonly<Record<string, (deps: Deps, batch: MessageBatch) => Promise<void>>> = {
-  "patchbay-outcomes": (deps, batch) => consumeOutcomes(deps, batch as MessageBatch<ExecutionRecord>),
+  "patchbay-outcomes": (deps, batch) => consumeOutcomes(deps, batch as MessageBatch<Outcome>),
   "patchbay-messages": (deps, batch) => consumeEach(deps, batch as MessageBatch<BusMessage>, deliverMessages),
   "patchbay-messages-dead": (deps, batch) => consumeEach(deps, batch as MessageBatch<BusMessage>, buryMessages),
   "patchbay-webhooks": (deps, batch) => consumeEach(deps, batch as MessageBatch<WebhookBell>, deliverWebhooks),
@@ -35,12 +37,14 @@ export async function consume(deps: Deps, batch: MessageBatch): Promise<void> {
 }
 
 /** A batch is acknowledged whole or tried again whole; inserting twice changes nothing. */
-async function consumeOutcomes(deps: Deps, batch: MessageBatch<ExecutionRecord>): Promise<void> {
+async function consumeOutcomes(deps: Deps, batch: MessageBatch<Outcome>): Promise<void> {
   try {
+    const outcomes = batch.messages.map((message) => message.body);
     await recordExecutions(
       deps,
-      batch.messages.map((message) => message.body),
+      outcomes.filter((outcome): outcome is ExecutionRecord => !isToldEvent(outcome)),
     );
+    await recordToldEvents(deps, outcomes.filter(isToldEvent));
     batch.ackAll();
     followAll(deps, batch.messages);
   } catch (error) {

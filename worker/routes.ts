@@ -12,6 +12,7 @@ import { executeRoutes } from "./control/executions/execute-routes.ts";
 import { replayRoutes } from "./control/executions/replay/routes.ts";
 import { executionRoutes } from "./control/executions/routes.ts";
 import { grantRoutes } from "./control/grants/routes.ts";
+import { hookRoutes } from "./control/hooks/routes.ts";
 import { installRoutes } from "./control/installs/routes.ts";
 import { keyRoutes } from "./control/keys/routes.ts";
 import { memberRoutes } from "./control/members/routes.ts";
@@ -52,6 +53,7 @@ const operations: readonly Route[] = [
   ...auditRoutes,
   ...executeRoutes.map(withIdempotencyKey),
   ...executionRoutes,
+  ...hookRoutes,
   ...replayRoutes,
   ...profileRoutes,
   ...tenantRoutes,

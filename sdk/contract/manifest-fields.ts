@@ -1,4 +1,5 @@
 import * as v from "valibot";
+import { FUNCTION_NAME_PATTERN, PLUGIN_ID_PATTERN } from "./identifiers.ts";
 
 /** Building blocks of the manifest's schema: closed objects, bounded texts, lists and records. */
 
@@ -82,4 +83,15 @@ export function record<const Key extends v.GenericSchema<string, string>, const 
     v.check((entries) => !Array.isArray(entries), "must be an object"),
     v.check((entries) => Object.keys(entries).length <= maximum, `must have at most ${maximum} entries`),
   );
+}
+
+export const pluginId = pattern(
+  PLUGIN_ID_PATTERN,
+  "must be `name` or `publisher.name` in lower-case letters, digits and `-`",
+);
+export const functionName = pattern(FUNCTION_NAME_PATTERN, "must be the name of an exported function");
+
+export function wholeNumber(minimum: number, maximum: number, unit = "") {
+  const meaning = `must be a whole number${unit ? ` of ${unit}` : ""} from ${minimum} to ${maximum}`;
+  return v.pipe(v.number(meaning), v.integer(meaning), v.minValue(minimum, meaning), v.maxValue(maximum, meaning));
 }

@@ -6,12 +6,12 @@ import { namesOf } from "./config/json-values.ts";
 import { MIGRATION_LIMITS } from "./config/migrations.ts";
 import { parseFilePattern } from "./file-patterns.ts";
 import { quotaProblems } from "./grants.ts";
-import { FUNCTION_NAME_PATTERN, PLUGIN_ID_PATTERN, RESERVED_PLUGIN_IDS } from "./identifiers.ts";
+import { RESERVED_PLUGIN_IDS } from "./identifiers.ts";
 import { JSON_MAX_DEPTH, jsonPointer, readJson, RESERVED_KEYS } from "./json-text.ts";
 import { LIMITS, PACKAGE_LIMITS, type LimitName } from "./limits.ts";
 import { isReservedModuleName, MODULE_NAME_PATTERN } from "./linking.ts";
-import { closedObject, distinct, list, pattern, record, text } from "./manifest-fields.ts";
-import { PERMISSIONS, type Permission } from "./roles.ts";
+import { closedObject, distinct, functionName, list, pattern, pluginId, record, text } from "./manifest-fields.ts";
+import { endpoint, hook, lifecycle, middleware, shapeOf } from "./manifest-offers.ts";
 import { TOPIC_FILTER_PATTERN, TOPIC_LENGTH } from "./topics.ts";
 import { parseRange, parseVersion } from "./version.ts";
 
@@ -25,23 +25,16 @@ export const DEFAULT_MODULE_FILE = "plugin.wasm";
 
 const CONFIG_SCHEMA_MAX_BYTES = 64 * 1024;
 const CONFIG_SCHEMA_MAX_DEPTH = 16;
-const HIGHEST_PRIORITY = 1_000;
-const DEFAULT_PRIORITY = 100;
 
 export const PLUGIN_TYPES = ["processor", "connector", "analyzer", "utility"] as const;
-const HTTP_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"] as const;
 /** Capabilities whose requests can be narrowed to hosts. */
 const HOST_CAPABILITIES: ReadonlySet<string> = new Set(["http", "webhooks"]);
 
 const SLUG = /^[a-z0-9]+(-[a-z0-9]+)*$/;
-const HOOK = /^[a-z][a-z0-9-]*(:[a-z][a-z0-9-]*)+$/;
 const SERVICE = /^[a-z][a-z0-9-]*(\.[a-z][a-z0-9-]*)*$/;
 const HOST = /^(\*\.)?([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?(:[0-9]{1,5})?$/;
 const MODULE_PATH = /^(?!.*(^|\/)\.{1,2}(\/|$))[A-Za-z0-9_.-]+(\/[A-Za-z0-9_.-]+)*\.wasm$/;
-const ENDPOINT_PATH = /^\/(:?[A-Za-z0-9_.~-]+(\/:?[A-Za-z0-9_.~-]+)*)?$/;
 
-const pluginId = pattern(PLUGIN_ID_PATTERN, "must be `name` or `publisher.name` in lower-case letters, digits and `-`");
-const functionName = pattern(FUNCTION_NAME_PATTERN, "must be the name of an exported function");
 const range = v.pipe(
   text(256),
   v.check((value) => parseRange(value) !== undefined, "must be a semantic version range such as `^1.2.0`"),
@@ -149,33 +142,6 @@ const limits = closedObject(
   }, // Object.keys and Object.fromEntries lose the key type
 );
 
-const hook = closedObject({
-  name: pattern(HOOK, "must be a hook such as `file:process`", 64),
-  function: functionName,
-  priority: v.exactOptional(
-    v.pipe(
-      v.number("must be a number"),
-      v.integer("must be a whole number"),
-      v.minValue(0, "must be 0 or more"),
-      v.maxValue(HIGHEST_PRIORITY, `must be ${HIGHEST_PRIORITY} or less`),
-    ),
-    DEFAULT_PRIORITY,
-  ),
-  mode: v.exactOptional(v.picklist(["waterfall", "broadcast"], "must be waterfall or broadcast")),
-});
-
-const endpoint = closedObject({
-  method: v.picklist(HTTP_METHODS, `must be one of ${HTTP_METHODS.join(", ")}`),
-  path: pattern(ENDPOINT_PATH, "must start with `/` and have segments of letters, digits, `_.~-` or `:name`", 200),
-  function: functionName,
-  permission: v.exactOptional(
-    v.picklist(
-      ["public", ...(Object.keys(PERMISSIONS) as Permission[])], // Object.keys loses the key type
-      `must be public or one of ${Object.keys(PERMISSIONS).join(", ")}`,
-    ),
-  ),
-});
-
 const configSchema = v.pipe(
   v.record(v.string(), v.unknown(), "must be a JSON Schema object"),
   v.check((schema) => !Array.isArray(schema), "must be a JSON Schema object"),
@@ -267,10 +233,15 @@ export const ManifestSchema = closedObject({
     distinct(list(hook, 50), (entry) => `${entry.name} ${entry.function}`),
     [],
   ),
+  middleware: v.exactOptional(
+    distinct(list(middleware, 20), (entry) => `${entry.point} ${entry.function}`),
+    [],
+  ),
+  lifecycle: v.exactOptional(lifecycle, {}),
   dependencies: v.exactOptional(record(pluginId, range, 50), {}),
   limits: v.exactOptional(limits, {}),
   api: v.exactOptional(
-    closedObject({ endpoints: distinct(list(endpoint, 100), (entry) => `${entry.method} ${entry.path}`) }),
+    closedObject({ endpoints: distinct(list(endpoint, 100), (entry) => `${entry.method} ${shapeOf(entry.path)}`) }),
   ),
   config: v.exactOptional(configSchema),
   configMigrations: v.exactOptional(list(configMigration, MIGRATION_LIMITS.migrations)),

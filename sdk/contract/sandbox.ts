@@ -44,6 +44,10 @@ export interface ExecutionContext {
   readonly deadline: number;
   /** Messages of the bus that led to this call; what it publishes carries the number on. Absent: none did. */
   readonly hops?: number;
+  /** Plugin that calls a service of this one; absent: no plugin does. */
+  readonly callingPlugin?: string;
+  /** What middleware noted about the request, by name; absent: nothing. */
+  readonly annotations?: Readonly<Record<string, string>>;
 }
 
 export interface LogLine {

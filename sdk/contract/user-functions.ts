@@ -26,6 +26,8 @@ export const USER_FUNCTIONS = {
   cache_get: { capability: "cache", title: "read a value that may be gone" },
   cache_set: { capability: "cache", title: "keep a value for a while" },
   cache_delete: { capability: "cache", title: "drop a value" },
+  services_call: { capability: "services", title: "call a service of another plugin" },
+  events_publish: { capability: "events", title: "publish a message to a topic" },
   crypto_digest: { capability: "crypto", title: "hash bytes" },
   crypto_hmac: { capability: "crypto", title: "HMAC of bytes under a secret of the plugin's own" },
   crypto_random: { capability: "crypto", title: "draw random bytes" },

@@ -7,6 +7,7 @@ import { PLANS, type Plan } from "../../sdk/contract/plans.ts";
 import type { ReuseMode } from "../../sdk/contract/reuse.ts";
 import type { Role } from "../../sdk/contract/roles.ts";
 import { SNAPSHOT_FORMAT, type Snapshot, type SnapshotInstall, type SnapshotKey } from "../execution/snapshot.ts";
+import { offersOf, type OfferingManifest } from "./offer-rules.ts";
 import type { SealedSecrets } from "./config/configuration-record.ts";
 import { asksOf, effectiveGrants, type AskingManifest, type GrantRecord } from "./grants/rules.ts";
 
@@ -49,6 +50,8 @@ export interface InstallRecord {
   readonly manifestLimits: Partial<Limits>;
   /** What of the manifest says which capabilities it asks for. */
   readonly asking: AskingManifest;
+  /** What of the manifest says where the plugin takes part, and when its lifecycle functions are called. */
+  readonly offering: OfferingManifest & { readonly lifecycle?: Manifest["lifecycle"] | null };
   /** Grants in force. */
   readonly granted: readonly Pick<GrantRecord, "capability" | "asked" | "granted">[];
 }
@@ -99,6 +102,7 @@ export function chooseDefaultFunction(
 export function buildSnapshot(tenant: TenantRecord, now: number): Snapshot {
   const ceilings = PLANS[tenant.plan].ceilings;
   const keys = tenant.keys.filter((key) => key.revokedAt === null && (key.expiresAt === null || key.expiresAt > now));
+  const offers = offersOf(tenant.installs.map((install) => ({ ...install, active: stateOf(install) === "active" })));
   return {
     format: SNAPSHOT_FORMAT,
     tenantId: tenant.id,
@@ -111,6 +115,7 @@ export function buildSnapshot(tenant: TenantRecord, now: number): Snapshot {
     ),
     keys: Object.fromEntries(keys.map((key) => [key.keyId, snapshotKeyEntry(key)])),
     members: Object.fromEntries(tenant.members.map((member) => [member.subject, member.roles])),
+    ...(Object.keys(offers).length > 0 ? { offers } : {}),
   };
 }
 
@@ -119,8 +124,7 @@ function snapshotInstall(install: InstallRecord, ceilings: Limits): SnapshotInst
     installId: install.installId,
     pluginId: install.pluginId,
     version: install.version,
-    // A version that was quarantined must not run, whatever state its installs were left in.
-    state: install.versionState === "quarantined" ? "quarantined" : install.state,
+    state: stateOf(install),
     rewrittenDigest: install.rewrittenDigest,
     rewriterVersion: install.rewriterVersion,
     moduleBytes: install.moduleBytes,
@@ -134,7 +138,17 @@ function snapshotInstall(install: InstallRecord, ceilings: Limits): SnapshotInst
     ...(install.reuse === "warm" ? { warm: { revision: install.updatedAt } } : {}),
     grants: effectiveGrants(asksOf(install.asking), install.granted),
     ...topicsOf(install.asking.events),
+    ...lifecycleOf(install.offering.lifecycle),
   };
+}
+
+/** A version that was quarantined must not run, whatever state its installs were left in. */
+function stateOf({ versionState, state }: InstallRecord): SnapshotInstall["state"] {
+  return versionState === "quarantined" ? "quarantined" : state;
+}
+
+function lifecycleOf(lifecycle: Manifest["lifecycle"] | null | undefined): Pick<SnapshotInstall, "lifecycle"> {
+  return lifecycle && Object.keys(lifecycle).length > 0 ? { lifecycle } : {};
 }
 
 function topicsOf(events: Manifest["events"] | undefined): Pick<SnapshotInstall, "topics"> {

@@ -18,6 +18,7 @@ import { errorText } from "../lib/error-text.ts";
 import { logError } from "../lib/json-log.ts";
 import type { CallLedger } from "./call-ledger.ts";
 import type { CallStreams } from "./call-streams.ts";
+import type { TenantReach } from "./capabilities/capability.ts";
 import { HOST_CALLS } from "./capabilities/index.ts";
 import { CallQuotas } from "./capabilities/quotas.ts";
 import type { CapabilityServices } from "./capabilities/services.ts";
@@ -35,6 +36,7 @@ export interface BridgedCall {
   readonly context: ExecutionContext;
   readonly grants: Grants;
   readonly services: CapabilityServices;
+  readonly reach: TenantReach;
   readonly ledger: CallLedger;
   readonly streams: CallStreams;
 }
@@ -89,7 +91,7 @@ export class CallBridge extends RpcTarget implements HostBridge {
   }
 
   async #serve(capability: Capability, name: UserFunction, { request, body }: HostRequest): Promise<HostAnswer> {
-    const { context, grants, services, ledger } = this.#call;
+    const { context, grants, services, reach, ledger } = this.#call;
     try {
       const grant = grants[capability];
       if (!grant) {
@@ -97,7 +99,7 @@ export class CallBridge extends RpcTarget implements HostBridge {
         throw new PlatformError("GRANT_MISSING", `The plugin has no grant for ${capability}: ${title}.`);
       }
       const note = (scope: string): void => ledger.note(capability, scope);
-      const host = { call: context, grant, quotas: this.#quotas, signal: this.#ended.signal, services, note };
+      const host = { call: context, grant, quotas: this.#quotas, signal: this.#ended.signal, services, reach, note };
       const spec = HOST_CALLS[name];
       // The schema has made of the request what the function takes.
       const result = await spec.run(host, parseRequest(name, spec.request, request) as never, body);

@@ -62,7 +62,8 @@ export async function callInTurn(
   return results;
 }
 
-async function callPart(
+/** One call of several. @param among  how many of them, itself included, begin together */
+export async function callPart(
   deps: InvokeDeps,
   snapshot: Snapshot,
   part: Part,

@@ -8,12 +8,13 @@ import { CallBridge } from "./bridge.ts";
 import { CallLedger } from "./call-ledger.ts";
 import { BufferedStreams, type CallStreams } from "./call-streams.ts";
 import type { CapabilityServices } from "./capabilities/services.ts";
+import type { TenantReach } from "./capabilities/capability.ts";
 import { raceDeadline } from "./deadline.ts";
 import { withRetries, type RetryDeps } from "./idempotency/retry.ts";
 import type { CallHost, Isolates } from "./isolate.ts";
 import type { OutcomeReporter } from "./outcome-reporter.ts";
 import type { Recorder } from "./recording-store.ts";
-import type { RequestBudget } from "./request-budget.ts";
+import { DEFAULT_BUDGET, RequestBudget } from "./request-budget.ts";
 import type { ConfigOpener } from "./sealed-config.ts";
 import { resolve, type Target } from "./resolve.ts";
 import { failedOutcome, settle, type ExecutionRecord } from "./settle.ts";
@@ -49,6 +50,10 @@ export interface PluginEvent {
   readonly budget?: { readonly pool: RequestBudget; readonly among: number };
   /** Messages of the bus that led to this call, this one included; absent: none did. */
   readonly hops?: number;
+  /** Plugin that calls a service of this one. */
+  readonly callingPlugin?: string;
+  /** What middleware noted about the request. */
+  readonly annotations?: Readonly<Record<string, string>>;
 }
 
 export interface Invocation {
@@ -99,7 +104,7 @@ export async function invoke(deps: InvokeDeps, snapshot: Snapshot, event: Plugin
   const ran =
     "failure" in granted
       ? failedOutcome(granted.failure)
-      : granted.close(await runBridged(deps, target.install, call, { ledger, streams }, event.parent));
+      : granted.close(await runBridged(deps, snapshot, event, target.install, call, { ledger, streams }));
   const outcome = streams.finish(ran);
 
   const durationMs = deps.clock.now() - now;
@@ -114,7 +119,7 @@ export async function invoke(deps: InvokeDeps, snapshot: Snapshot, event: Plugin
 
 function contextOf(
   { tenantId }: Snapshot,
-  { subject, roles, traceId, hops }: PluginEvent,
+  { subject, roles, traceId, hops, callingPlugin, annotations }: PluginEvent,
   { install: { installId, pluginId, version } }: Target,
   executionId: string,
   deadline: number,
@@ -130,25 +135,72 @@ function contextOf(
     traceId,
     deadline,
     ...(hops ? { hops } : {}),
+    ...(callingPlugin === undefined ? {} : { callingPlugin }),
+    ...(annotations ? { annotations } : {}),
   };
 }
 
 /** Only a plugin that can wait can call a capability; the rest are spared the bridge. */
 async function runBridged(
   deps: InvokeDeps,
+  snapshot: Snapshot,
+  event: PluginEvent,
   install: SnapshotInstall,
   call: SandboxCall,
   { ledger, streams }: { readonly ledger: CallLedger; readonly streams: CallStreams },
-  parent: string | undefined,
 ): Promise<SandboxOutcome> {
+  const { parent } = event;
   if (!install.suspends) return runCall(deps, install, call, undefined, parent);
   const { context } = call;
-  const bridge = new CallBridge({ context, grants: install.grants, services: deps.capabilities, ledger, streams });
+  const reach = reachOf(deps, snapshot, event, context);
+  const bridge = new CallBridge({
+    context,
+    grants: install.grants,
+    services: deps.capabilities,
+    reach,
+    ledger,
+    streams,
+  });
   try {
     return await runCall(deps, install, call, { bridge, ledger }, parent);
   } finally {
     CallBridge.end(bridge);
   }
+}
+
+/** Calls that a plugin makes share the budget of its request, or else one of their own. */
+function reachOf(
+  deps: InvokeDeps,
+  snapshot: Snapshot,
+  { budget, hops, subject, roles, traceId, options, annotations }: PluginEvent,
+  { executionId, pluginId: callingPlugin, deadline }: ExecutionContext,
+): TenantReach {
+  let pool = budget?.pool;
+  return {
+    snapshot,
+    callPlugin: async (pluginId, functionName, input) => {
+      const now = deps.clock.now();
+      pool ??= new RequestBudget(DEFAULT_BUDGET, now);
+      const own = Object.hasOwn(snapshot.installs, pluginId)
+        ? snapshot.installs[pluginId]?.limits.wallClock
+        : undefined;
+      const { outcome, record } = await invoke(deps, snapshot, {
+        pluginId,
+        functionName,
+        input,
+        options: { logLevel: options.logLevel, timeoutMs: Math.max(1, Math.min(own ?? 1, deadline - now)) },
+        subject,
+        roles,
+        traceId,
+        parent: executionId,
+        budget: { pool, among: 1 },
+        callingPlugin,
+        ...(hops === undefined ? {} : { hops }),
+        ...(annotations ? { annotations } : {}),
+      });
+      return { output: outcome.output, failure: outcome.failure, executionId: record.id };
+    },
+  };
 }
 
 function withinBudget({ budget }: PluginEvent, limits: Limits, now: number): ReturnType<RequestBudget["open"]> {

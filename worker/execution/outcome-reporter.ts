@@ -1,3 +1,4 @@
+import type { EventType, EventValue } from "../../sdk/contract/events.ts";
 import type { Clock } from "../lib/clock.ts";
 import { errorText } from "../lib/error-text.ts";
 import { logError } from "../lib/json-log.ts";
@@ -10,9 +11,28 @@ const LINGER_MS = 250;
 /** Tries of one batch before its records go back to wait for the next request. */
 const TRIES = 3;
 
+/** An event for a tenant's log that came about where D1 is not touched. */
+export interface ToldEvent {
+  readonly id: string;
+  readonly tenantId: string;
+  readonly pluginId: string | null;
+  readonly type: EventType;
+  readonly data: Readonly<Record<string, EventValue>>;
+  readonly subject: string;
+  /** Milliseconds since the epoch. */
+  readonly createdAt: number;
+}
+
+/** What travels through the queue. */
+export type Outcome = ExecutionRecord | ToldEvent;
+
+export function isToldEvent(outcome: Outcome): outcome is ToldEvent {
+  return "type" in outcome;
+}
+
 /** Records not yet sent. One per worker isolate, shared by all requests; plain data. */
 export interface PendingRecords {
-  readonly records: ExecutionRecord[];
+  readonly records: Outcome[];
   /** Until then some request will send what is here; 0 where none has promised to. Milliseconds since the epoch. */
   sentBy: number;
 }
@@ -26,17 +46,12 @@ export function noPendingRecords(): PendingRecords {
  * that is cut off loses nothing: the first record after its promise has lapsed finds another sender.
  */
 export class OutcomeReporter {
-  readonly #queue: Queue<ExecutionRecord>;
+  readonly #queue: Queue<Outcome>;
   readonly #pending: PendingRecords;
   readonly #clock: Clock;
   readonly #defer: (work: Promise<unknown>) => void;
 
-  constructor(
-    queue: Queue<ExecutionRecord>,
-    pending: PendingRecords,
-    clock: Clock,
-    defer: (work: Promise<unknown>) => void,
-  ) {
+  constructor(queue: Queue<Outcome>, pending: PendingRecords, clock: Clock, defer: (work: Promise<unknown>) => void) {
     this.#queue = queue;
     this.#pending = pending;
     this.#clock = clock;
@@ -45,10 +60,19 @@ export class OutcomeReporter {
 
   /** Never throws and never delays the answer. Failures and full batches are sent at once. */
   report(record: ExecutionRecord): void {
+    this.#add(record, record.status === "failed");
+  }
+
+  /** The same for an event of the log, after the records of the executions that led to it. */
+  tell(event: ToldEvent): void {
+    this.#add(event, false);
+  }
+
+  #add(outcome: Outcome, isUrgent: boolean): void {
     const { records } = this.#pending;
-    records.push(record);
+    records.push(outcome);
     const now = this.#clock.now();
-    if (record.status === "failed" || records.length >= BATCH) {
+    if (isUrgent || records.length >= BATCH) {
       this.#defer(this.#sendAll());
     } else if (now > this.#pending.sentBy) {
       this.#pending.sentBy = now + 2 * LINGER_MS;
@@ -73,7 +97,7 @@ export class OutcomeReporter {
     }
   }
 
-  async #send(batch: readonly ExecutionRecord[]): Promise<boolean> {
+  async #send(batch: readonly Outcome[]): Promise<boolean> {
     for (let attempt = 1; attempt <= TRIES; attempt++) {
       try {
         await this.#queue.sendBatch(batch.map((body) => ({ body })));

@@ -1,6 +1,8 @@
 import { PlatformError } from "../../sdk/contract/errors.ts";
 import type { Grants } from "../../sdk/contract/grants.ts";
 import type { Limits } from "../../sdk/contract/limits.ts";
+import type { PriorityClass } from "../../sdk/contract/hooks.ts";
+import type { Offers } from "../../sdk/contract/offers.ts";
 import type { PluginParts } from "../../sdk/contract/plugin-parts.ts";
 import type { SealedValue } from "../../sdk/contract/config/sealed-value.ts";
 import type { Role } from "../../sdk/contract/roles.ts";
@@ -22,6 +24,8 @@ export interface Snapshot {
   readonly keys: Readonly<Record<string, SnapshotKey>>;
   /** Roles of members whose tokens carry none, by subject. */
   readonly members: Readonly<Record<string, readonly Role[]>>;
+  /** Where active installs take part in what others do; absent: nowhere. */
+  readonly offers?: Offers;
 }
 
 export interface SnapshotInstall {
@@ -57,6 +61,8 @@ export interface SnapshotInstall {
   readonly grants: Grants;
   /** Absent: none. */
   readonly topics?: SnapshotTopics;
+  /** When its lifecycle functions are called; absent where the manifest says nothing. */
+  readonly lifecycle?: SnapshotLifecycle;
 }
 
 /** What a version's manifest says of topics, as filters. */
@@ -64,6 +70,13 @@ export interface SnapshotTopics {
   /** Where the plugin may publish. */
   readonly publishes: readonly string[];
   readonly subscribes: readonly { readonly filter: string; readonly functionName: string }[];
+}
+
+export interface SnapshotLifecycle {
+  readonly class?: PriorityClass;
+  readonly priority?: number;
+  /** Milliseconds for each function. */
+  readonly timeoutMs?: number;
 }
 
 export interface SnapshotKey {

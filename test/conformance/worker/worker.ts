@@ -6,6 +6,7 @@ import { CallLedger } from "../../../worker/execution/call-ledger.ts";
 import { parsePrivateHosts, PublicEgress } from "../../../worker/execution/capabilities/http/egress.ts";
 import type { CapabilityServices } from "../../../worker/execution/capabilities/services.ts";
 import type { CallRequest, CallAnswer, HostedCall } from "./protocol.ts";
+import { REACH } from "../../support/guests/tenant-reach.ts";
 
 /**
  * Loads what the suite sends into Dynamic Workers and calls it there: `PUT /isolates/<id>` with the modules as a form, the main one first,
@@ -69,6 +70,7 @@ function bridgeFor({ context, now, grants = {} }: HostedCall, streams: CallStrea
     context,
     grants,
     services: services as CapabilityServices, // all that HTTP and hashing ask for
+    reach: REACH,
     ledger: new CallLedger(),
     streams,
   });

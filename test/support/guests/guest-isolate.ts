@@ -8,6 +8,7 @@ import { BufferedStreams } from "../../../worker/execution/call-streams.ts";
 import { CallLedger } from "../../../worker/execution/call-ledger.ts";
 import { createDeps, createResident } from "../../../worker/deps.ts";
 import { codeModules, type PluginCode } from "../../../worker/execution/isolate-code.ts";
+import { REACH } from "./tenant-reach.ts";
 import { buildPackage } from "./linked-package.ts";
 import { guestBytes } from "./provided-guests.ts";
 import { type CallOptions, meteredBytes, NOW, sandboxCall } from "./sandbox-call.ts";
@@ -67,7 +68,14 @@ function openCode(name: string, code: PluginCode, limits: Partial<Limits>): Gues
 function grantedBridge({ context, input, limits }: SandboxCall, grants: Grants): CallBridge {
   const streams = new BufferedStreams(input, limits);
   const deps = createDeps(env, { waitUntil: () => undefined }, { now: () => NOW }, createResident());
-  return new CallBridge({ context, grants, services: deps.capabilities, ledger: new CallLedger(), streams });
+  return new CallBridge({
+    context,
+    grants,
+    services: deps.capabilities,
+    reach: REACH,
+    ledger: new CallLedger(),
+    streams,
+  });
 }
 
 export function hex(bytes: Uint8Array | undefined): string | undefined {

@@ -100,6 +100,9 @@ export const EXAMPLES: Readonly<Record<string, ExampleOf>> = {
   putConfigTemplate: plugin("/config/templates/small", "INSTALL_NOT_FOUND", { values: { a: 1 } }),
   deleteConfigTemplate: plugin("/config/templates/small", "INSTALL_NOT_FOUND"),
 
+  listHooks: plain("/hooks"),
+  fireHook: plain("/hooks/orders:created", { payload: { total: 3 } }),
+
   installPlugin: ({ pluginId }) => ({ path: "/install", body: { pluginId }, foreign: "PLUGIN_NOT_FOUND" }),
   installPluginById: pluginAfter("install", "PLUGIN_NOT_FOUND", {}),
   updatePlugin: plugin("", "INSTALL_NOT_FOUND", { config: { key: "value" } }),

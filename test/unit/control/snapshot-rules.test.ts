@@ -38,6 +38,7 @@ const install: InstallRecord = {
     events: { publishes: [], subscribes: [] },
     services: { provides: [], requires: [] },
   },
+  offering: {},
   granted: [],
 };
 

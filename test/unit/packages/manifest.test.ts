@@ -4,6 +4,7 @@ import { manifestSchemaText } from "../../../scripts/build-schema.ts";
 import { PlatformError, type Issue } from "../../../sdk/contract/errors.ts";
 import { LIMITS, PACKAGE_LIMITS } from "../../../sdk/contract/limits.ts";
 import { parseManifest, parseManifestText } from "../../../sdk/contract/manifest.ts";
+import { PERMISSIONS } from "../../../sdk/contract/roles.ts";
 import { manifestOf } from "../../fixtures/packages/manifests.ts";
 
 function refusal(run: () => unknown): PlatformError {
@@ -33,6 +34,8 @@ test("a manifest with only what is required gets its defaults", () => {
     files: [],
     permissions: [],
     hooks: [],
+    middleware: [],
+    lifecycle: {},
     dependencies: {},
     limits: {},
     events: { publishes: [], subscribes: [] },
@@ -52,10 +55,47 @@ test("a manifest with everything is read as written", () => {
     modules: [{ name: "acme/words", wasm: "build/words.wasm" }],
     files: ["data/", "*.json", "lists/**"],
     defaultFunction: "count_vowels",
-    hooks: [{ name: "file:process", function: "on_file", priority: 5, mode: "waterfall" }],
+    hooks: [
+      {
+        name: "file:process",
+        function: "on_file",
+        class: "security",
+        priority: 5,
+        criticality: "critical",
+        timeoutMs: 500,
+        fallback: { value: { content: "" } },
+        mode: "waterfall",
+      },
+    ],
+    middleware: [
+      {
+        point: "request",
+        function: "guard",
+        class: "infrastructure",
+        priority: 1,
+        criticality: "optional",
+        timeoutMs: 20,
+        paths: ["/execute/*", "/run/acme.count/words/*"],
+      },
+    ],
+    lifecycle: { class: "infrastructure", priority: 3, timeoutMs: 1_000 },
     dependencies: { "acme.words": "^1.0.0" },
     limits: { fuel: 1_000_000, memory: 4_194_304 },
-    api: { endpoints: [{ method: "GET", path: "/words/:word", function: "look_up", permission: "public" }] },
+    api: {
+      endpoints: [
+        {
+          method: "GET",
+          path: "/words/:word",
+          function: "look_up",
+          permission: "token",
+          roles: ["viewer"],
+          cors: { origins: ["https://app.example.com"] },
+          headers: ["x-own"],
+          maxBodyBytes: 10,
+          timeoutMs: 100,
+        },
+      ],
+    },
     config: { type: "object", properties: { language: { type: "string" } } },
     events: { publishes: ["words.counted"], subscribes: [{ topic: "files.*", function: "on_file" }] },
     services: { provides: [{ name: "words.count", function: "count" }], requires: [{ name: "mail", optional: true }] },
@@ -198,7 +238,7 @@ test.each<[string, Record<string, unknown>, string, string]>([
     "endpoint permission",
     { api: { endpoints: [{ method: "GET", path: "/", function: "f", permission: "root" }] } },
     "/api/endpoints/0/permission",
-    "must be public or one of plugins:read, plugins:upload, plugins:operate, plugins:execute, plugins:grant, plugins:profile, executions:read, tenant:admin, platform:admin",
+    `must be public, token or one of ${Object.keys(PERMISSIONS).join(", ")}`,
   ],
   [
     "repeated endpoint",

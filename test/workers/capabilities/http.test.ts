@@ -5,6 +5,7 @@ import { createDeps, createResident } from "../../../worker/deps.ts";
 import { CallBridge } from "../../../worker/execution/bridge.ts";
 import { BufferedStreams } from "../../../worker/execution/call-streams.ts";
 import { CallLedger } from "../../../worker/execution/call-ledger.ts";
+import { REACH } from "../../support/guests/tenant-reach.ts";
 import { openGuest, text } from "../../support/guests/guest-isolate.ts";
 import { NOW, sandboxCall } from "../../support/guests/sandbox-call.ts";
 import { SSRF_CORPUS } from "../../fixtures/egress/ssrf-corpus-table.ts";
@@ -226,7 +227,14 @@ test("nothing of the corpus leaves the worker", async () => {
   const { context, limits } = sandboxCall("send");
   const ledger = new CallLedger();
   const streams = new BufferedStreams(new Uint8Array(), limits);
-  const bridge = new CallBridge({ context, grants, services: { ...deps.capabilities, egress }, ledger, streams });
+  const bridge = new CallBridge({
+    context,
+    grants,
+    services: { ...deps.capabilities, egress },
+    reach: REACH,
+    ledger,
+    streams,
+  });
   for (const url of Object.values(SSRF_CORPUS).flat()) {
     const request = new TextEncoder().encode(JSON.stringify({ url }));
     const { answer } = await bridge.call({ name: "http_send", request, body: undefined });

@@ -1,6 +1,7 @@
 import { env } from "cloudflare:workers";
 import { inject } from "vitest";
 import type { Grants } from "../../../sdk/contract/grants.ts";
+import type { Offers } from "../../../sdk/contract/offers.ts";
 import { isStreaming, isSuspending } from "../../../sdk/contract/extism-abi.ts";
 import { DEFAULT_LIMITS, WASM_PAGE_BYTES, type Limits } from "../../../sdk/contract/limits.ts";
 import { inspectModule } from "../../../worker/execution/metering/inspect.ts";
@@ -27,7 +28,11 @@ export interface GuestInstall {
   readonly warm?: boolean;
 }
 
-export async function installGuests(tenantId: string, guests: readonly GuestInstall[]): Promise<Snapshot> {
+export async function installGuests(
+  tenantId: string,
+  guests: readonly GuestInstall[],
+  offers?: Offers,
+): Promise<Snapshot> {
   const installs = await Promise.all(guests.map((guest) => installOf(tenantId, guest)));
   const snapshot: Snapshot = {
     format: 1,
@@ -38,6 +43,7 @@ export async function installGuests(tenantId: string, guests: readonly GuestInst
     installs: Object.fromEntries(installs.map((install) => [install.pluginId, install])),
     keys: {},
     members: {},
+    ...(offers ? { offers } : {}),
   };
   await env.STORE.put(snapshotKey(tenantId), JSON.stringify(snapshot));
   return snapshot;

@@ -49,6 +49,12 @@ export function recordEvent(db: Database, event: NewEvent) {
   return recordEventWhere(db, event, sql`true`);
 }
 
+/** Records those events of a list that are not recorded yet. */
+export function recordEventsOnce(db: Database, events: readonly NewEvent[]) {
+  const isNew = sql`NOT EXISTS (SELECT 1 FROM ${pluginEvents} WHERE ${pluginEvents.id} = ${field("id")})`;
+  return recordEventsWhere(db, events, isNew);
+}
+
 /** Condition for later statements of the batch that holds the event. */
 export function eventRecorded(eventId: string): SQL {
   return sql`EXISTS (SELECT 1 FROM ${pluginEvents} WHERE ${pluginEvents.id} = ${eventId})`;

@@ -79,6 +79,7 @@ export function requireFunctions(manifest: Manifest, functions: readonly string[
       `/events/subscribes/${index}/function`,
       entry.function,
     ]),
+    ...manifest.middleware.map((entry, index): [string, string] => [`/middleware/${index}/function`, entry.function]),
     ...manifest.services.provides.map((entry, index): [string, string] => [
       `/services/provides/${index}/function`,
       entry.function,

@@ -105,6 +105,10 @@ function selectInstalls(db: Database, tenantId: string, environment: DeploymentE
         sql<string>`json_object('permissions', ${manifestPart("permissions")}, 'events', ${manifestPart("events")}, 'services', ${manifestPart("services")})`.as(
           "asking",
         ),
+      offering:
+        sql<string>`json_object('hooks', ${manifestPart("hooks")}, 'middleware', ${manifestPart("middleware")}, 'services', ${manifestPart("services")}, 'api', ${manifestPart("api")}, 'lifecycle', ${manifestPart("lifecycle")})`.as(
+          "offering",
+        ),
     })
     .from(pluginInstances)
     .innerJoin(pluginVersions, eq(pluginVersions.id, pluginInstances.versionId))
@@ -150,6 +154,7 @@ function installRecord(
     secrets: secretsIn({ secrets: row.secrets ?? {} }, environment),
     granted,
     asking: JSON.parse(row.asking) as AskingManifest, // validated on upload
+    offering: JSON.parse(row.offering) as InstallRecord["offering"], // validated on upload
     functions: JSON.parse(row.functions) as string[], // written by the package inspector
     suspends: row.suspends === 1,
     streams: row.streams === 1,

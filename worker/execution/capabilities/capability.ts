@@ -2,6 +2,8 @@ import type * as v from "valibot";
 import type { Capability } from "../../../sdk/contract/capabilities.ts";
 import type { Grant } from "../../../sdk/contract/grants.ts";
 import type { ExecutionContext } from "../../../sdk/contract/sandbox.ts";
+import type { SandboxOutcome } from "../../../sdk/contract/sandbox.ts";
+import type { Snapshot } from "../snapshot.ts";
 import type { CallQuotas } from "./quotas.ts";
 import type { CapabilityServices } from "./services.ts";
 
@@ -9,6 +11,22 @@ import type { CapabilityServices } from "./services.ts";
 
 export type JsonValue =
   string | number | boolean | null | readonly JsonValue[] | { readonly [key: string]: JsonValue | undefined };
+
+/** What a call can reach of its tenant: state, and other plugins. Made for each call; its authority ends with it. */
+export interface TenantReach {
+  readonly snapshot: Snapshot;
+  /**
+   * Runs a function of another plugin on behalf of the call: under that plugin's grants and configuration, within what the
+   * request may use together and what is left of the call's time.
+   *
+   * @throws {PlatformError} as `invoke` does
+   */
+  callPlugin(pluginId: string, functionName: string, input: Uint8Array): Promise<NestedOutcome>;
+}
+
+export interface NestedOutcome extends Pick<SandboxOutcome, "output" | "failure"> {
+  readonly executionId: string;
+}
 
 /** What one capability call may use. Made by the bridge; lives as long as the plugin's call. */
 export interface HostContext {
@@ -18,6 +36,7 @@ export interface HostContext {
   /** Aborted once the plugin's call has ended, however it ended: nothing may go on behind it. */
   readonly signal: AbortSignal;
   readonly services: CapabilityServices;
+  readonly reach: TenantReach;
   /** Remembers a host, topic or service for the usage report. */
   readonly note: (scope: string) => void;
 }

@@ -13,6 +13,8 @@ import {
 import { cryptoKeyCreate, cryptoKeyDelete, cryptoKeyGet, cryptoKeyList } from "./crypto/key-host.ts";
 import { httpSend } from "./http/host.ts";
 import { storageDelete, storageGet, storageList, storageSet } from "./storage/host.ts";
+import { eventsPublish } from "./events/host.ts";
+import { servicesCall } from "./services/host.ts";
 
 /** Every capability function, once. */
 export const HOST_CALLS: Readonly<Record<UserFunction, HostCall>> = {
@@ -24,6 +26,8 @@ export const HOST_CALLS: Readonly<Record<UserFunction, HostCall>> = {
   cache_get: cacheGet,
   cache_set: cacheSet,
   cache_delete: cacheDelete,
+  services_call: servicesCall,
+  events_publish: eventsPublish,
   crypto_digest: cryptoDigest,
   crypto_hmac: cryptoHmac,
   crypto_random: cryptoRandom,

@@ -1,6 +1,8 @@
 import type { PluginStorage } from "../../../durable-objects/plugin-storage/object.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { IdSource } from "../../lib/ulid.ts";
+import type { NewMessage } from "../bus/rules.ts";
+import type { Snapshot } from "../snapshot.ts";
 import type { Destination } from "./http/grant.ts";
 
 /** The one way out for what plugins send. */
@@ -22,6 +24,12 @@ export interface ValueSealing {
   open(bytes: Uint8Array, context: readonly string[]): Promise<Uint8Array>;
 }
 
+/** The way to the message bus. */
+export interface Bus {
+  /** @throws {PlatformError} MESSAGE_TOO_LARGE, MESSAGE_HOPS_EXCEEDED, BUS_UNAVAILABLE */
+  publish(snapshot: Snapshot, message: NewMessage): Promise<{ readonly id: string; readonly subscribers: number }>;
+}
+
 /** What capabilities need of the worker: bindings made into values. Composed in `worker/deps.ts`. */
 export interface CapabilityServices {
   readonly clock: Clock;
@@ -31,4 +39,5 @@ export interface CapabilityServices {
   readonly storage: DurableObjectNamespace<PluginStorage>;
   /** Seals what plugins store. */
   readonly values: ValueSealing;
+  readonly bus: Bus;
 }
