@@ -120,6 +120,7 @@ function capabilityServices(
   return {
     ...sources,
     storage: env.PLUGIN_STORAGE,
+    databases: env.PLUGIN_DATABASE,
     values: new ValueSeal(env.DATA_KEYS, randomBytes),
     egress: new PublicEgress({
       fetch: (input, init) => fetch(input, init),

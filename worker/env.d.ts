@@ -22,6 +22,7 @@ declare namespace Cloudflare {
     CONFIG_KEYS: string;
     /** JSON: keys that seal what plugins store, see docs/capabilities.md. */
     DATA_KEYS: string;
+    PLUGIN_DATABASE: DurableObjectNamespace<import("../durable-objects/plugin-database/object.ts").PluginDatabase>;
     PLUGIN_STORAGE: DurableObjectNamespace<import("../durable-objects/plugin-storage/object.ts").PluginStorage>;
     /** Which environment of the configurations holds here: development, staging or production; empty: production. */
     ENVIRONMENT: string;

@@ -460,6 +460,13 @@ export const ERRORS = {
     trips: false,
     title: "The platform could not serve a capability call.",
   },
+  DATABASE_STATEMENT_FAILED: {
+    status: 502,
+    blame: "plugin",
+    retryable: false,
+    trips: false,
+    title: "A SQL statement of the plugin is not allowed, may cost too much or failed.",
+  },
   VALUE_UNREADABLE: {
     status: 500,
     blame: "platform",

@@ -23,6 +23,8 @@ export const USER_FUNCTIONS = {
   storage_set: { capability: "storage", title: "write a value, where wanted only over a certain revision" },
   storage_delete: { capability: "storage", title: "delete a value" },
   storage_list: { capability: "storage", title: "list keys by prefix" },
+  database_query: { capability: "database", title: "run one SQL statement" },
+  database_transaction: { capability: "database", title: "run SQL statements, all or none" },
   cache_get: { capability: "cache", title: "read a value that may be gone" },
   cache_set: { capability: "cache", title: "keep a value for a while" },
   cache_delete: { capability: "cache", title: "drop a value" },

@@ -11,6 +11,7 @@ import {
   cryptoVerify,
 } from "./crypto/host.ts";
 import { cryptoKeyCreate, cryptoKeyDelete, cryptoKeyGet, cryptoKeyList } from "./crypto/key-host.ts";
+import { databaseQuery, databaseTransaction } from "./database/host.ts";
 import { httpSend } from "./http/host.ts";
 import { storageDelete, storageGet, storageList, storageSet } from "./storage/host.ts";
 import { eventsPublish } from "./events/host.ts";
@@ -23,6 +24,8 @@ export const HOST_CALLS: Readonly<Record<UserFunction, HostCall>> = {
   storage_set: storageSet,
   storage_delete: storageDelete,
   storage_list: storageList,
+  database_query: databaseQuery,
+  database_transaction: databaseTransaction,
   cache_get: cacheGet,
   cache_set: cacheSet,
   cache_delete: cacheDelete,

@@ -1,3 +1,4 @@
+import type { PluginDatabase } from "../../../durable-objects/plugin-database/object.ts";
 import type { PluginStorage } from "../../../durable-objects/plugin-storage/object.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { IdSource } from "../../lib/ulid.ts";
@@ -37,6 +38,7 @@ export interface CapabilityServices {
   readonly randomBytes: (length: number) => Uint8Array<ArrayBuffer>;
   readonly egress: Egress;
   readonly storage: DurableObjectNamespace<PluginStorage>;
+  readonly databases: DurableObjectNamespace<PluginDatabase>;
   /** Seals what plugins store. */
   readonly values: ValueSealing;
   readonly bus: Bus;
