@@ -42,7 +42,8 @@ export class StatementRefused extends Error {
   override readonly name = "StatementRefused";
 }
 
-const SQL_ERROR = /^(.*): (SQLITE_[A-Z]+)(?: \(extended: SQLITE_[A-Z_]+\))?$/s;
+/** Offsets count from the beginning of the plan that was asked for, not of the statement. */
+const SQL_ERROR = /^(.*?)(?: at offset \d+)?: (SQLITE_[A-Z]+)(?: \(extended: SQLITE_[A-Z_]+\))?$/s;
 const OWN_ERRORS = ["Wrong number of parameter bindings", "SQL code did not contain a statement"];
 /** Errors that are not the statement's. */
 const PLATFORM_CODES = new Set(["SQLITE_IOERR", "SQLITE_CORRUPT", "SQLITE_NOMEM", "SQLITE_CANTOPEN", "SQLITE_NOTADB"]);
