@@ -67,7 +67,7 @@ export function tokensOf(sql: string): readonly Token[] {
     if (groups["open"] !== undefined) refuse(`has a ${groups["open"]} without an end`);
     const found = Object.entries(groups).find(([, text]) => text !== undefined);
     if (!found) break;
-    const [kind, text = ""] = found;
+    const [kind, text] = found;
     if (kind !== "space") tokens.push({ kind: kind as Token["kind"], text: plain(kind, text) }); // named in the pattern
   }
   return tokens;

@@ -199,7 +199,7 @@ describe("what could run for ever is not begun", () => {
 
   test("long texts are not searched for in long texts", async () => {
     const { query } = open();
-    const params = [`${"a".repeat(400_000)}`, `${"a".repeat(200_000)}b`];
+    const params = ["a".repeat(400_000), `${"a".repeat(200_000)}b`];
     expect((await query("SELECT instr(?1, ?2)", params)).error).toMatchObject(refusal("steps"));
     expect((await query("SELECT length(replace(?1, 'a', ?2))", params)).error).toMatchObject(refusal("value"));
   });
