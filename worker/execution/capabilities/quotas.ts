@@ -29,10 +29,7 @@ export class CallQuotas {
   }
 
   /** What may still be taken of a quota, in its unit. */
-  left<Name extends Capability>(
-    capability: Name,
-    quota: keyof (typeof CAPABILITIES)[Name]["quotas"] & string,
-  ): number {
+  left<Name extends Capability>(capability: Name, quota: keyof (typeof CAPABILITIES)[Name]["quotas"] & string): number {
     const allowed = quotaOf(capability, quota, this.#grants[capability] ?? {});
     return Math.max(0, allowed - (this.#used.get(`${capability}.${quota}`) ?? 0));
   }
