@@ -121,6 +121,8 @@ function capabilityServices(
     ...sources,
     storage: env.PLUGIN_STORAGE,
     databases: env.PLUGIN_DATABASE,
+    files: env.PLUGIN_FILES,
+    bucket: env.STORE,
     values: new ValueSeal(env.DATA_KEYS, randomBytes),
     egress: new PublicEgress({
       fetch: (input, init) => fetch(input, init),

@@ -23,6 +23,7 @@ declare namespace Cloudflare {
     /** JSON: keys that seal what plugins store, see docs/capabilities.md. */
     DATA_KEYS: string;
     PLUGIN_DATABASE: DurableObjectNamespace<import("../durable-objects/plugin-database/object.ts").PluginDatabase>;
+    PLUGIN_FILES: DurableObjectNamespace<import("../durable-objects/plugin-files/object.ts").PluginFiles>;
     PLUGIN_STORAGE: DurableObjectNamespace<import("../durable-objects/plugin-storage/object.ts").PluginStorage>;
     /** Which environment of the configurations holds here: development, staging or production; empty: production. */
     ENVIRONMENT: string;

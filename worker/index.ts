@@ -8,6 +8,7 @@ export { EventStream } from "../durable-objects/event-stream/object.ts";
 export { IdempotencyKey } from "../durable-objects/idempotency/object.ts";
 export { MessageInbox } from "../durable-objects/message-inbox/object.ts";
 export { PluginDatabase } from "../durable-objects/plugin-database/object.ts";
+export { PluginFiles } from "../durable-objects/plugin-files/object.ts";
 export { PluginStorage } from "../durable-objects/plugin-storage/object.ts";
 export { PluginHealth } from "../durable-objects/plugin-health/object.ts";
 

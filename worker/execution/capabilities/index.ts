@@ -12,6 +12,7 @@ import {
 } from "./crypto/host.ts";
 import { cryptoKeyCreate, cryptoKeyDelete, cryptoKeyGet, cryptoKeyList } from "./crypto/key-host.ts";
 import { databaseQuery, databaseTransaction } from "./database/host.ts";
+import { filesDelete, filesGet, filesHead, filesList, filesPut } from "./files/host.ts";
 import { httpSend } from "./http/host.ts";
 import { storageDelete, storageGet, storageList, storageSet } from "./storage/host.ts";
 import { eventsPublish } from "./events/host.ts";
@@ -26,6 +27,11 @@ export const HOST_CALLS: Readonly<Record<UserFunction, HostCall>> = {
   storage_list: storageList,
   database_query: databaseQuery,
   database_transaction: databaseTransaction,
+  files_put: filesPut,
+  files_get: filesGet,
+  files_head: filesHead,
+  files_list: filesList,
+  files_delete: filesDelete,
   cache_get: cacheGet,
   cache_set: cacheSet,
   cache_delete: cacheDelete,

@@ -1,4 +1,5 @@
 import type { PluginDatabase } from "../../../durable-objects/plugin-database/object.ts";
+import type { PluginFiles } from "../../../durable-objects/plugin-files/object.ts";
 import type { PluginStorage } from "../../../durable-objects/plugin-storage/object.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { IdSource } from "../../lib/ulid.ts";
@@ -38,6 +39,9 @@ export interface CapabilityServices {
   readonly randomBytes: (length: number) => Uint8Array<ArrayBuffer>;
   readonly egress: Egress;
   readonly storage: DurableObjectNamespace<PluginStorage>;
+  readonly files: DurableObjectNamespace<PluginFiles>;
+  /** Where the bytes of files are. */
+  readonly bucket: R2Bucket;
   readonly databases: DurableObjectNamespace<PluginDatabase>;
   /** Seals what plugins store. */
   readonly values: ValueSealing;

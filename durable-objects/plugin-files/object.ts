@@ -1,0 +1,182 @@
+import { DurableObject } from "cloudflare:workers";
+import { prefixEnd } from "../plugin-storage/rules.ts";
+import {
+  type FileQuotas,
+  KEPT_MS,
+  type KeptFile,
+  type Refused,
+  refusalOf,
+  RESERVED_MS,
+  type StoredFile,
+  type Totals,
+} from "./rules.ts";
+
+/** Keys that R2 deletes at once. */
+const SWEPT = 1_000;
+const SCHEMA = `
+  CREATE TABLE IF NOT EXISTS files (
+    path TEXT PRIMARY KEY,
+    key TEXT NOT NULL,
+    bytes INTEGER NOT NULL,
+    contentType TEXT NOT NULL,
+    sha256 TEXT NOT NULL,
+    modifiedAt INTEGER NOT NULL
+  ) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS reserved (key TEXT PRIMARY KEY, path TEXT NOT NULL, bytes INTEGER NOT NULL, until INTEGER NOT NULL) WITHOUT ROWID;
+  CREATE INDEX IF NOT EXISTS reserved_by_path ON reserved (path);
+  CREATE TABLE IF NOT EXISTS dropped (key TEXT PRIMARY KEY, until INTEGER NOT NULL) WITHOUT ROWID;
+  CREATE INDEX IF NOT EXISTS dropped_by_time ON dropped (until);
+  CREATE TABLE IF NOT EXISTS totals (only INTEGER PRIMARY KEY CHECK (only = 1), bytes INTEGER NOT NULL, files INTEGER NOT NULL);
+  INSERT INTO totals VALUES (1, 0, 0) ON CONFLICT DO NOTHING;
+`;
+
+type Row = { path: string; key: string; bytes: number; contentType: string; sha256: string; modifiedAt: number };
+
+/**
+ * The register of one install's files: which there are, where their bytes are, and what they and begun writes take of the quotas.
+ * The bytes go from the worker to R2 and back, not through here. Each method is one transaction.
+ */
+export class PluginFiles extends DurableObject<Cloudflare.Env> {
+  readonly #sql: SqlStorage;
+
+  constructor(state: DurableObjectState, env: Cloudflare.Env) {
+    super(state, env);
+    this.#sql = state.storage.sql;
+    this.#sql.exec(SCHEMA);
+  }
+
+  /**
+   * Takes room for a file before its bytes are written.
+   *
+   * @param key  under which the bytes will be
+   * @returns undefined where there is room
+   */
+  async reserve(path: string, key: string, bytes: number, quotas: FileQuotas): Promise<Refused> {
+    const [writing] = this.#sql.exec("SELECT 1 AS one FROM reserved WHERE path = ? LIMIT 1", path);
+    // Of several who write the same path at once only the first replaces what there is.
+    const replaced = writing ? 0 : this.#find(path)?.bytes;
+    const refused = refusalOf(this.used(), bytes, replaced, quotas);
+    if (refused) return refused;
+    this.#sql.exec("INSERT INTO reserved VALUES (?, ?, ?, ?)", key, path, bytes, Date.now() + RESERVED_MS);
+    await this.#wake(Date.now() + RESERVED_MS);
+    return undefined;
+  }
+
+  /** Makes the bytes the file's; false where it took so long that they were given up. */
+  async commit({ path, key, bytes, contentType, sha256, modifiedAt }: KeptFile): Promise<boolean> {
+    const committed = this.ctx.storage.transactionSync(() => {
+      const { rowsWritten } = this.#sql.exec("DELETE FROM reserved WHERE key = ?", key);
+      if (rowsWritten === 0) return false;
+      this.#drop(path);
+      this.#sql.exec("INSERT INTO files VALUES (?, ?, ?, ?, ?, ?)", path, key, bytes, contentType, sha256, modifiedAt);
+      this.#sql.exec("UPDATE totals SET bytes = bytes + ?, files = files + 1", bytes);
+      return true;
+    });
+    if (committed) await this.#wake(Date.now() + KEPT_MS);
+    return committed;
+  }
+
+  /** Gives up a write. */
+  async cancel(key: string): Promise<void> {
+    this.ctx.storage.transactionSync(() => {
+      this.#sql.exec("DELETE FROM reserved WHERE key = ?", key);
+      this.#sql.exec("INSERT INTO dropped VALUES (?, ?) ON CONFLICT DO NOTHING", key, Date.now());
+    });
+    await this.#wake(Date.now());
+  }
+
+  find(path: string): KeptFile | undefined {
+    return this.#find(path);
+  }
+
+  /** @returns true where there was such a file */
+  async delete(path: string): Promise<boolean> {
+    const dropped = this.ctx.storage.transactionSync(() => this.#drop(path));
+    if (dropped) await this.#wake(Date.now() + KEPT_MS);
+    return dropped;
+  }
+
+  /** @param after  path of the last file of the page before */
+  list(
+    prefix: string,
+    after: string,
+    limit: number,
+  ): { readonly files: readonly StoredFile[]; readonly more: boolean } {
+    const end = prefixEnd(prefix);
+    const rows = this.#sql.exec<Omit<Row, "key">>(
+      `SELECT path, bytes, contentType, sha256, modifiedAt FROM files
+       WHERE path >= ? AND path > ? ${end === undefined ? "" : "AND path < ?"} ORDER BY path LIMIT ?`,
+      ...[prefix, after, ...(end === undefined ? [] : [end]), limit + 1],
+    );
+    const files = [...rows];
+    return { files: files.slice(0, limit), more: files.length > limit };
+  }
+
+  /** Files and begun writes together; a file that is being replaced counts twice. */
+  used(): Totals {
+    const [row] = this.#sql.exec<{ bytes: number; files: number }>(
+      `SELECT bytes + (SELECT coalesce(sum(bytes), 0) FROM reserved) AS bytes,
+         files + (SELECT count(DISTINCT path) FROM reserved WHERE path NOT IN (SELECT path FROM files)) AS files
+       FROM totals`,
+    );
+    return row ?? { bytes: 0, files: 0 };
+  }
+
+  /** Forgets all files; their bytes are deleted by the alarm. */
+  async destroy(): Promise<void> {
+    this.ctx.storage.transactionSync(() => {
+      this.#sql.exec("INSERT INTO dropped SELECT key, 0 FROM files UNION SELECT key, 0 FROM reserved");
+      this.#sql.exec("DELETE FROM files");
+      this.#sql.exec("DELETE FROM reserved");
+      this.#recount();
+    });
+    await this.#wake(Date.now());
+  }
+
+  /** Deletes the bytes nobody has any more, of abandoned writes too. R2 first: what is not deleted is tried again. */
+  override async alarm(): Promise<void> {
+    const now = Date.now();
+    this.ctx.storage.transactionSync(() => {
+      this.#sql.exec("INSERT INTO dropped SELECT key, until FROM reserved WHERE until <= ?", now);
+      this.#sql.exec("DELETE FROM reserved WHERE until <= ?", now);
+      this.#recount();
+    });
+    const rows = this.#sql.exec<{ key: string }>(
+      "SELECT key FROM dropped WHERE until <= ? ORDER BY until LIMIT ?",
+      now,
+      SWEPT,
+    );
+    const keys = [...rows].map(({ key }) => key);
+    if (keys.length > 0) await this.env.STORE.delete(keys);
+    this.#sql.exec("DELETE FROM dropped WHERE key IN (SELECT value FROM json_each(?))", JSON.stringify(keys));
+    const [next] = this.#sql.exec<{ at: number | null }>(
+      "SELECT min(until) AS at FROM (SELECT until FROM reserved UNION ALL SELECT until FROM dropped)",
+    );
+    if (typeof next?.at === "number") await this.#wake(next.at);
+  }
+
+  #find(path: string): KeptFile | undefined {
+    const [row] = this.#sql.exec<Row>("SELECT * FROM files WHERE path = ?", path);
+    return row;
+  }
+
+  #drop(path: string): boolean {
+    const found = this.#find(path);
+    if (!found) return false;
+    this.#sql.exec("INSERT INTO dropped VALUES (?, ?)", found.key, Date.now() + KEPT_MS);
+    this.#sql.exec("DELETE FROM files WHERE path = ?", path);
+    this.#sql.exec("UPDATE totals SET bytes = bytes - ?, files = files - 1", found.bytes);
+    return true;
+  }
+
+  #recount(): void {
+    this.#sql.exec(
+      "UPDATE totals SET bytes = (SELECT coalesce(sum(bytes), 0) FROM files), files = (SELECT count(*) FROM files)",
+    );
+  }
+
+  async #wake(at: number): Promise<void> {
+    const planned = await this.ctx.storage.getAlarm();
+    if (planned === null || planned > at) await this.ctx.storage.setAlarm(at);
+  }
+}
