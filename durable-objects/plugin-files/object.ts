@@ -36,7 +36,7 @@ type Row = { path: string; key: string; bytes: number; contentType: string; sha2
  * The register of one install's files: which there are, where their bytes are, and what they and begun writes take of the quotas.
  * The bytes go from the worker to R2 and back, not through here. Each method is one transaction.
  */
-export class PluginFiles extends DurableObject<Cloudflare.Env> {
+export class PluginFiles extends DurableObject {
   readonly #sql: SqlStorage;
 
   constructor(state: DurableObjectState, env: Cloudflare.Env) {
@@ -106,7 +106,10 @@ export class PluginFiles extends DurableObject<Cloudflare.Env> {
     const rows = this.#sql.exec<Omit<Row, "key">>(
       `SELECT path, bytes, contentType, sha256, modifiedAt FROM files
        WHERE path >= ? AND path > ? ${end === undefined ? "" : "AND path < ?"} ORDER BY path LIMIT ?`,
-      ...[prefix, after, ...(end === undefined ? [] : [end]), limit + 1],
+      prefix,
+      after,
+      ...(end === undefined ? [] : [end]),
+      limit + 1,
     );
     const files = [...rows];
     return { files: files.slice(0, limit), more: files.length > limit };
