@@ -13,6 +13,7 @@ import { replayRoutes } from "./control/executions/replay/routes.ts";
 import { executionRoutes } from "./control/executions/routes.ts";
 import { grantRoutes } from "./control/grants/routes.ts";
 import { hookRoutes } from "./control/hooks/routes.ts";
+import { endpointRoutes } from "./control/endpoints/routes.ts";
 import { installRoutes } from "./control/installs/routes.ts";
 import { keyRoutes } from "./control/keys/routes.ts";
 import { memberRoutes } from "./control/members/routes.ts";
@@ -54,6 +55,7 @@ const operations: readonly Route[] = [
   ...executeRoutes.map(withIdempotencyKey),
   ...executionRoutes,
   ...hookRoutes,
+  ...endpointRoutes,
   ...replayRoutes,
   ...profileRoutes,
   ...tenantRoutes,

@@ -34,7 +34,7 @@ export interface RouteAnswer {
 
 /** One operation: everything that OpenAPI, authorisation, validation and the security suite need to know of it. */
 export interface Route<P extends Schema = Schema, Q extends Schema = Schema, B extends Schema = Schema> {
-  readonly method: "get" | "post" | "put" | "patch" | "delete";
+  readonly method: "get" | "post" | "put" | "patch" | "delete" | "options";
   /** `plugins` is mounted at /api/plugins and /api/v1/plugins, `admin` at /api/v1/admin, `root` at /. */
   readonly mount: "plugins" | "admin" | "root";
   /** Hono path relative to the mount, such as `/:id/execute`. */

@@ -46,6 +46,11 @@ const plain =
 const letter =
   (suffix = ""): ExampleOf =>
   ({ deadLetterId }) => ({ path: `/dead-letters/${deadLetterId}${suffix}`, foreign: "DEAD_LETTER_NOT_FOUND" });
+/** Without a token nothing says what is served where only some may call. */
+const endpoint: ExampleOf = ({ tenantId, pluginId }) => ({
+  path: `/run/${tenantId}/${pluginId}/orders/7`,
+  ends: "AUTHENTICATION_REQUIRED",
+});
 /** Writes must say which state they are about. */
 const configuring = { headers: { "if-match": "*" } } as const;
 
@@ -101,6 +106,12 @@ export const EXAMPLES: Readonly<Record<string, ExampleOf>> = {
   deleteConfigTemplate: plugin("/config/templates/small", "INSTALL_NOT_FOUND"),
 
   listHooks: plain("/hooks"),
+  getPluginEndpoint: endpoint,
+  postPluginEndpoint: endpoint,
+  putPluginEndpoint: endpoint,
+  patchPluginEndpoint: endpoint,
+  deletePluginEndpoint: endpoint,
+  optionsPluginEndpoint: endpoint,
   fireHook: plain("/hooks/orders:created", { payload: { total: 3 } }),
 
   installPlugin: ({ pluginId }) => ({ path: "/install", body: { pluginId }, foreign: "PLUGIN_NOT_FOUND" }),

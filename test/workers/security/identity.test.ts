@@ -48,14 +48,20 @@ describe("every operation", () => {
 
   test("that anybody may call is listed here", () => {
     expect(open.map(({ id }) => id).sort()).toEqual([
+      "deletePluginEndpoint",
       "getDescription",
       "getErrorReference",
       "getKeySet",
       "getLiveness",
       "getPageStyle",
+      "getPluginEndpoint",
       "getReadiness",
       "getReference",
       "getReferenceScript",
+      "optionsPluginEndpoint",
+      "patchPluginEndpoint",
+      "postPluginEndpoint",
+      "putPluginEndpoint",
     ]);
   });
 });

@@ -5,6 +5,8 @@ import { DEFAULT_LIMITS, LIMITS, type Limits } from "../../../sdk/contract/limit
 import { PipedStreams } from "../../execution/call-streams.ts";
 import { invoke, type Invocation, type PluginEvent } from "../../execution/invoke.ts";
 import type { Snapshot } from "../../execution/snapshot.ts";
+import { invokeThrough, isWatched } from "../middleware/actions.ts";
+import type { Visit } from "../middleware/rules.ts";
 import { readLimitedBody } from "../../http/limited-body.ts";
 import { parseJsonBody } from "../../http/json-body.ts";
 import { defineRoute, type AppEnv, type Route } from "../../http/route.ts";
@@ -28,6 +30,8 @@ export const EXECUTE_FAILURES: readonly ErrorCode[] = [
   "OUTPUT_TOO_LARGE",
   "HOST_CALLS_EXCEEDED",
   "GRANT_MISSING",
+  "MIDDLEWARE_REFUSED",
+  "MIDDLEWARE_FAILED",
   "CONFIG_KEY_UNKNOWN",
   "CONFIG_UNREADABLE",
   "PLUGIN_ERROR",
@@ -111,7 +115,8 @@ export function eventOptions({ options = {} }: ExecuteBody): PluginEvent["option
 
 async function executeRaw(context: Context<AppEnv>, pluginId: string, functionName?: string): Promise<Response> {
   const snapshot = await readSnapshot(context);
-  if (Object.hasOwn(snapshot.installs, pluginId) && snapshot.installs[pluginId]?.streams) {
+  // Middleware sees input and output whole.
+  if (streamsIn(snapshot, pluginId) && !isWatched(snapshot, visitOf(snapshot, pluginId, functionName))) {
     return executeStreaming(context, snapshot, pluginId, functionName);
   }
   const input = await readLimitedBody(context.req.raw, LIMITS.input.maximum, "INPUT_TOO_LARGE", "input");
@@ -121,15 +126,27 @@ async function executeRaw(context: Context<AppEnv>, pluginId: string, functionNa
   return context.body(output as Uint8Array<ArrayBuffer>, 200, { "content-type": rawContentType(context) }); // output never is shared memory
 }
 
-function call(
+async function call(
   context: Context<AppEnv>,
-  event: Pick<Parameters<typeof invoke>[2], "pluginId" | "functionName" | "input" | "options">,
+  event: Pick<PluginEvent, "pluginId" | "functionName" | "input" | "options">,
 ): Promise<Invocation> {
   const deps = context.get("deps");
   const { subject, roles } = context.get("actor");
-  return readSnapshot(context).then((snapshot) =>
-    invoke(deps, snapshot, { ...event, subject, roles, traceId: context.get("traceId") }),
-  );
+  const snapshot = await readSnapshot(context);
+  const caller = { subject, roles, traceId: context.get("traceId") };
+  if (!snapshot.offers?.middleware) return invoke(deps, snapshot, { ...event, ...caller });
+  const visit = visitOf(snapshot, event.pluginId, event.functionName);
+  return invokeThrough(deps, snapshot, visit, { ...event, ...caller });
+}
+
+function streamsIn({ installs }: Snapshot, pluginId: string): boolean {
+  return Object.hasOwn(installs, pluginId) && installs[pluginId]?.streams === true;
+}
+
+function visitOf({ installs }: Snapshot, pluginId: string, asked: string | undefined): Visit {
+  const install = Object.hasOwn(installs, pluginId) ? installs[pluginId] : undefined;
+  const functionName = asked ?? install?.defaultFunction ?? "";
+  return { kind: "execute", path: `/execute/${pluginId}/${functionName}`, pluginId, functionName };
 }
 
 /**

@@ -3,9 +3,11 @@ import type { HookMode } from "../../../sdk/contract/hooks.ts";
 import type { HookOffer, PlacedFunction } from "../../../sdk/contract/offers.ts";
 import { callPart, fanOut, type Part } from "../../execution/fan-out.ts";
 import type { InvokeDeps } from "../../execution/invoke.ts";
-import type { RequestBudget } from "../../execution/request-budget.ts";
+import { DEFAULT_BUDGET, RequestBudget } from "../../execution/request-budget.ts";
 import type { Snapshot } from "../../execution/snapshot.ts";
 import type { Actor } from "../../lib/actor.ts";
+import { isWatched, throughMiddleware } from "../middleware/actions.ts";
+import type { Visit } from "../middleware/rules.ts";
 import { aborts, isAnswer, modeFor, offersFor, replaced, requirePayload, skipped, stepOf, type Step } from "./rules.ts";
 import { describeStep, type StepAnswer } from "./schema.ts";
 
@@ -26,6 +28,35 @@ export interface Fired {
   readonly steps: readonly StepAnswer[];
   readonly durationMs: number;
   readonly fuel: number;
+}
+
+/**
+ * The same, with the tenant's middleware before and after it: it sees the payload and the value, as JSON.
+ *
+ * @throws {PlatformError} as {@link fireHook}; MIDDLEWARE_REFUSED, MIDDLEWARE_FAILED; OUTPUT_ENCODING_INVALID where middleware put
+ *   something else than JSON in place
+ */
+export async function fireThrough(
+  deps: InvokeDeps,
+  firing: Omit<Firing, "budget" | "annotations">,
+  hook: string,
+  input: { readonly payload: unknown; readonly mode?: HookMode | undefined },
+): Promise<Fired> {
+  const { snapshot, actor, traceId } = firing;
+  const visit: Visit = { kind: "hook", path: `/hooks/${hook}` };
+  if (!isWatched(snapshot, visit)) {
+    const budget = new RequestBudget(DEFAULT_BUDGET, deps.clock.now());
+    return fireHook(deps, { ...firing, budget }, hook, input);
+  }
+  let fired: Fired | undefined;
+  const caller = { subject: actor.subject, roles: actor.roles, traceId };
+  const output = await throughMiddleware(deps, snapshot, caller, visit, encode(input.payload), async (passed) => {
+    const { budget, annotations } = passed;
+    fired = await fireHook(deps, { ...firing, budget, annotations }, hook, { ...input, payload: decode(passed.input) });
+    return encode(fired.value);
+  });
+  if (!fired || !output) throw new TypeError("Middleware passed a hook on, and nothing ran.");
+  return { ...fired, value: decode(output) };
 }
 
 interface Run extends Firing {
@@ -188,6 +219,14 @@ function aborted(hook: string, { offer, failure }: Step, steps: readonly StepAns
     `The critical function "${functionName}" of "${pluginId}" failed with ${failure?.code}: ${failure?.detail}`,
     { members: { hook, pluginId, functionName, causeCode: failure?.code, steps } },
   );
+}
+
+function decode(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes));
+  } catch (cause) {
+    throw new PlatformError("OUTPUT_ENCODING_INVALID", "Middleware put something else than JSON in place.", { cause });
+  }
 }
 
 function encode(value: unknown): Uint8Array {

@@ -1,9 +1,8 @@
 import type { Context } from "hono";
 import { PlatformError } from "../../../sdk/contract/errors.ts";
-import { DEFAULT_BUDGET, RequestBudget } from "../../execution/request-budget.ts";
 import type { Snapshot } from "../../execution/snapshot.ts";
 import { defineRoute, type AppEnv, type Route } from "../../http/route.ts";
-import { fireHook } from "./actions.ts";
+import { fireThrough } from "./actions.ts";
 import { describeHooks, FireAnswer, FireBody, HookParams, HooksAnswer } from "./schema.ts";
 
 export const hookRoutes: readonly Route[] = [
@@ -34,13 +33,12 @@ export const hookRoutes: readonly Route[] = [
     params: HookParams,
     body: FireBody,
     answers: { 200: { description: "What came out, and how each function ended", schema: FireAnswer } },
-    errors: ["HOOK_ABORTED"],
+    errors: ["HOOK_ABORTED", "MIDDLEWARE_REFUSED", "MIDDLEWARE_FAILED", "OUTPUT_ENCODING_INVALID"],
     handler: async (context, { params: { hook }, body }) => {
       const deps = context.get("deps");
       const snapshot = await readSnapshot(context);
-      const budget = new RequestBudget(DEFAULT_BUDGET, deps.clock.now());
-      const firing = { snapshot, actor: context.get("actor"), traceId: context.get("traceId"), budget };
-      const fired = await fireHook(deps, firing, hook, { payload: body.payload ?? null, mode: body.mode });
+      const firing = { snapshot, actor: context.get("actor"), traceId: context.get("traceId") };
+      const fired = await fireThrough(deps, firing, hook, { payload: body.payload ?? null, mode: body.mode });
       return context.json({ hook, ...fired, steps: [...fired.steps] });
     },
   }),
