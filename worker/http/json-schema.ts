@@ -8,7 +8,11 @@ export type JsonObject = Readonly<Record<string, unknown>>;
  * are left out; a schema whose form on the wire differs from its type names that form in its metadata `jsonSchema`.
  */
 export function jsonSchemaOf(schema: v.GenericSchema): JsonObject {
-  const { $schema: _dialect, ...rest } = toJsonSchema(schema, {
+  const {
+    $schema: _dialect,
+    $defs: _definitions,
+    ...rest
+  } = toJsonSchema(schema, {
     target: "draft-2020-12",
     errorMode: "ignore",
     overrideAction: ({ valibotAction }) => {
@@ -17,7 +21,15 @@ export function jsonSchemaOf(schema: v.GenericSchema): JsonObject {
       return isObject(jsonSchema) ? { ...jsonSchema } : undefined;
     },
   });
-  return rest;
+  return withoutReferences(rest) as JsonObject; // an object stays one
+}
+
+/** A reference counts from the document's root, where a part of it has no definitions: what contains itself is said in words. */
+function withoutReferences(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutReferences);
+  if (!isObject(value)) return value;
+  if ("$ref" in value) return { type: "object", description: "Of the same shape as what holds it" };
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, withoutReferences(inner)]));
 }
 
 export function isValibotSchema(value: object): value is v.GenericSchema {
