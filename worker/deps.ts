@@ -1,3 +1,5 @@
+import { findClient } from "./control/oauth/actions.ts";
+import { queueOutgoing } from "./control/plugin-webhooks/actions/send.ts";
 import { openDatabase, type Database } from "./db/client.ts";
 import { parsePrivateHosts, PublicEgress, type PublicNames } from "./execution/capabilities/http/egress.ts";
 import type { CapabilityServices } from "./execution/capabilities/services.ts";
@@ -80,11 +82,12 @@ export function createDeps(
   const afterAnswer = (): Promise<void> => pause(0);
   const bus = new Publisher(env.MESSAGES, clock, newId);
   let database: Database | undefined;
+  // Opened on first use: a warm call never needs it.
+  const db = (): Database => (database ??= openDatabase(env.DB));
   return {
     env,
-    // Opened on first use: a warm call never needs it.
     get db() {
-      return (database ??= openDatabase(env.DB));
+      return db();
     },
     snapshots: new RetryingSnapshotStore(env.STORE, kept.snapshots, clock, defer, { pause, randomBytes }),
     isolates: new Isolates({
@@ -102,7 +105,7 @@ export function createDeps(
     idempotency: new IdempotentCalls(env.IDEMPOTENCY, defer),
     bus,
     clock,
-    capabilities: capabilityServices(env, kept, { clock, newId, randomBytes, bus }),
+    capabilities: capabilityServices(env, kept, { clock, newId, randomBytes, bus, defer }, db),
     newId,
     randomBytes,
     pause,
@@ -114,16 +117,20 @@ export function createDeps(
 function capabilityServices(
   env: Env,
   kept: Resident,
-  sources: Pick<CapabilityServices, "clock" | "newId" | "randomBytes" | "bus">,
+  sources: Pick<CapabilityServices, "clock" | "newId" | "randomBytes" | "bus" | "defer">,
+  db: () => Database,
 ): CapabilityServices {
-  const { clock, randomBytes } = sources;
+  const { clock, newId, randomBytes } = sources;
+  const values = new ValueSeal(env.DATA_KEYS, randomBytes);
   return {
     ...sources,
     storage: env.PLUGIN_STORAGE,
     databases: env.PLUGIN_DATABASE,
     files: env.PLUGIN_FILES,
     bucket: env.STORE,
-    values: new ValueSeal(env.DATA_KEYS, randomBytes),
+    values,
+    webhooks: { queue: (message, most) => queueOutgoing({ db: db(), clock, newId, env }, message, most) },
+    oauth: { find: (owner, provider) => findClient({ db: db(), capabilities: { values } }, owner, provider) },
     egress: new PublicEgress({
       fetch: (input, init) => fetch(input, init),
       clock,

@@ -18,6 +18,8 @@ import { installRoutes } from "./control/installs/routes.ts";
 import { keyRoutes } from "./control/keys/routes.ts";
 import { memberRoutes } from "./control/members/routes.ts";
 import { packageRoutes } from "./control/packages/routes.ts";
+import { oauthRoutes } from "./control/oauth/routes.ts";
+import { pluginWebhookRoutes } from "./control/plugin-webhooks/routes.ts";
 import { pluginRoutes } from "./control/plugins/routes.ts";
 import { profileRoutes } from "./control/profiles/routes.ts";
 import { settingsRoutes } from "./control/settings/routes.ts";
@@ -44,6 +46,8 @@ const operations: readonly Route[] = [
   ...eventRoutes,
   ...streamRoutes,
   ...webhookRoutes,
+  ...pluginWebhookRoutes,
+  ...oauthRoutes,
   ...topicRoutes,
   ...deadLetterRoutes,
   ...pluginRoutes,

@@ -5,8 +5,10 @@ import {
   SPACES,
   type Entry,
   type ListedEntry,
+  type Made,
   type Page,
   type Space,
+  type Unmade,
   type Write,
   type Written,
 } from "./rules.ts";
@@ -43,6 +45,11 @@ type Row = {
  */
 export class PluginStorage extends DurableObject {
   readonly #sql: SqlStorage;
+  /** By lock. */
+  readonly #making = new Map<
+    string,
+    { readonly key: string; readonly made: Promise<{ readonly value: Uint8Array } | Unmade> }
+  >();
 
   constructor(state: DurableObjectState, env: Cloudflare.Env) {
     super(state, env);
@@ -131,6 +138,44 @@ export class PluginStorage extends DurableObject {
     );
     const entries: ListedEntry[] = [...rows].map(({ expires_at: expiresAt, ...entry }) => ({ ...entry, expiresAt }));
     return { entries: entries.slice(0, limit), more: entries.length > limit };
+  }
+
+  /**
+   * An entry, made where there is none. Under one lock one entry is made at a time, and those who want the same one get it.
+   *
+   * @param make  its first write is the entry
+   * @returns the entry, or why it could not be made
+   * @throws where whoever made it was cut off
+   */
+  async once(
+    space: Space,
+    key: string,
+    lock: string,
+    now: number,
+    make: () => Promise<Made>,
+  ): Promise<{ readonly value: Uint8Array } | Unmade> {
+    for (;;) {
+      const found = this.get(space, key, now);
+      if (found) return { value: found.value };
+      const underWay = this.#making.get(lock);
+      if (!underWay) break;
+      const result = await underWay.made.catch(() => undefined);
+      if (result && underWay.key === key) return result;
+    }
+    const made = this.#make(space, now, make);
+    this.#making.set(lock, { key, made });
+    try {
+      return await made;
+    } finally {
+      this.#making.delete(lock);
+    }
+  }
+
+  async #make(space: Space, now: number, make: () => Promise<Made>): Promise<{ readonly value: Uint8Array } | Unmade> {
+    const made = await make();
+    if ("code" in made) return made;
+    this.ctx.storage.transactionSync(() => made.writes.map((write) => this.#put(space, write, now)));
+    return { value: made.writes[0].value };
   }
 
   /** Bytes that the entries of a space count for. */

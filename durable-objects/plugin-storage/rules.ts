@@ -1,10 +1,12 @@
+import type { ErrorCode } from "../../sdk/contract/errors.ts";
+
 /** What an entry of a plugin's storage is, and when it may be written. Pure. */
 
 /**
  * Kept apart from one another: `storage` stays, `cache` makes room for what is newer, `variables` are Extism's own, `keys` are
- * those the platform uses for the plugin.
+ * those the platform uses for the plugin, `tokens` what it got for it elsewhere.
  */
-export const SPACES = ["storage", "cache", "variables", "keys"] as const;
+export const SPACES = ["storage", "cache", "variables", "keys", "tokens"] as const;
 export type Space = (typeof SPACES)[number];
 
 export interface Write {
@@ -30,6 +32,13 @@ export interface Entry {
   readonly value: Uint8Array;
   readonly revision: number;
   readonly expiresAt: number | null;
+}
+
+/** What somebody made for all who wait for it, or why it could not be made. */
+export type Made = { readonly writes: readonly [Write, ...Write[]] } | Unmade;
+export interface Unmade {
+  readonly code: ErrorCode;
+  readonly message: string;
 }
 
 export interface ListedEntry {

@@ -128,6 +128,7 @@ export const CAPABILITIES = {
     quotas: {
       deliveries: counted(10, 100, "deliveries per call"),
       bodyBytes: perCall("bytes", 64 * KIB, 64 * KIB, "one body"),
+      pending: perInstall("entries", 1_000, 10_000, "deliveries on their way"),
     },
   },
   oauth: {

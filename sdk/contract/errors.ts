@@ -109,6 +109,13 @@ export const ERRORS = {
   TENANT_NOT_FOUND: { status: 404, blame: "caller", retryable: false, trips: false, title: "No such tenant." },
   KEY_NOT_FOUND: { status: 404, blame: "caller", retryable: false, trips: false, title: "No such API key." },
   MEMBER_NOT_FOUND: { status: 404, blame: "caller", retryable: false, trips: false, title: "No such member." },
+  OAUTH_CLIENT_NOT_FOUND: {
+    status: 404,
+    blame: "caller",
+    retryable: false,
+    trips: false,
+    title: "No such OAuth client of the install.",
+  },
   ALREADY_EXISTS: { status: 409, blame: "caller", retryable: false, trips: false, title: "It exists already." },
   VERSION_CONFLICT: {
     status: 409,

@@ -218,6 +218,25 @@ export const EVENTS = {
     webhooks: false,
     data: v.strictObject({ ...webhook, deliveryId: text, eventId: text, attempts: count, code: text }),
   },
+  "plugin-webhook.failed": {
+    title: "what a plugin sent could not be delivered and was given up",
+    severity: "error",
+    audience: "operator",
+    data: v.strictObject({
+      installId: text,
+      deliveryId: text,
+      messageId: text,
+      event: text,
+      attempts: count,
+      code: text,
+    }),
+  },
+  "install.secret-changed": {
+    title: "a secret that the platform uses for an install was set, rotated or deleted",
+    severity: "warning",
+    audience: "security",
+    data: v.strictObject({ installId: text, kind: text, name: v.optional(text), change: text }),
+  },
 } as const satisfies Record<string, EventSpec>;
 
 export type EventType = keyof typeof EVENTS;

@@ -46,6 +46,8 @@ export const USER_FUNCTIONS = {
   crypto_verify: { capability: "crypto", title: "verify a signature" },
   crypto_encrypt: { capability: "crypto", title: "encrypt bytes with a key" },
   crypto_decrypt: { capability: "crypto", title: "decrypt bytes with a key" },
+  webhooks_send: { capability: "webhooks", title: "send a signed webhook, with retries" },
+  oauth_token: { capability: "oauth", title: "get an access token of a registered OAuth client" },
 } as const satisfies Record<string, UserFunctionSpec>;
 
 export type UserFunction = keyof typeof USER_FUNCTIONS;

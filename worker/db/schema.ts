@@ -1,5 +1,5 @@
 import { sql } from "drizzle-orm";
-import { index, integer, primaryKey, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
+import { index, integer, primaryKey, real, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
 import type { EventType, EventValue } from "../../sdk/contract/events.ts";
 import type { Addition, Grant } from "../../sdk/contract/grants.ts";
 import type { Environment } from "../../sdk/contract/config/environments.ts";
@@ -9,7 +9,7 @@ import type { Manifest } from "../../sdk/contract/manifest.ts";
 import type { Limits } from "../../sdk/contract/limits.ts";
 import { REUSE_MODES } from "../../sdk/contract/reuse.ts";
 import type { Role } from "../../sdk/contract/roles.ts";
-import type { SealedSecret } from "../control/webhooks/webhook-record.ts";
+import type { OutgoingContent, SealedSecret } from "../control/webhooks/webhook-record.ts";
 import type { Delivery } from "../execution/bus/rules.ts";
 import type { ModuleSummary, ScanVerdict } from "../../sdk/contract/package-report.ts";
 
@@ -428,7 +428,10 @@ export const webhooks = sqliteTable(
   (table) => [index("webhooks_by_tenant").on(table.tenantId, table.id)],
 );
 
-/** Events on their way to webhooks, and what came of them. What is pending here is sent, whether its bell rings or not. */
+/**
+ * Events on their way to webhooks, and what plugins send, with what came of it. What is pending here is sent, whether its bell
+ * rings or not. What a plugin sends has its install as webhook, and the plugin's own id as event.
+ */
 export const webhookDeliveries = sqliteTable(
   "webhook_deliveries",
   {
@@ -445,11 +448,89 @@ export const webhookDeliveries = sqliteTable(
     dueAt: integer("due_at").notNull(),
     createdAt: integer("created_at").notNull(),
     updatedAt: integer("updated_at").notNull(),
+    outgoing: text({ mode: "json" }).$type<OutgoingContent>(),
   },
   (table) => [
     uniqueIndex("webhook_deliveries_by_event").on(table.webhookId, table.eventId),
+    index("webhook_deliveries_by_state").on(table.webhookId, table.state),
     index("webhook_deliveries_by_webhook").on(table.tenantId, table.webhookId, table.id),
     index("webhook_deliveries_by_due").on(table.state, table.dueAt),
     index("webhook_deliveries_by_age").on(table.createdAt),
+  ],
+);
+
+/** Secrets of installs beside their configuration: what signs their webhooks, and their OAuth clients. */
+export const installSecrets = sqliteTable(
+  "install_secrets",
+  {
+    tenantId: text("tenant_id").notNull(),
+    installId: text("install_id").notNull(),
+    kind: text({ enum: ["webhook-signing", "oauth-client"] }).notNull(),
+    name: text().notNull(),
+    /** Sealed with DATA_KEYS, in base64. */
+    sealed: text().notNull(),
+    /** What may be shown. */
+    detail: text({ mode: "json" }).$type<Record<string, unknown>>().notNull(),
+    /** Grows with each change. */
+    revision: integer().notNull(),
+    updatedBy: text("updated_by").notNull(),
+    updatedAt: integer("updated_at").notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.tenantId, table.installId, table.kind, table.name] })],
+);
+
+/** Names and labels of plugins' metrics: what is not here is not counted, so that their number has an end. */
+export const metricSeries = sqliteTable(
+  "plugin_metric_series",
+  {
+    tenantId: text("tenant_id").notNull(),
+    pluginId: text("plugin_id").notNull(),
+    name: text().notNull(),
+    kind: text({ enum: ["counter", "gauge", "histogram"] }).notNull(),
+    /** JSON, names in order. */
+    labels: text().notNull(),
+    lastAt: integer("last_at").notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.tenantId, table.pluginId, table.name, table.kind, table.labels] }),
+    index("plugin_metric_series_by_age").on(table.lastAt),
+  ],
+);
+
+/** Plugins' metrics by minute and by hour. A histogram has a row for each bucket, so that rows of any periods add up. */
+export const pluginMetrics = sqliteTable(
+  "plugin_metrics",
+  {
+    tenantId: text("tenant_id").notNull(),
+    pluginId: text("plugin_id").notNull(),
+    name: text().notNull(),
+    kind: text({ enum: ["counter", "gauge", "histogram"] }).notNull(),
+    labels: text().notNull(),
+    /** Milliseconds that the row is about. */
+    period: integer().notNull(),
+    /** When they began, milliseconds since the epoch. */
+    at: integer().notNull(),
+    bucket: integer().notNull(),
+    count: integer().notNull(),
+    sum: real().notNull(),
+    least: real().notNull(),
+    most: real().notNull(),
+    last: real().notNull(),
+    lastAt: integer("last_at").notNull(),
+  },
+  (table) => [
+    primaryKey({
+      columns: [
+        table.tenantId,
+        table.pluginId,
+        table.period,
+        table.at,
+        table.name,
+        table.kind,
+        table.labels,
+        table.bucket,
+      ],
+    }),
+    index("plugin_metrics_by_age").on(table.period, table.at),
   ],
 );

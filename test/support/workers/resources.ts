@@ -5,6 +5,7 @@ import {
   apiKeys,
   deadLetters,
   configTemplates,
+  installSecrets,
   members,
   pluginConfigurations,
   pluginConsents,
@@ -32,6 +33,8 @@ export interface Resources {
   readonly deadLetterId: string;
   readonly webhookId: string;
   readonly deliveryId: string;
+  /** What the plugin sent. */
+  readonly outgoingId: string;
 }
 
 const db = openDatabase(env.DB);
@@ -47,6 +50,7 @@ export async function seedResources(tenantId: string): Promise<Resources> {
     deadLetterId: newId(),
     webhookId: newId(),
     deliveryId: newId(),
+    outgoingId: newId(),
   };
   const createdAt = Date.now();
   await db
@@ -182,7 +186,8 @@ function insertDeadLetter({ tenantId, pluginId, subject, deadLetterId }: Resourc
 }
 
 /** Its position is after all events, so that nothing of the tenant is sent to it unasked. */
-async function insertWebhook({ tenantId, subject, webhookId, deliveryId }: Resources, createdAt: number) {
+async function insertWebhook(resources: Resources, createdAt: number) {
+  const { tenantId, pluginId, subject, webhookId, deliveryId, outgoingId } = resources;
   const randomBytes = (length: number): Uint8Array => crypto.getRandomValues(new Uint8Array(length));
   const owner = { id: webhookId, tenantId };
   const secret = await sealWebhookSecret(env.CONFIG_KEYS, owner, `secret-of-${tenantId}`.padEnd(32, "."), randomBytes);
@@ -194,6 +199,32 @@ async function insertWebhook({ tenantId, subject, webhookId, deliveryId }: Resou
   return [
     db.insert(webhooks).values(webhook),
     db.insert(webhookDeliveries).values({ id: deliveryId, tenantId, webhookId, ...event, ...end, ...times }),
+    db.insert(webhookDeliveries).values({
+      id: outgoingId,
+      tenantId,
+      webhookId: `install-of-${tenantId}`,
+      ...event,
+      ...end,
+      ...times,
+      outgoing: { pluginId, url, contentType: "text/plain", body: `secret-of-${tenantId}` },
+    }),
+    db.insert(installSecrets).values({
+      tenantId,
+      installId: `install-of-${tenantId}`,
+      kind: "oauth-client",
+      name: "crm",
+      sealed: "AA==",
+      detail: {
+        tokenUrl: "https://login.example.com/token",
+        clientId: `client-of-${tenantId}`,
+        scopes: [],
+        grant: "client_credentials",
+        authentication: "basic",
+      },
+      revision: 1,
+      updatedBy: subject,
+      updatedAt: createdAt,
+    }),
   ] as const;
 }
 
@@ -216,6 +247,9 @@ const OWNED = [
   "topic_counts",
   "webhooks",
   "webhook_deliveries",
+  "install_secrets",
+  "plugin_metric_series",
+  "plugin_metrics",
 ];
 
 /** Every row of the tenant, as text, to see whether anything changed. */

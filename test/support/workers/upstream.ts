@@ -57,6 +57,7 @@ const ANSWERS: Readonly<Record<string, Answer>> = {
       ],
     }),
   "/hooks": answerHook,
+  "/token": answerToken,
   "/never": () => new Promise<Response>(() => undefined),
 };
 
@@ -71,4 +72,33 @@ async function answerHook(request: Request, url: URL): Promise<Response> {
   box.push({ headers: Object.fromEntries(request.headers), body: await request.text() });
   BOXES.set(name, box);
   return new Response("thank you", { status: box.length <= Number(url.searchParams.get("fail") ?? "0") ? 503 : 202 });
+}
+
+/** Requests to each token endpoint, by `?at=`; the number of the request is part of what it gives out. */
+const TOKENS = new Map<string, number>();
+
+/**
+ * A token endpoint (RFC 6749): refuses a secret other than `right`, and a refresh token other than the last it gave out, `r0` first.
+ * `?fail=` answers that status.
+ */
+async function answerToken(request: Request, url: URL): Promise<Response> {
+  const form = new URLSearchParams(await request.text());
+  const at = url.searchParams.get("at") ?? "";
+  const [id, secret] = atob((request.headers.get("authorization") ?? "").replace("Basic ", "")).split(":");
+  if ((form.get("client_secret") ?? secret) !== "right")
+    return Response.json({ error: "invalid_client" }, { status: 401 });
+  const fail = url.searchParams.get("fail");
+  if (fail !== null) return new Response("no", { status: Number(fail) });
+  const served = TOKENS.get(at) ?? 0;
+  if (form.get("grant_type") === "refresh_token" && form.get("refresh_token") !== `r${served}`) {
+    return Response.json({ error: "invalid_grant", error_description: "hidden-value" }, { status: 400 });
+  }
+  TOKENS.set(at, served + 1);
+  return Response.json({
+    access_token: `${form.get("client_id") ?? id}-${served + 1}`,
+    token_type: "Bearer",
+    expires_in: 3_600,
+    ...(form.get("grant_type") === "refresh_token" ? { refresh_token: `r${served + 1}` } : {}),
+    ...(form.has("scope") ? { scope: form.get("scope") } : {}),
+  });
 }

@@ -1,3 +1,4 @@
+import { namedDestination } from "../../../worker/execution/capabilities/http/grant.ts";
 import { describe, expect, test } from "vitest";
 import { SIGNATURE_TOLERANCE, signWebhook, verifyWebhook } from "../../../sdk/contract/webhook-signature.ts";
 import {
@@ -6,7 +7,6 @@ import {
   wantsEvent,
   WEBHOOK_ATTEMPTS,
   webhookBackoff,
-  webhookDestination,
 } from "../../../worker/control/webhooks/rules.ts";
 
 const SECRET = "whsec_0123456789abcdef0123456789abcdef";
@@ -69,7 +69,7 @@ describe("where a webhook may send", () => {
     "https://hooks.example.com./",
     "https://93.184.215.14/",
   ])("%s", (url) => {
-    expect(webhookDestination(url).isPrivate).toBe(false);
+    expect(namedDestination(url).isPrivate).toBe(false);
   });
 
   test.each([
@@ -91,7 +91,7 @@ describe("where a webhook may send", () => {
     "hooks.example.com",
     "",
   ])("not %s", (url) => {
-    expect(() => webhookDestination(url)).toThrow(
+    expect(() => namedDestination(url)).toThrow(
       /not https|only https|not a public|not public|must not carry|must be an absolute URL/,
     );
   });

@@ -160,3 +160,12 @@ export async function seedInstall(state: InstallState = "active"): Promise<Actor
   await db.update(pluginInstances).set({ state }).where(eq(pluginInstances.tenantId, actor.tenantId));
   return actor;
 }
+
+/** Id of the tenant's only install. */
+export async function installIdOf({ tenantId }: Pick<Actor, "tenantId">): Promise<string> {
+  const rows = await db
+    .select({ id: pluginInstances.id })
+    .from(pluginInstances)
+    .where(eq(pluginInstances.tenantId, tenantId));
+  return rows[0]?.id ?? "";
+}

@@ -23,6 +23,7 @@ const ABSENT: Resources = {
   deadLetterId: "01J00000000000000000000002",
   webhookId: "01J00000000000000000000003",
   deliveryId: "01J00000000000000000000004",
+  outgoingId: "01J00000000000000000000004",
 };
 
 let owner: Resources;

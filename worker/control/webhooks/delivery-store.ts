@@ -61,6 +61,7 @@ const FIELDS: Readonly<Record<keyof WebhookDelivery, true>> = {
   dueAt: true,
   createdAt: true,
   updatedAt: true,
+  outgoing: true,
 };
 
 const owned = ({ tenantId, deliveryId }: WebhookBell) =>
@@ -135,10 +136,37 @@ export async function reviveDelivery(
   return rows.length === 1;
 }
 
+/**
+ * Plans the sending of what a plugin gave, once for each of the plugin's ids.
+ *
+ * @param most  deliveries that the install may have on their way
+ * @returns `known` where there is one of that id; `full` where there are as many
+ */
+export async function planOutgoing(
+  db: Database,
+  delivery: WebhookDelivery,
+  most: number,
+): Promise<"queued" | "known" | "full"> {
+  const { tenantId, webhookId, eventId } = delivery;
+  const columns = Object.keys(FIELDS).map((name) => sql.raw(`json_extract(value, '$.${name}')`));
+  const install = and(eq(webhookDeliveries.tenantId, tenantId), eq(webhookDeliveries.webhookId, webhookId));
+  const waiting = sql`(SELECT count(*) FROM ${webhookDeliveries} WHERE ${and(install, eq(webhookDeliveries.state, "pending"))})`;
+  const row = sql`SELECT ${sql.join(columns, sql`, `)} FROM json_each(${JSON.stringify([delivery])}) WHERE ${waiting} < ${most}`;
+  const [inserted, known] = await db.batch([
+    db.insert(webhookDeliveries).select(row).onConflictDoNothing().returning({ id: webhookDeliveries.id }),
+    db
+      .select({ id: webhookDeliveries.id })
+      .from(webhookDeliveries)
+      .where(and(install, eq(webhookDeliveries.eventId, eventId))),
+  ]);
+  if (inserted.length === 1) return "queued";
+  return known.length === 1 ? "known" : "full";
+}
+
 /** Newest first. */
 export async function listDeliveries(
   db: Database,
-  webhook: Webhook,
+  webhook: Pick<Webhook, "tenantId" | "id">,
   filter: { readonly state?: WebhookDelivery["state"] | undefined },
   page: { readonly limit: number; readonly before?: string | undefined },
 ): Promise<WebhookDelivery[]> {

@@ -1,6 +1,5 @@
 import { EVENTS, type EventSpec, type EventType } from "../../../sdk/contract/events.ts";
 import { PlatformError, type ErrorCode } from "../../../sdk/contract/errors.ts";
-import { destinationOf, type Destination } from "../../execution/capabilities/http/grant.ts";
 import { open, seal } from "../../lib/envelope.ts";
 import { keyOf, parseKeyRing } from "../../lib/key-ring.ts";
 import type { SealedSecret, Webhook } from "./webhook-record.ts";
@@ -29,18 +28,6 @@ export function webhookBackoff(attempt: number, random: number): number {
 export function wantsEvent({ types }: Pick<Webhook, "types">, type: EventType): boolean {
   const spec: EventSpec = EVENTS[type];
   return spec.webhooks !== false && (types.length === 0 || types.includes(type));
-}
-
-/**
- * Where a webhook may send: https, a public host. Hosts that the platform's operator opened for plugins stay closed, since a
- * tenant names the URL itself.
- *
- * @throws {PlatformError} EGRESS_REFUSED; HOST_REQUEST_INVALID
- */
-export function webhookDestination(url: string): Destination {
-  const named = URL.canParse(url) ? new URL(url) : undefined;
-  const hosts = named ? [named.host.replace(/\.(?=$|:)/, "")] : [];
-  return destinationOf(url, { grant: { hosts }, privateHosts: new Set() });
 }
 
 /** What an answer means; undefined: the receiver took it. Redirects are not followed: the receiver's URL is to be mended. */

@@ -25,10 +25,21 @@ export interface Webhook {
 }
 
 export const DELIVERY_STATES = ["pending", "delivered", "dead", "dropped"] as const;
-/** `dead`: given up after every attempt. `dropped`: the webhook was switched off, or the event is past its retention. */
+/**
+ * `dead`: given up after every attempt. `dropped`: the webhook was switched off, or the event is past its retention; of what a
+ * plugin sends: it may no longer send it.
+ */
 export type DeliveryState = (typeof DELIVERY_STATES)[number];
 
-/** One event on its way to one webhook. */
+/** What a plugin sends, and where to. */
+export interface OutgoingContent {
+  readonly pluginId: string;
+  readonly url: string;
+  readonly contentType: string;
+  readonly body: string;
+}
+
+/** One event on its way to one webhook, or what a plugin sends. */
 export interface WebhookDelivery {
   readonly id: string;
   readonly tenantId: string;
@@ -47,6 +58,8 @@ export interface WebhookDelivery {
   readonly dueAt: number;
   readonly createdAt: number;
   readonly updatedAt: number;
+  /** Null where it is an event. */
+  readonly outgoing: OutgoingContent | null;
 }
 
 /** What the queue carries: a bell, no more. The rows are what counts. */

@@ -14,9 +14,11 @@ import { cryptoKeyCreate, cryptoKeyDelete, cryptoKeyGet, cryptoKeyList } from ".
 import { databaseQuery, databaseTransaction } from "./database/host.ts";
 import { filesDelete, filesGet, filesHead, filesList, filesPut } from "./files/host.ts";
 import { httpSend } from "./http/host.ts";
+import { oauthToken } from "./oauth/host.ts";
 import { storageDelete, storageGet, storageList, storageSet } from "./storage/host.ts";
 import { eventsPublish } from "./events/host.ts";
 import { servicesCall } from "./services/host.ts";
+import { webhooksSend } from "./webhooks/host.ts";
 
 /** Every capability function, once. */
 export const HOST_CALLS: Readonly<Record<UserFunction, HostCall>> = {
@@ -48,4 +50,6 @@ export const HOST_CALLS: Readonly<Record<UserFunction, HostCall>> = {
   crypto_verify: cryptoVerify,
   crypto_encrypt: cryptoEncrypt,
   crypto_decrypt: cryptoDecrypt,
+  webhooks_send: webhooksSend,
+  oauth_token: oauthToken,
 };

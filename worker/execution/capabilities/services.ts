@@ -6,6 +6,7 @@ import type { IdSource } from "../../lib/ulid.ts";
 import type { NewMessage } from "../bus/rules.ts";
 import type { Snapshot } from "../snapshot.ts";
 import type { Destination } from "./http/grant.ts";
+import type { OAuthClient } from "./oauth/rules.ts";
 
 /** The one way out for what plugins send. */
 export interface Egress {
@@ -32,6 +33,36 @@ export interface Bus {
   publish(snapshot: Snapshot, message: NewMessage): Promise<{ readonly id: string; readonly subscribers: number }>;
 }
 
+/** What a plugin sends to a webhook. */
+export interface OutgoingMessage {
+  readonly tenantId: string;
+  readonly installId: string;
+  readonly pluginId: string;
+  /** The plugin's own, or one that was made. */
+  readonly id: string;
+  readonly event: string;
+  readonly url: string;
+  readonly contentType: string;
+  readonly body: string;
+}
+
+export interface OutgoingWebhooks {
+  /**
+   * Writes down what is to be sent.
+   *
+   * @param most  deliveries that the install may have on their way
+   * @returns `known` where there is one of that id; `full` where there are as many
+   */
+  queue(message: OutgoingMessage, most: number): Promise<"queued" | "known" | "full">;
+}
+
+export interface OAuthClients {
+  find(
+    owner: { readonly tenantId: string; readonly installId: string },
+    provider: string,
+  ): Promise<OAuthClient | undefined>;
+}
+
 /** What capabilities need of the worker: bindings made into values. Composed in `worker/deps.ts`. */
 export interface CapabilityServices {
   readonly clock: Clock;
@@ -46,4 +77,8 @@ export interface CapabilityServices {
   /** Seals what plugins store. */
   readonly values: ValueSealing;
   readonly bus: Bus;
+  readonly webhooks: OutgoingWebhooks;
+  readonly oauth: OAuthClients;
+  /** Work that outlives the call. */
+  readonly defer: (work: Promise<unknown>) => void;
 }

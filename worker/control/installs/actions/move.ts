@@ -4,6 +4,7 @@ import { requireConfigured } from "../../config/actions/version-change.ts";
 import { forgetSecrets } from "../../config/store.ts";
 import { decideConsent } from "../../grants/consent-store.ts";
 import { endGrants } from "../../grants/store.ts";
+import { forgetInstallSecrets } from "../../install-secrets/store.ts";
 import { chooseVersion } from "../../plugins/rules.ts";
 import { listVersionHeads } from "../../plugins/store.ts";
 import { isAlreadyDone, nextState, type InstallState, type PluginMove } from "../rules.ts";
@@ -58,6 +59,7 @@ function endWhatWasGiven(deps: InstallDeps, actor: Actor, install: Install): Fur
     endGrants(deps.db, scope, undefined, { by, at, ending: "uninstalled" }, happened),
     decideConsent(deps.db, scope, { by, at, decision: "superseded" }, happened),
     forgetSecrets(deps.db, scope, happened),
+    forgetInstallSecrets(deps.db, scope, happened),
   ];
 }
 

@@ -1,29 +1,24 @@
-import { PlatformError } from "../../../../sdk/contract/errors.ts";
 import { SIGNATURE_HEADER, signWebhook } from "../../../../sdk/contract/webhook-signature.ts";
 import type { Deps } from "../../../deps.ts";
+import type { NewEvent } from "../../events/store.ts";
+import { outgoingRequest, type OutgoingDeps } from "../../plugin-webhooks/actions/send.ts";
 import { errorText } from "../../../lib/error-text.ts";
 import { logError } from "../../../lib/json-log.ts";
 import { newEvent, SYSTEM_SUBJECT } from "../../events/rules.ts";
 import { describeEvent } from "../../events/schema.ts";
 import { listEvents } from "../../events/store.ts";
 import { claimDelivery, getDelivery, settleDelivery } from "../delivery-store.ts";
-import {
-  ATTEMPT_LEASE_MS,
-  failureOf,
-  openWebhookSecret,
-  WEBHOOK_ATTEMPTS,
-  WEBHOOK_TIMEOUT_MS,
-  webhookBackoff,
-  webhookDestination,
-} from "../rules.ts";
+import { ATTEMPT_LEASE_MS, openWebhookSecret, WEBHOOK_ATTEMPTS, WEBHOOK_TIMEOUT_MS, webhookBackoff } from "../rules.ts";
+import { namedDestination } from "../../../execution/capabilities/http/grant.ts";
 import { getWebhook } from "../store.ts";
+import { postWebhook, type Sending, type SendResult } from "./post.ts";
 import type { Webhook, WebhookBell, WebhookDelivery } from "../webhook-record.ts";
 
 export type SendDeps = Pick<Deps, "clock"> & {
   readonly env: Pick<Env, "CONFIG_KEYS">;
   readonly capabilities: Pick<Deps["capabilities"], "egress">;
 };
-export type DeliverDeps = SendDeps & Pick<Deps, "db" | "newId" | "randomBytes">;
+export type DeliverDeps = SendDeps & OutgoingDeps & Pick<Deps, "db" | "newId" | "randomBytes">;
 
 /** Requests under way at once; a worker may have six connections open. */
 const LANES = 4;
@@ -31,13 +26,6 @@ const LANES = 4;
 const EARLY_MS = 2_000;
 const PLATFORM_DELAY = 30;
 const BYTE = 256;
-
-export interface SendResult {
-  /** Null where there was no answer. */
-  readonly status: number | null;
-  /** Null where the receiver took it. */
-  readonly errorCode: string | null;
-}
 
 /** @returns whether a delivery was given up, which is an event */
 export async function deliverWebhooks(
@@ -73,9 +61,13 @@ async function answerBell(deps: DeliverDeps, message: Message<WebhookBell>): Pro
     message.retry({ delaySeconds: Math.ceil((delivery.dueAt - now) / 1000) });
     return false;
   }
-  const content = await contentOf(deps, delivery);
-  if (!content) {
-    await settleDelivery(deps.db, delivery, { ...unanswered(delivery), state: "dropped", updatedAt: now });
+  const sending = await (delivery.outgoing
+    ? outgoingRequest(deps, delivery, delivery.outgoing)
+    : eventRequest(deps, delivery));
+  if ("dropped" in sending) {
+    const { status, dueAt } = delivery;
+    const errorCode = sending.dropped ?? delivery.errorCode;
+    await settleDelivery(deps.db, delivery, { status, errorCode, dueAt, state: "dropped", updatedAt: now });
     message.ack();
     return false;
   }
@@ -83,12 +75,7 @@ async function answerBell(deps: DeliverDeps, message: Message<WebhookBell>): Pro
     message.ack(); // somebody else is at it, and the cron job is behind them
     return false;
   }
-  const result = await sendWebhook(deps, content.webhook, {
-    id: delivery.id,
-    type: delivery.eventType,
-    body: content.body,
-  });
-  return settle(deps, message, delivery, result);
+  return settle(deps, message, delivery, await sending.send());
 }
 
 async function settle(
@@ -111,37 +98,40 @@ async function settle(
     message.retry({ delaySeconds });
     return false;
   }
-  const { tenantId, webhookId, eventId, id: deliveryId } = delivery;
-  const event = newEvent({
-    id: deps.newId(),
-    tenantId,
-    pluginId: null,
-    type: "webhook.failed",
-    data: { webhookId, deliveryId, eventId, attempts, code: result.errorCode },
-    subject: SYSTEM_SUBJECT,
-    createdAt: now,
-  });
+  const event = failureEvent(deps, delivery, { attempts, code: result.errorCode, now });
   await settleDelivery(deps.db, delivery, { ...result, state: "dead", dueAt: now, updatedAt: now }, event);
   message.ack();
   return true;
 }
 
-function unanswered({ status, errorCode, dueAt }: WebhookDelivery) {
-  return { status, errorCode, dueAt };
+function failureEvent(
+  deps: DeliverDeps,
+  { tenantId, webhookId, eventId, id: deliveryId, eventType, outgoing }: WebhookDelivery,
+  { attempts, code, now }: { readonly attempts: number; readonly code: string; readonly now: number },
+): NewEvent {
+  const shared = { id: deps.newId(), tenantId, subject: SYSTEM_SUBJECT, createdAt: now };
+  if (!outgoing) {
+    const data = { webhookId, deliveryId, eventId, attempts, code };
+    return newEvent({ ...shared, pluginId: null, type: "webhook.failed", data });
+  }
+  const data = { installId: webhookId, deliveryId, messageId: eventId, event: eventType, attempts, code };
+  return newEvent({ ...shared, pluginId: outgoing.pluginId, type: "plugin-webhook.failed", data });
 }
 
-/** @returns undefined where the webhook was switched off, or the event is past its retention */
-async function contentOf(
-  { db }: DeliverDeps,
-  { tenantId, webhookId, sequence }: WebhookDelivery,
-): Promise<{ readonly webhook: Webhook; readonly body: string } | undefined> {
+/** Dropped where the webhook was switched off, or the event is past its retention. */
+async function eventRequest(
+  deps: DeliverDeps,
+  { id, tenantId, webhookId, sequence, eventType }: WebhookDelivery,
+): Promise<Sending> {
+  const { db } = deps;
   const [webhook, events] = await Promise.all([
     getWebhook(db, tenantId, webhookId),
     listEvents(db, tenantId, { after: sequence - 1, before: sequence + 1 }, { limit: 1, order: "oldest" }),
   ]);
   const [event] = events;
-  if (!webhook?.active || !event) return undefined;
-  return { webhook, body: JSON.stringify({ ...describeEvent(event), tenantId }) };
+  if (!webhook?.active || !event) return { dropped: undefined };
+  const content = { id, type: eventType, body: JSON.stringify({ ...describeEvent(event), tenantId }) };
+  return { send: () => sendWebhook(deps, webhook, content) };
 }
 
 /**
@@ -157,23 +147,11 @@ export async function sendWebhook(
 ): Promise<SendResult> {
   const secret = await openWebhookSecret(deps.env.CONFIG_KEYS, webhook, webhook.secret);
   const seconds = Math.floor(deps.clock.now() / 1000);
-  try {
-    const response = await deps.capabilities.egress.send(webhookDestination(webhook.url), {
-      method: "POST",
-      headers: {
-        "content-type": "application/json",
-        "user-agent": "Patchbay-Webhooks/1",
-        "patchbay-delivery": content.id,
-        "patchbay-event": content.type,
-        [SIGNATURE_HEADER]: await signWebhook(secret, seconds, content.body),
-      },
-      body: content.body,
-      signal: AbortSignal.timeout(timeoutMs),
-    });
-    await response.body?.cancel(); // what a receiver says is nobody's business
-    return { status: response.status, errorCode: failureOf(response.status) ?? null };
-  } catch (error) {
-    if (error instanceof PlatformError) return { status: null, errorCode: error.code };
-    throw error;
-  }
+  const headers = {
+    "content-type": "application/json",
+    "patchbay-delivery": content.id,
+    "patchbay-event": content.type,
+    [SIGNATURE_HEADER]: await signWebhook(secret, seconds, content.body),
+  };
+  return postWebhook(deps, () => namedDestination(webhook.url), headers, content.body, timeoutMs);
 }

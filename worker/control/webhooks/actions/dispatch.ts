@@ -56,6 +56,7 @@ function deliveriesFor(deps: DispatchDeps, webhook: Webhook, events: readonly Pl
     dueAt: now,
     createdAt: now,
     updatedAt: now,
+    outgoing: null,
   }));
 }
 

@@ -1,16 +1,18 @@
 import { PlatformError } from "../../../../sdk/contract/errors.ts";
 import type { Deps } from "../../../deps.ts";
+import { namedDestination } from "../../../execution/capabilities/http/grant.ts";
 import type { Actor } from "../../../lib/actor.ts";
 import { toHex } from "../../../lib/hex.ts";
 import { auditRow, type AuditedChange, type NewAuditRow } from "../../audit-log/rules.ts";
 import { newEvent } from "../../events/rules.ts";
 import { getDelivery, listDeliveries, reviveDelivery } from "../delivery-store.ts";
-import { sealWebhookSecret, webhookDestination, WEBHOOKS } from "../rules.ts";
+import { sealWebhookSecret, WEBHOOKS } from "../rules.ts";
 import type { WebhookInput, WebhookUpdate } from "../schema.ts";
 import { deleteWebhook, getWebhook, insertWebhook, listWebhooks, updateWebhook } from "../store.ts";
 import type { DeliveryState, Webhook, WebhookDelivery } from "../webhook-record.ts";
-import { sendWebhook, type SendDeps, type SendResult } from "./deliver.ts";
+import { sendWebhook, type SendDeps } from "./deliver.ts";
 import { ringAll, type DispatchDeps } from "./dispatch.ts";
+import type { SendResult } from "./post.ts";
 
 export type WebhookDeps = Pick<Deps, "db" | "clock" | "newId" | "randomBytes"> & {
   readonly env: Pick<Env, "CONFIG_KEYS">;
@@ -145,7 +147,7 @@ export async function redriveDelivery(
 
 function requireUrl(url: string): URL {
   try {
-    return webhookDestination(url).url;
+    return namedDestination(url).url;
   } catch (error) {
     if (!(error instanceof PlatformError)) throw error;
     const message = error.message.replace(/^url: /, "").replace(/^The request was not sent: /, "");

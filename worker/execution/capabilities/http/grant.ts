@@ -49,6 +49,8 @@ const PUBLIC_NAME = /^([a-z0-9_-]{1,63}\.)+[a-z0-9-]{2,63}$/;
 const URL_LENGTH = 8_192;
 
 export interface EgressPolicy {
+  /** Whose grant it is; absent: `http`. */
+  readonly capability?: "http" | "webhooks";
   readonly grant: Grant;
   /** `host:port` the operator of the platform opened although they are private or without TLS; a grant must name them too. */
   readonly privateHosts: ReadonlySet<string>;
@@ -78,9 +80,24 @@ export function destinationOf(text: string, policy: EgressPolicy): Destination {
   const isPrivate = policy.privateHosts.has(`${host}:${port}`);
   if (!isPrivate) requirePublic(url, host);
   if (!isGranted(host, port, url.protocol, policy.grant, isPrivate)) {
-    throw new PlatformError("GRANT_MISSING", `The plugin's grant for http does not include the host ${scope}.`);
+    throw new PlatformError(
+      "GRANT_MISSING",
+      `The plugin's grant for ${policy.capability ?? "http"} does not include the host ${scope}.`,
+    );
   }
   return { url, scope, isPrivate };
+}
+
+/**
+ * Where a URL that a tenant's own people name may lead: https, a public host. Hosts that the platform's operator opened for plugins
+ * stay closed.
+ *
+ * @throws {PlatformError} EGRESS_REFUSED; HOST_REQUEST_INVALID
+ */
+export function namedDestination(url: string): Destination {
+  const named = URL.canParse(url) ? new URL(url) : undefined;
+  const hosts = named ? [named.host.replace(/\.(?=$|:)/, "")] : [];
+  return destinationOf(url, { grant: { hosts }, privateHosts: new Set() });
 }
 
 function parseUrl(text: string): URL {
