@@ -16,6 +16,7 @@ import { hookRoutes } from "./control/hooks/routes.ts";
 import { endpointRoutes } from "./control/endpoints/routes.ts";
 import { installRoutes } from "./control/installs/routes.ts";
 import { keyRoutes } from "./control/keys/routes.ts";
+import { lifecycleRoutes } from "./control/lifecycle/routes.ts";
 import { memberRoutes } from "./control/members/routes.ts";
 import { packageRoutes } from "./control/packages/routes.ts";
 import { oauthRoutes } from "./control/oauth/routes.ts";
@@ -52,6 +53,7 @@ const operations: readonly Route[] = [
   ...deadLetterRoutes,
   ...pluginRoutes,
   ...installRoutes,
+  ...lifecycleRoutes,
   ...grantRoutes,
   ...configRoutes,
   ...configTemplateRoutes,

@@ -86,6 +86,19 @@ export const EVENTS = {
   "plugin.released": { title: "an install left quarantine", severity: "warning", audience: "security", data: move },
   "plugin.uninstalled": { title: "an install was removed", severity: "notice", audience: "operator", data: move },
 
+  "instance.moved": {
+    title: "the instance of an install moved to another state of its lifecycle",
+    severity: "info",
+    audience: "operator",
+    data: v.strictObject({ ...install, from: v.optional(text), to: text }),
+  },
+  "instance.failed": {
+    title: "a lifecycle function failed, and the instance moved to error",
+    severity: "warning",
+    audience: "operator",
+    data: v.strictObject({ ...install, from: text, to: text, functionName: text, code: text }),
+  },
+
   "config.changed": {
     title: "the configuration of an install changed",
     severity: "notice",

@@ -23,6 +23,7 @@ export const RESERVED_PLUGIN_IDS: ReadonlySet<string> = new Set([
   "health",
   "hooks",
   "install",
+  "lifecycle",
   "load",
   "marketplace",
   "migration-proof",

@@ -129,6 +129,10 @@ export const EXAMPLES: Readonly<Record<string, ExampleOf>> = {
   optionsPluginEndpoint: endpoint,
   fireHook: plain("/hooks/orders:created", { payload: { total: 3 } }),
 
+  startPlugins: plain("/lifecycle/start"),
+  stopPlugins: plain("/lifecycle/stop"),
+  checkPluginHealth: plugin("/health_check", "INSTALL_NOT_FOUND"),
+
   installPlugin: ({ pluginId }) => ({ path: "/install", body: { pluginId }, foreign: "PLUGIN_NOT_FOUND" }),
   installPluginById: pluginAfter("install", "PLUGIN_NOT_FOUND", {}),
   updatePlugin: plugin("", "INSTALL_NOT_FOUND", { config: { key: "value" } }),

@@ -1,9 +1,20 @@
+import type { Context } from "hono";
 import type { ErrorCode } from "../../../sdk/contract/errors.ts";
-import { defineRoute, type Route } from "../../http/route.ts";
+import { defineRoute, type AppEnv, type Route } from "../../http/route.ts";
+import { aroundChange } from "../lifecycle/actions.ts";
+import { lifecycleCaller } from "../lifecycle/routes.ts";
 import { installPlugin } from "./actions/install.ts";
 import { moveInstall } from "./actions/move.ts";
 import { updateInstall } from "./actions/update.ts";
-import { describeInstall, InstallAnswer, InstallBody, InstallOptions, PluginParams, UpdateBody } from "./schema.ts";
+import {
+  describeInstall,
+  InstallAnswer,
+  InstallBody,
+  InstallOptions,
+  PluginParams,
+  UpdateBody,
+  type InstallInput,
+} from "./schema.ts";
 
 const MOVE_ERRORS: readonly ErrorCode[] = ["INSTALL_NOT_FOUND", "STATE_CONFLICT", "SNAPSHOT_UNAVAILABLE"];
 const CONFIG_ERRORS: readonly ErrorCode[] = ["CONFIG_INVALID", "CONFIG_KEY_UNKNOWN", "CONFIG_UNREADABLE"];
@@ -40,8 +51,26 @@ function moveRoute(
     answers: { 200: { description: "The install after the move", schema: InstallAnswer } },
     errors: move === "activate" ? [...MOVE_ERRORS, "VERSION_NOT_FOUND", "SCAN_REFUSED", ...CONFIG_ERRORS] : MOVE_ERRORS,
     handler: async (context, { params }) =>
-      context.json(describeInstall(await moveInstall(context.get("deps"), context.get("actor"), params.id, move))),
+      context.json(
+        describeInstall(
+          await aroundChange(
+            context.get("deps"),
+            lifecycleCaller(context),
+            params.id,
+            () => moveInstall(context.get("deps"), context.get("actor"), params.id, move),
+            move === "uninstall",
+          ),
+        ),
+      ),
   });
+}
+
+async function install(context: Context<AppEnv>, input: InstallInput): Promise<Response> {
+  const deps = context.get("deps");
+  const { install: installed, created } = await aroundChange(deps, lifecycleCaller(context), input.pluginId, () =>
+    installPlugin(deps, context.get("actor"), input),
+  );
+  return context.json(describeInstall(installed), created ? 201 : 200);
 }
 
 export const installRoutes: readonly Route[] = [
@@ -58,8 +87,7 @@ export const installRoutes: readonly Route[] = [
     answers: INSTALL_ANSWERS,
     errors: INSTALL_ERRORS,
     handler: async (context, { body }) => {
-      const { install, created } = await installPlugin(context.get("deps"), context.get("actor"), body);
-      return context.json(describeInstall(install), created ? 201 : 200);
+      return install(context, body);
     },
   }),
   defineRoute({
@@ -73,9 +101,7 @@ export const installRoutes: readonly Route[] = [
     answers: INSTALL_ANSWERS,
     errors: INSTALL_ERRORS,
     handler: async (context, { params, body }) => {
-      const input = { ...body, pluginId: params.id };
-      const { install, created } = await installPlugin(context.get("deps"), context.get("actor"), input);
-      return context.json(describeInstall(install), created ? 201 : 200);
+      return install(context, { ...body, pluginId: params.id });
     },
   }),
   moveRoute("delete", "/uninstall/:id", "uninstallPluginByPath", "uninstall", "Remove an install"),
@@ -103,6 +129,12 @@ export const installRoutes: readonly Route[] = [
       ...CONFIG_ERRORS,
     ],
     handler: async (context, { params, body }) =>
-      context.json(describeInstall(await updateInstall(context.get("deps"), context.get("actor"), params.id, body))),
+      context.json(
+        describeInstall(
+          await aroundChange(context.get("deps"), lifecycleCaller(context), params.id, () =>
+            updateInstall(context.get("deps"), context.get("actor"), params.id, body),
+          ),
+        ),
+      ),
   }),
 ];

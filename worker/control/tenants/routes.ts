@@ -1,6 +1,8 @@
 import * as v from "valibot";
 import { decodeCursor, pageOf, pageQuery, toPage } from "../../http/page.ts";
 import { defineRoute, type Route } from "../../http/route.ts";
+import { runLifecycle } from "../lifecycle/actions.ts";
+import { lifecycleCaller } from "../lifecycle/routes.ts";
 import { createTenant, readTenant, updateTenantFields } from "./actions.ts";
 import { TenantAnswer, TenantBody, TenantChange, TenantParams } from "./schema.ts";
 import { listTenants } from "./store.ts";
@@ -57,7 +59,14 @@ export const tenantRoutes: readonly Route[] = [
     body: TenantChange,
     answers: { 200: { description: "The tenant after the change", schema: TenantAnswer } },
     errors: ["TENANT_NOT_FOUND", "STATE_CONFLICT", "SNAPSHOT_UNAVAILABLE"],
-    handler: async (context, { params, body }) =>
-      context.json(await updateTenantFields(context.get("deps"), context.get("actor"), params.tenantId, body)),
+    handler: async (context, { params, body }) => {
+      const deps = context.get("deps");
+      const tenant = await updateTenantFields(deps, context.get("actor"), params.tenantId, body);
+      if (body.status !== undefined) {
+        const caller = { ...lifecycleCaller(context), tenantId: params.tenantId };
+        await runLifecycle(deps, caller, body.status === "active" ? "start" : "stop");
+      }
+      return context.json(tenant);
+    },
   }),
 ];
