@@ -108,6 +108,31 @@ export class PluginStorage extends DurableObject {
     return this.ctx.storage.transactionSync(() => writes.map((write) => this.#put(space, write, now)));
   }
 
+  /**
+   * Writes and removes all or nothing.
+   *
+   * @param quota  bytes the space may have
+   * @returns bytes the space would have, where that is too much
+   */
+  change(
+    space: Space,
+    writes: readonly Pick<Write, "key" | "value">[],
+    removed: readonly string[],
+    quota: number,
+    now: number,
+  ): number | undefined {
+    const gone = [...removed, ...writes.map(({ key }) => key)];
+    const before = gone.reduce((sum, key) => sum + this.#bytesOf(space, key), 0);
+    const added = writes.reduce((sum, { key, value }) => sum + entryBytes(key, value.byteLength), 0);
+    const bytes = this.#used(space) - before + added;
+    if (bytes > quota && added > before) return bytes;
+    this.ctx.storage.transactionSync(() => {
+      this.#remove(space, removed);
+      for (const write of writes) this.#put(space, { ...write, expiresAt: null, ifRevision: undefined }, now);
+    });
+    return undefined;
+  }
+
   /** @returns true where there was such an entry; the conflicting revision where it had another */
   delete(
     space: Space,

@@ -27,6 +27,15 @@ export interface SandboxCall {
    * new, and dropped after the call.
    */
   readonly keepFor?: string;
+  /** What the variables are when the call begins, in Base64, where they outlive it; absent: they begin empty and end with it. */
+  readonly variables?: Readonly<Record<string, string>>;
+}
+
+/** What a call that ended well has left in its variables. */
+export interface VariableChanges {
+  /** In Base64. */
+  readonly set: Readonly<Record<string, string>>;
+  readonly removed: readonly string[];
 }
 
 /** For whom and why a call runs. A plugin reads it as JSON; nothing in it is secret. */
@@ -96,6 +105,8 @@ export interface SandboxOutcome {
    * decided it too, so it cannot be replayed exactly.
    */
   readonly instanceCall?: number;
+  /** Present after a call that was given variables and ended well. */
+  readonly variables?: VariableChanges;
 }
 
 export interface ProfiledOutcome extends SandboxOutcome {

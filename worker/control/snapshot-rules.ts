@@ -34,6 +34,7 @@ export interface InstallRecord {
   /** What the operator narrowed. */
   readonly limits: Partial<Limits>;
   readonly reuse: ReuseMode;
+  readonly persistVariables: boolean;
   /** Grows with every change of the install. */
   readonly updatedAt: number;
   readonly version: string;
@@ -135,6 +136,7 @@ function snapshotInstall(install: InstallRecord, ceilings: Limits): SnapshotInst
     ...(install.parts ? { parts: install.parts } : {}),
     limits: effectiveLimits(install.manifestLimits, install.limits, ceilings),
     ...snapshotConfig(install),
+    ...(install.persistVariables ? { persistVariables: true as const } : {}),
     ...(install.reuse === "warm" ? { warm: { revision: install.updatedAt } } : {}),
     grants: effectiveGrants(asksOf(install.asking), install.granted),
     ...topicsOf(install.asking.events),

@@ -133,6 +133,8 @@ export const pluginInstances = sqliteTable(
     limits: text({ mode: "json" }).$type<Partial<Limits>>().notNull(),
     /** Whether calls may share an instance (sdk/contract/reuse.ts). */
     reuse: text({ enum: REUSE_MODES }).notNull().default("fresh"),
+    /** Whether the plugin's variables outlive a call (worker/execution/kept-variables.ts). */
+    persistVariables: integer("persist_variables", { mode: "boolean" }).notNull().default(false),
     installedBy: text("installed_by").notNull(),
     createdAt: integer("created_at").notNull(),
     updatedAt: integer("updated_at").notNull(),

@@ -15,6 +15,7 @@ import type { CallHost, Isolates } from "./isolate.ts";
 import type { OutcomeReporter } from "./outcome-reporter.ts";
 import type { Recorder } from "./recording-store.ts";
 import { DEFAULT_BUDGET, RequestBudget } from "./request-budget.ts";
+import { keepVariables, readVariables } from "./kept-variables.ts";
 import type { ConfigOpener } from "./sealed-config.ts";
 import { resolve, type Target } from "./resolve.ts";
 import { failedOutcome, settle, type ExecutionRecord } from "./settle.ts";
@@ -64,8 +65,8 @@ export interface Invocation {
 const SEED_BYTES = 32;
 
 /**
- * Runs one function of an installed plugin: resolve → admit → isolate → call → settle. Touches no D1, no Durable Object,
- * and R2 only when the isolate is cold.
+ * Runs one function of an installed plugin: resolve → admit → isolate → call → settle. Touches no D1, no Durable Object
+ * unless the install keeps its variables, and R2 only when the isolate is cold.
  *
  * @returns what happened, the guest's failures included
  * @throws {PlatformError} where no call was made: INSTALL_NOT_FOUND, PLUGIN_INACTIVE, FUNCTION_NOT_FOUND, REQUEST_INVALID;
@@ -82,6 +83,9 @@ export async function invoke(deps: InvokeDeps, snapshot: Snapshot, event: Plugin
 
   const opening = deps.configs.open(snapshot.tenantId, target.install);
   const config = opening instanceof Promise ? await opening : opening;
+  const { installId, persistVariables } = target.install;
+  const owner = { tenantId: snapshot.tenantId, installId };
+  const variables = persistVariables && (await readVariables(deps.capabilities, owner));
   const now = deps.clock.now();
   const granted = "limits" in admission ? withinBudget(event, admission.limits, now) : admission;
   const limits = "limits" in granted ? granted.limits : target.install.limits;
@@ -98,13 +102,15 @@ export async function invoke(deps: InvokeDeps, snapshot: Snapshot, event: Plugin
     now,
     randomSeed: deps.randomBytes(SEED_BYTES),
     context,
+    ...(variables ? { variables } : {}),
   };
   const ledger = new CallLedger();
   const streams = event.streams ?? new BufferedStreams(event.input, limits);
-  const ran =
+  const ended =
     "failure" in granted
       ? failedOutcome(granted.failure)
       : granted.close(await runBridged(deps, snapshot, event, target.install, call, { ledger, streams }));
+  const ran = variables ? await keepVariables(deps.capabilities, owner, ended) : ended;
   const outcome = streams.finish(ran);
 
   const durationMs = deps.clock.now() - now;

@@ -57,6 +57,8 @@ export interface SnapshotInstall {
    * instance outlives one.
    */
   readonly warm?: { readonly revision: number };
+  /** Present where the plugin's variables outlive a call. */
+  readonly persistVariables?: true;
   /** Capabilities it may use and how far. Whatever is not here is refused. */
   readonly grants: Grants;
   /** Absent: none. */

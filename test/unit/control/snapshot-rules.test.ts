@@ -22,6 +22,7 @@ const install: InstallRecord = {
   secrets: {},
   limits: {},
   reuse: "fresh",
+  persistVariables: false,
   updatedAt: 5_000,
   version: "1.2.3",
   versionState: "validated",

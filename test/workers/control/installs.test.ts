@@ -39,6 +39,7 @@ describe("install", () => {
       configuration: { values: { default: {} }, secrets: {} },
       limits: {},
       reuse: "fresh",
+      persistVariables: false,
       installedBy: "olga",
       createdAt: deps.clock.now(),
       updatedAt: deps.clock.now(),
@@ -74,6 +75,7 @@ describe("install", () => {
     ["config", { config: { a: "1" } }],
     ["limits", { limits: { fuel: 10 } }],
     ["reuse", { reuse: "warm" }],
+    ["persistVariables", { persistVariables: true }],
   ])("with another %s is refused and points to PUT", async (difference, change) => {
     const actor = await seedInstall();
     await seedVersion({ tenantId: actor.tenantId, version: "2.0.0" });
@@ -256,6 +258,20 @@ describe("reuse", () => {
     await installPlugin(makeDeps(), actor, { ...ECHO, reuse: "warm" });
     await moveInstall(makeDeps(), actor, "acme.echo", "uninstall");
     expect((await installPlugin(makeDeps(), actor, ECHO)).install.reuse).toBe("fresh");
+  });
+});
+
+describe("persistVariables", () => {
+  test("is chosen on install and changed by an update, and execution sees it", async () => {
+    const actor = await seedTenant();
+    await seedVersion({ tenantId: actor.tenantId });
+    const seen = async () => (await storedSnapshot(actor.tenantId))?.installs["acme.echo"]?.persistVariables;
+    const { install } = await installPlugin(makeDeps(), actor, { ...ECHO, persistVariables: true });
+    expect(install.persistVariables).toBe(true);
+    expect(await seen()).toBe(true);
+    const changed = await updateInstall(makeDeps(), actor, "acme.echo", { persistVariables: false });
+    expect(changed.persistVariables).toBe(false);
+    expect(await seen()).toBeUndefined();
   });
 });
 

@@ -26,6 +26,7 @@ export interface GuestInstall {
   readonly topics?: SnapshotTopics;
   /** Keeps instances between calls. */
   readonly warm?: boolean;
+  readonly persistVariables?: true;
 }
 
 export async function installGuests(
@@ -76,6 +77,7 @@ async function installOf(tenantId: string, install: GuestInstall): Promise<Snaps
     ...(report.imports.some(({ module, name }) => isStreaming(module, name)) ? { streams: true } : {}),
     limits,
     config: install.config ?? {},
+    ...(install.persistVariables ? { persistVariables: true } : {}),
     ...(install.warm ? { warm: { revision: 1 } } : {}),
     grants: install.grants ?? {},
     ...(install.topics ? { topics: install.topics } : {}),

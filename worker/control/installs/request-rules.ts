@@ -17,7 +17,7 @@ import type { Install, InstallChange, InstallInput, UpdateInput } from "./schema
  */
 export function requireSame(
   known: Install,
-  asked: Pick<InstallInput, "version" | "config" | "limits" | "reuse" | "grants">,
+  asked: Pick<InstallInput, "version" | "config" | "limits" | "reuse" | "persistVariables" | "grants">,
   config: JsonObject,
   granted: readonly Pick<GrantRecord, "capability" | "granted">[] = [],
 ): void {
@@ -27,6 +27,9 @@ export function requireSame(
     ...(asked.limits === undefined || isSameJson(asked.limits, known.limits) ? [] : ["limits"]),
     ...(asked.grants === undefined || isGranted(granted, asked.grants) ? [] : ["grants"]),
     ...(asked.reuse === undefined || asked.reuse === known.reuse ? [] : ["reuse"]),
+    ...(asked.persistVariables === undefined || asked.persistVariables === known.persistVariables
+      ? []
+      : ["persistVariables"]),
   ];
   if (differences.length === 0) return;
   throw new PlatformError(
@@ -42,6 +45,9 @@ export function changesOf(known: Install, asked: UpdateInput, version: Pick<Vers
     ...(version.id === known.versionId ? {} : { versionId: version.id }),
     ...(asked.limits === undefined || isSameJson(asked.limits, known.limits) ? {} : { limits: asked.limits }),
     ...(asked.reuse === undefined || asked.reuse === known.reuse ? {} : { reuse: asked.reuse }),
+    ...(asked.persistVariables === undefined || asked.persistVariables === known.persistVariables
+      ? {}
+      : { persistVariables: asked.persistVariables }),
   };
 }
 

@@ -82,7 +82,7 @@ export const installRoutes: readonly Route[] = [
     summary: "Install a plugin",
     description:
       "Installs one of the tenant's own plugins or a built-in, and activates it. Installing what is installed already in " +
-      "the same version changes nothing; use PUT to change version, configuration, limits or reuse.",
+      "the same version changes nothing; use PUT to change version, configuration, limits, reuse or persistVariables.",
     body: InstallBody,
     answers: INSTALL_ANSWERS,
     errors: INSTALL_ERRORS,
@@ -115,7 +115,7 @@ export const installRoutes: readonly Route[] = [
     method: "put",
     path: "/:id",
     operationId: "updatePlugin",
-    summary: "Change version, configuration, limits or reuse of an install",
+    summary: "Change version, configuration, limits, reuse or persistVariables of an install",
     params: PluginParams,
     body: UpdateBody,
     answers: { 200: { description: "The install after the change", schema: InstallAnswer } },

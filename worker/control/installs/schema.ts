@@ -88,6 +88,14 @@ const Reuse = v.pipe(
   ),
 );
 
+const PersistVariables = v.pipe(
+  v.boolean("must be true or false"),
+  v.description(
+    "true: what a call that ended well left in the plugin's variables is there for the next call, at most 256 KiB. false (the " +
+      "default): variables end with the call",
+  ),
+);
+
 const options = {
   version: v.optional(
     v.pipe(versionText, v.description("Absent: the newest version that is no prerelease, if there is one")),
@@ -97,6 +105,7 @@ const options = {
   limits: v.optional(NarrowedLimits),
   grants: v.optional(GrantsInput),
   reuse: v.optional(Reuse),
+  persistVariables: v.optional(PersistVariables),
 };
 
 export const InstallBody = v.strictObject({ pluginId, ...options });
@@ -107,10 +116,11 @@ export const UpdateBody = v.pipe(
     config: v.optional(Config),
     limits: v.optional(NarrowedLimits),
     reuse: v.optional(Reuse),
+    persistVariables: v.optional(PersistVariables),
   }),
   v.check(
     (body) => Object.values(body).some((value) => value !== undefined),
-    "must name version, config, limits or reuse",
+    "must name version, config, limits, reuse or persistVariables",
   ),
 );
 
@@ -133,6 +143,7 @@ export const InstallAnswer = v.object({
     v.description("What the operator narrowed; the rest follows the version and the plan"),
   ),
   reuse: v.picklist(REUSE_MODES),
+  persistVariables: v.boolean(),
   installedBy: v.string(),
   createdAt: time,
   updatedAt: time,
@@ -152,6 +163,7 @@ export interface Install {
   readonly configuration: SealedDocument;
   readonly limits: Partial<Limits>;
   readonly reuse: ReuseMode;
+  readonly persistVariables: boolean;
   readonly installedBy: string;
   readonly createdAt: number;
   /** Grows with every change, also within one millisecond, so that it tells two states of the row apart. */
@@ -160,7 +172,10 @@ export interface Install {
 
 /** Columns of an install that a change may set. */
 export type InstallChange = Partial<
-  Pick<Install, "ownerTenantId" | "versionId" | "state" | "configRevision" | "limits" | "reuse" | "installedBy">
+  Pick<
+    Install,
+    "ownerTenantId" | "versionId" | "state" | "configRevision" | "limits" | "reuse" | "persistVariables" | "installedBy"
+  >
 > & { readonly config?: Readonly<Record<string, never>> };
 
 /** The install as answers show it. */

@@ -87,6 +87,7 @@ function selectInstalls(db: Database, tenantId: string, environment: DeploymentE
       secrets: pluginConfigurations.secrets,
       limits: pluginInstances.limits,
       reuse: pluginInstances.reuse,
+      persistVariables: pluginInstances.persistVariables,
       updatedAt: pluginInstances.updatedAt,
       version: pluginVersions.version,
       versionState: sql<InstallRecord["versionState"]>`${pluginVersions.state}`.as("version_state"),

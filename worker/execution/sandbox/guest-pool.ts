@@ -31,7 +31,8 @@ export class GuestPool {
   take(plugin: PluginPackage, call: SandboxCall, now: number): Guest {
     const { kernelMemory } = call.limits;
     const guest = this.#takeKept(call, now) ?? newGuest(this.#kernels.take(kernelMemory), plugin, call, now);
-    guest.kernel.limitHeap(kernelMemory - guest.variables.bytes);
+    if (call.variables) guest.variables.restore(call.variables);
+    guest.kernel.limitHeap(Math.max(0, kernelMemory - guest.variables.bytes));
     guest.calls += 1;
     return guest;
   }

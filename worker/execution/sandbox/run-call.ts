@@ -176,7 +176,7 @@ function observe({
 }
 
 function outcome(session: Session, failure: SandboxFailure | undefined): SandboxOutcome {
-  const { guest, meter, control, log, wasi } = session;
+  const { call, guest, meter, control, log, wasi } = session;
   const { kernel, modules } = guest;
   for (const streams of wasi) streams.flush();
   return {
@@ -189,5 +189,6 @@ function outcome(session: Session, failure: SandboxFailure | undefined): Sandbox
     },
     logs: log.lines,
     logsTruncated: log.truncated,
+    ...(failure === undefined && call.variables ? { variables: guest.variables.changes() } : {}),
   };
 }

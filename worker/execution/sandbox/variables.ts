@@ -1,14 +1,42 @@
+import type { VariableChanges } from "../../../sdk/contract/sandbox.ts";
+
 /** What an entry costs beside its key and value: the host's own objects. */
 const ENTRY_BYTES = 256;
 
 /** The variables of one instance. They share the kernel memory limit with what is allocated there. */
 export class Variables {
   readonly #values = new Map<string, Uint8Array>();
+  readonly #changed = new Set<string>();
   #bytes = 0;
 
   /** Bytes held now, the cost of entries included. */
   get bytes(): number {
     return this.#bytes;
+  }
+
+  /** Begins again with these, in Base64. */
+  restore(values: Readonly<Record<string, string>>): void {
+    this.#values.clear();
+    this.#bytes = 0;
+    for (const [key, text] of Object.entries(values)) {
+      const value = Uint8Array.fromBase64(text);
+      this.#values.set(key, value);
+      this.#bytes += sizeOf(key, value.byteLength);
+    }
+    this.#changed.clear();
+  }
+
+  /** Since they were restored. */
+  changes(): VariableChanges {
+    const set: [string, string][] = [];
+    const removed: string[] = [];
+    for (const key of this.#changed) {
+      const value = this.#values.get(key);
+      if (value) set.push([key, value.toBase64()]);
+      else removed.push(key);
+    }
+    // Defines own properties, whatever the guest calls them.
+    return { set: Object.fromEntries(set), removed };
   }
 
   get(key: string): Uint8Array | undefined {
@@ -19,6 +47,7 @@ export class Variables {
     const value = this.#values.get(key);
     if (value === undefined) return;
     this.#values.delete(key);
+    this.#changed.add(key);
     this.#bytes -= sizeOf(key, value.byteLength);
   }
 
@@ -34,6 +63,7 @@ export class Variables {
     const bytes = rest + sizeOf(key, length);
     if (bytes > room) return false;
     this.#values.set(key, read());
+    this.#changed.add(key);
     this.#bytes = bytes;
     return true;
   }

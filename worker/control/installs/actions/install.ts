@@ -69,6 +69,7 @@ async function tryInstall(
     state: input.activate ? "active" : "installed",
     limits: input.limits ?? {},
     reuse: input.reuse ?? "fresh",
+    persistVariables: input.persistVariables ?? false,
     installedBy: actor.subject,
   } as const;
   const row: Install = {
@@ -100,8 +101,17 @@ async function tryInstall(
 }
 
 function auditedInstall(deps: InstallDeps, actor: Actor, install: Install, { config = {}, grants = {} }: InstallInput) {
-  const { pluginId, version, state, limits, reuse, configRevision } = install;
-  const after = { version, state, limits, reuse, configRevision, configKeys: Object.keys(config).sort(), grants };
+  const { pluginId, version, state, limits, reuse, persistVariables, configRevision } = install;
+  const after = {
+    version,
+    state,
+    limits,
+    reuse,
+    persistVariables,
+    configRevision,
+    configKeys: Object.keys(config).sort(),
+    grants,
+  };
   return audited(deps, actor, { action: "install.create", resourceId: pluginId, after });
 }
 

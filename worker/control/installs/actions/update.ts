@@ -12,7 +12,7 @@ import { changeInstall, type Events } from "../store.ts";
 import { audited, change, eventsOf, requireInstall, requirePlan, together, type InstallDeps } from "./change.ts";
 
 /**
- * Changes version, configuration, limits or reuse of an install; each that is given replaces what was set before. An update
+ * Changes version, configuration, limits, reuse or persistVariables of an install; each that is given replaces what was set before. An update
  * that changes nothing writes no event. A version that asks for more than the installed one waits for an admin's consent:
  * nothing is changed then.
  *
@@ -44,6 +44,7 @@ export async function updateInstall(
       ...(config && input.config ? ["config"] : []),
       ...(fields.limits === undefined ? [] : ["limits"]),
       ...(fields.reuse === undefined ? [] : ["reuse"]),
+      ...(fields.persistVariables === undefined ? [] : ["persistVariables"]),
     ];
     if (changed.length === 0) return true;
     const data = { changed: changed.join(","), previousVersion: known.version };
@@ -69,8 +70,8 @@ export async function updateInstall(
 }
 
 /** What an update may change, for the log; of the configuration, which revision. */
-function auditedState({ version, limits, reuse, configRevision }: Install) {
-  return { version, limits, reuse, configRevision };
+function auditedState({ version, limits, reuse, persistVariables, configRevision }: Install) {
+  return { version, limits, reuse, persistVariables, configRevision };
 }
 
 /** The version the install will have. Limits asked for must be narrower than what it gives. */
