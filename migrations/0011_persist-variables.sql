@@ -1,0 +1,1 @@
+ALTER TABLE `plugin_instances` ADD `persist_variables` integer DEFAULT false NOT NULL;
