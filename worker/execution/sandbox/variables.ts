@@ -2,6 +2,8 @@ import type { VariableChanges } from "../../../sdk/contract/sandbox.ts";
 
 /** What an entry costs beside its key and value: the host's own objects. */
 const ENTRY_BYTES = 256;
+/** Turned into text at once. */
+const CHUNK_BYTES = 8_192;
 
 /** The variables of one instance. They share the kernel memory limit with what is allocated there. */
 export class Variables {
@@ -19,7 +21,7 @@ export class Variables {
     this.#values.clear();
     this.#bytes = 0;
     for (const [key, text] of Object.entries(values)) {
-      const value = Uint8Array.fromBase64(text);
+      const value = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
       this.#values.set(key, value);
       this.#bytes += sizeOf(key, value.byteLength);
     }
@@ -32,7 +34,7 @@ export class Variables {
     const removed: string[] = [];
     for (const key of this.#changed) {
       const value = this.#values.get(key);
-      if (value) set.push([key, value.toBase64()]);
+      if (value) set.push([key, toBase64(value)]);
       else removed.push(key);
     }
     // Defines own properties, whatever the guest calls them.
@@ -72,4 +74,12 @@ export class Variables {
 /** Keys are held as UTF-16. */
 function sizeOf(key: string, valueBytes: number): number {
   return ENTRY_BYTES + key.length * 2 + valueBytes;
+}
+
+function toBase64(value: Uint8Array): string {
+  let text = "";
+  for (let at = 0; at < value.byteLength; at += CHUNK_BYTES) {
+    text += String.fromCharCode(...value.subarray(at, at + CHUNK_BYTES));
+  }
+  return btoa(text);
 }
