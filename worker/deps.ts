@@ -1,5 +1,6 @@
 import { findClient } from "./control/oauth/actions.ts";
 import { queueOutgoing } from "./control/plugin-webhooks/actions/send.ts";
+import { raiseFinding, readSecurityLog } from "./control/security/actions.ts";
 import { openDatabase, type Database } from "./db/client.ts";
 import { parsePrivateHosts, PublicEgress, type PublicNames } from "./execution/capabilities/http/egress.ts";
 import type { CapabilityServices } from "./execution/capabilities/services.ts";
@@ -131,6 +132,10 @@ function capabilityServices(
     values,
     webhooks: { queue: (message, most) => queueOutgoing({ db: db(), clock, newId, env }, message, most) },
     oauth: { find: (owner, provider) => findClient({ db: db(), capabilities: { values } }, owner, provider) },
+    security: {
+      read: (call, log, page) => readSecurityLog({ db: db() }, call, log, page),
+      raise: (call, finding, most) => raiseFinding({ db: db(), clock, newId }, call, finding, most),
+    },
     egress: new PublicEgress({
       fetch: (input, init) => fetch(input, init),
       clock,

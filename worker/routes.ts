@@ -19,6 +19,7 @@ import { keyRoutes } from "./control/keys/routes.ts";
 import { lifecycleRoutes } from "./control/lifecycle/routes.ts";
 import { memberRoutes } from "./control/members/routes.ts";
 import { packageRoutes } from "./control/packages/routes.ts";
+import { metricRoutes } from "./control/metrics/routes.ts";
 import { oauthRoutes } from "./control/oauth/routes.ts";
 import { pluginWebhookRoutes } from "./control/plugin-webhooks/routes.ts";
 import { pluginRoutes } from "./control/plugins/routes.ts";
@@ -49,6 +50,7 @@ const operations: readonly Route[] = [
   ...webhookRoutes,
   ...pluginWebhookRoutes,
   ...oauthRoutes,
+  ...metricRoutes,
   ...topicRoutes,
   ...deadLetterRoutes,
   ...pluginRoutes,

@@ -7,6 +7,7 @@ import { rewriteOutdatedVersions } from "./control/packages/actions/rewrite-agai
 import { dayOf } from "./control/grants/report-rules.ts";
 import { USAGE_RETENTION_DAYS } from "./control/grants/report-schema.ts";
 import { deleteUsageBefore } from "./control/grants/usage-store.ts";
+import { deleteMetricsBefore } from "./control/metrics/store.ts";
 import { sweepIncoming } from "./control/packages/store.ts";
 import { deleteDeliveriesBefore } from "./control/webhooks/delivery-store.ts";
 import type { Deps } from "./deps.ts";
@@ -20,6 +21,9 @@ export const EXECUTION_RETENTION_MS = 30 * 24 * 3_600_000;
 export const EVENT_RETENTION_MS = 90 * 24 * 3_600_000;
 /** How long dead letters and deliveries to webhooks are kept. */
 export const DEAD_LETTER_RETENTION_MS = 30 * 24 * 3_600_000;
+/** How long metrics of plugins are kept. */
+export const MINUTE_METRICS_RETENTION_MS = 2 * 24 * 3_600_000;
+export const HOUR_METRICS_RETENTION_MS = 90 * 24 * 3_600_000;
 /** Rows deleted in one run, so that a run ends well within a query's time. */
 const DELETIONS_PER_RUN = 10_000;
 /** Listings of up to 1,000 recordings in one run. */
@@ -56,6 +60,14 @@ export const SCHEDULE: Readonly<Record<string, readonly Job[]>> = {
     {
       name: "delete-old-capability-usage",
       run: (deps) => deleteUsageBefore(deps.db, dayOf(deps.clock.now()) - USAGE_RETENTION_DAYS, DELETIONS_PER_RUN),
+    },
+    {
+      name: "delete-old-metrics",
+      run: (deps) => {
+        const now = deps.clock.now();
+        const before = { minute: now - MINUTE_METRICS_RETENTION_MS, hour: now - HOUR_METRICS_RETENTION_MS };
+        return deleteMetricsBefore(deps.db, before, DELETIONS_PER_RUN);
+      },
     },
     {
       name: "delete-old-recordings",

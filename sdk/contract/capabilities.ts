@@ -117,7 +117,7 @@ export const CAPABILITIES = {
     imports: ["extism:host/user.analytics_*"],
     quotas: {
       points: perCall("entries", 100, 1_000, "data points per call"),
-      series: perInstall("entries", 100, 1_000, "names of metrics"),
+      series: perInstall("entries", 100, 1_000, "metrics, each set of labels by itself"),
     },
   },
   webhooks: {
@@ -144,6 +144,7 @@ export const CAPABILITIES = {
     quotas: {
       findings: perCall("calls", 10, 100, "findings raised per call"),
       reads: perCall("calls", 10, 100, "pages of events read per call"),
+      hourly: perInstall("entries", 100, 1_000, "findings raised in an hour"),
     },
   },
   services: {

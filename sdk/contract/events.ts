@@ -174,6 +174,19 @@ export const EVENTS = {
       refused: count,
     }),
   },
+  "security.finding": {
+    title: "a plugin raised a finding",
+    severity: "warning",
+    audience: "security",
+    data: v.strictObject({
+      installId: text,
+      version: text,
+      executionId: text,
+      severity: text,
+      title: text,
+      detail: v.optional(text),
+    }),
+  },
   "health.checked": {
     title: "the health of an install was checked",
     severity: "info",

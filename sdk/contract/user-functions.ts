@@ -47,6 +47,9 @@ export const USER_FUNCTIONS = {
   crypto_encrypt: { capability: "crypto", title: "encrypt bytes with a key" },
   crypto_decrypt: { capability: "crypto", title: "decrypt bytes with a key" },
   webhooks_send: { capability: "webhooks", title: "send a signed webhook, with retries" },
+  analytics_record: { capability: "analytics", title: "record metrics" },
+  security_events: { capability: "security", title: "read what was written down about the plugin" },
+  security_raise: { capability: "security", title: "raise a finding" },
   oauth_token: { capability: "oauth", title: "get an access token of a registered OAuth client" },
 } as const satisfies Record<string, UserFunctionSpec>;
 

@@ -99,7 +99,17 @@ export class CallBridge extends RpcTarget implements HostBridge {
         throw new PlatformError("GRANT_MISSING", `The plugin has no grant for ${capability}: ${title}.`);
       }
       const note = (scope: string): void => ledger.note(capability, scope);
-      const host = { call: context, grant, quotas: this.#quotas, signal: this.#ended.signal, services, reach, note };
+      const measure: CallLedger["measure"] = (points, series) => ledger.measure(points, series);
+      const host = {
+        call: context,
+        grant,
+        quotas: this.#quotas,
+        signal: this.#ended.signal,
+        services,
+        reach,
+        note,
+        measure,
+      };
       const spec = HOST_CALLS[name];
       // The schema has made of the request what the function takes.
       const result = await spec.run(host, parseRequest(name, spec.request, request) as never, body);

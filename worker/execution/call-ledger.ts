@@ -1,6 +1,17 @@
 import type { Capability } from "../../sdk/contract/capabilities.ts";
+import { PlatformError } from "../../sdk/contract/errors.ts";
 import type { CapabilityUse } from "../../sdk/contract/sandbox.ts";
 import type { HostAnswer, HostRequest } from "../../sdk/contract/user-functions.ts";
+
+import {
+  addSums,
+  keyOfSum,
+  METRICS_BYTES,
+  sumOf,
+  type CallMetrics,
+  type MetricPoint,
+  type MetricSum,
+} from "./capabilities/analytics/rules.ts";
 
 /** One capability call and its answer, as a recording keeps them. */
 export interface Exchange {
@@ -25,6 +36,9 @@ export class CallLedger {
   #exchanges: Exchange[] | undefined = [];
   #keptBytes = 0;
   #streamed = false;
+  readonly #sums = new Map<string, MetricSum>();
+  #sumBytes = 0;
+  #series = 0;
 
   /** True once a capability or stream was used: running the call again would do its effects twice. */
   get served(): boolean {
@@ -38,6 +52,34 @@ export class CallLedger {
 
   get uses(): readonly CapabilityUse[] {
     return [...this.#uses].map(([capability, { scopes, ...use }]) => ({ capability, ...use, scopes: [...scopes] }));
+  }
+
+  /** For the execution record. */
+  get used(): { readonly capabilities: readonly CapabilityUse[]; readonly metrics: CallMetrics | undefined } {
+    return { capabilities: this.uses, metrics: this.metrics };
+  }
+
+  /** What the plugin recorded of itself; undefined where it recorded nothing. */
+  get metrics(): CallMetrics | undefined {
+    return this.#sums.size === 0 ? undefined : { series: this.#series, sums: [...this.#sums.values()] };
+  }
+
+  /**
+   * @param series  series that the install may have
+   * @throws {PlatformError} HOST_REQUEST_INVALID past METRICS_BYTES; what was recorded before stays
+   */
+  measure(points: readonly MetricPoint[], series: number): void {
+    this.#series = series;
+    for (const sum of points.map(sumOf)) {
+      const key = keyOfSum(sum);
+      const known = this.#sums.get(key);
+      if (!known) this.#sumBytes += JSON.stringify(sum).length;
+      if (this.#sumBytes > METRICS_BYTES) {
+        const detail = `points: all that one call records may have ${METRICS_BYTES} bytes when it is summed by series`;
+        throw new PlatformError("HOST_REQUEST_INVALID", detail);
+      }
+      this.#sums.set(key, known ? addSums(known, sum) : sum);
+    }
   }
 
   begin(capability: Capability): void {

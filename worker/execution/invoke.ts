@@ -116,8 +116,7 @@ export async function invoke(deps: InvokeDeps, snapshot: Snapshot, event: Plugin
   const durationMs = deps.clock.now() - now;
   const { subject, traceId } = event;
   const { tenantId } = snapshot;
-  const capabilities = ledger.uses;
-  const record = settle({ tenantId, subject, traceId, target, call, outcome, durationMs, capabilities, streams });
+  const record = settle({ tenantId, subject, traceId, target, call, outcome, durationMs, streams, ...ledger.used });
   deps.outcomes.report(record);
   deps.recorder.capture({ tenantId, install: target.install, call, outcome: ran, exchanges: ledger.exchanges });
   return { record, outcome };

@@ -6,6 +6,8 @@ import type { ExecutionRecord } from "./settle.ts";
 
 /** Most messages the queue takes in one batch (Cloudflare Queues: 100 messages, 256 KB). */
 const BATCH = 100;
+/** Bytes of metrics in one batch; a record without them is well under 1 KB. */
+const BATCH_METRICS_BYTES = 128 * 1024;
 /** How long a record of a good call may wait for company. Milliseconds. */
 const LINGER_MS = 250;
 /** Tries of one batch before its records go back to wait for the next request. */
@@ -89,7 +91,7 @@ export class OutcomeReporter {
   async #sendAll(): Promise<void> {
     const { records } = this.#pending;
     while (records.length > 0) {
-      const batch = records.splice(0, BATCH);
+      const batch = records.splice(0, batchLength(records));
       if (!(await this.#send(batch))) {
         records.unshift(...batch);
         return;
@@ -108,4 +110,14 @@ export class OutcomeReporter {
     }
     return false;
   }
+}
+
+/** How many of the records go into the next batch. */
+function batchLength(records: readonly Outcome[]): number {
+  let bytes = 0;
+  const end = records.findIndex((record, index) => {
+    bytes += "metrics" in record ? JSON.stringify(record.metrics).length : 0;
+    return index === BATCH || (index > 0 && bytes > BATCH_METRICS_BYTES);
+  });
+  return end === -1 ? records.length : end;
 }

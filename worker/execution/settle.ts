@@ -1,4 +1,5 @@
 import type { CapabilityUse, SandboxCall, SandboxOutcome } from "../../sdk/contract/sandbox.ts";
+import type { CallMetrics } from "./capabilities/analytics/rules.ts";
 import type { Target } from "./resolve.ts";
 
 /** One row of plugin_executions, as it travels through the queue. Holds no input, output or log text. */
@@ -24,6 +25,8 @@ export interface ExecutionRecord {
   readonly startedAt: number;
   /** For the usage figures, which are tables of their own; absent for a call that only computed. */
   readonly capabilities?: readonly CapabilityUse[];
+  /** What the plugin recorded of itself, for a table of its own; absent where it recorded nothing. */
+  readonly metrics?: CallMetrics;
 }
 
 /** Longest error text kept in a record, in UTF-16 units; the guest writes it. */
@@ -38,6 +41,7 @@ export interface SettledCall {
   readonly outcome: SandboxOutcome;
   readonly durationMs: number;
   readonly capabilities: readonly CapabilityUse[];
+  readonly metrics?: CallMetrics | undefined;
   /** Bytes that passed piece by piece. */
   readonly streams: { readonly inputBytes: number; readonly outputBytes: number };
 }
@@ -66,6 +70,7 @@ export function settle(settled: SettledCall): ExecutionRecord {
     subject: settled.subject,
     startedAt: call.now,
     ...(settled.capabilities.length > 0 ? { capabilities: settled.capabilities } : {}),
+    ...(settled.metrics ? { metrics: settled.metrics } : {}),
   };
 }
 

@@ -95,6 +95,7 @@ export const EXAMPLES: Readonly<Record<string, ExampleOf>> = {
     path: `/${pluginId}/webhooks/deliveries/${outgoingId}/redrive`,
     foreign: "INSTALL_NOT_FOUND",
   }),
+  getPluginMetrics: plugin("/metrics", "INSTALL_NOT_FOUND"),
   listOAuthClients: plugin("/oauth", "INSTALL_NOT_FOUND"),
   putOAuthClient: plugin("/oauth/mail", "INSTALL_NOT_FOUND", {
     tokenUrl: "https://login.example.com/token",

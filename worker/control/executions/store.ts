@@ -6,6 +6,7 @@ import type { NewAuditRow } from "../audit-log/rules.ts";
 import { recordAudit } from "../audit-log/store.ts";
 import { eventRecorded, recordEventsWhere, type NewEvent } from "../events/store.ts";
 import { addUsage } from "../grants/usage-store.ts";
+import { addMetrics } from "../metrics/store.ts";
 
 const RECORD_FIELDS = sql.join(
   Object.keys(getTableColumns(pluginExecutions)).map((field) => sql.raw(`json_extract(value, '$.${field}')`)),
@@ -44,13 +45,14 @@ export async function insertExecutions(
   const [proof] = events;
   if (!proof) return true;
   const ids = JSON.stringify(records.map(({ id }) => id));
-  const json = JSON.stringify(records);
+  const json = JSON.stringify(records.map(({ metrics: _counted, ...record }) => record));
   const noneStored = sql`NOT EXISTS (SELECT 1 FROM ${pluginExecutions} WHERE ${pluginExecutions.id} IN (SELECT value FROM json_each(${ids})))`;
   const isFirst = eventRecorded(proof.id);
   const [recorded] = await db.batch([
     recordEventsWhere(db, events, noneStored),
     db.insert(pluginExecutions).select(sql`SELECT ${RECORD_FIELDS} FROM json_each(${json}) WHERE ${isFirst}`),
     ...addUsage(db, records, isFirst),
+    ...addMetrics(db, records, isFirst),
     ...(audit.length > 0 ? [recordAudit(db, audit, isFirst)] : []),
   ]);
   return recorded.length > 0;

@@ -4,6 +4,7 @@ import type { Grant } from "../../../sdk/contract/grants.ts";
 import type { ExecutionContext } from "../../../sdk/contract/sandbox.ts";
 import type { SandboxOutcome } from "../../../sdk/contract/sandbox.ts";
 import type { Snapshot } from "../snapshot.ts";
+import type { MetricPoint } from "./analytics/rules.ts";
 import type { CallQuotas } from "./quotas.ts";
 import type { CapabilityServices } from "./services.ts";
 
@@ -39,6 +40,8 @@ export interface HostContext {
   readonly reach: TenantReach;
   /** Remembers a host, topic or service for the usage report. */
   readonly note: (scope: string) => void;
+  /** Records metrics for the call's record; `series` is how many the install may have. */
+  readonly measure: (points: readonly MetricPoint[], series: number) => void;
 }
 
 export interface HostResult {

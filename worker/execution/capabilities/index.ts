@@ -14,6 +14,8 @@ import { cryptoKeyCreate, cryptoKeyDelete, cryptoKeyGet, cryptoKeyList } from ".
 import { databaseQuery, databaseTransaction } from "./database/host.ts";
 import { filesDelete, filesGet, filesHead, filesList, filesPut } from "./files/host.ts";
 import { httpSend } from "./http/host.ts";
+import { analyticsRecord } from "./analytics/host.ts";
+import { securityEvents, securityRaise } from "./security/host.ts";
 import { oauthToken } from "./oauth/host.ts";
 import { storageDelete, storageGet, storageList, storageSet } from "./storage/host.ts";
 import { eventsPublish } from "./events/host.ts";
@@ -52,4 +54,7 @@ export const HOST_CALLS: Readonly<Record<UserFunction, HostCall>> = {
   crypto_decrypt: cryptoDecrypt,
   webhooks_send: webhooksSend,
   oauth_token: oauthToken,
+  analytics_record: analyticsRecord,
+  security_events: securityEvents,
+  security_raise: securityRaise,
 };

@@ -1,6 +1,7 @@
 import type { PluginDatabase } from "../../../durable-objects/plugin-database/object.ts";
 import type { PluginFiles } from "../../../durable-objects/plugin-files/object.ts";
 import type { PluginStorage } from "../../../durable-objects/plugin-storage/object.ts";
+import type { ExecutionContext } from "../../../sdk/contract/sandbox.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { IdSource } from "../../lib/ulid.ts";
 import type { NewMessage } from "../bus/rules.ts";
@@ -63,6 +64,38 @@ export interface OAuthClients {
   ): Promise<OAuthClient | undefined>;
 }
 
+/** What a plugin found. */
+export interface Finding {
+  readonly severity: "info" | "notice" | "warning" | "error";
+  readonly title: string;
+  readonly detail?: string | undefined;
+}
+
+/** What the platform wrote down about a plugin. */
+export interface SecurityRecord {
+  /** Of the tenant's log. */
+  readonly sequence: number;
+  readonly type: string;
+  readonly data?: Readonly<Record<string, string | number | boolean | null>>;
+  readonly subject: string;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+}
+
+export interface SecurityLog {
+  /** Newest first. */
+  read(
+    call: ExecutionContext,
+    log: "security" | "audit",
+    page: { readonly before: number | undefined; readonly limit: number },
+  ): Promise<readonly SecurityRecord[]>;
+  /**
+   * @param most  findings that the plugin may raise in an hour
+   * @returns the event's id; undefined where it has raised as many
+   */
+  raise(call: ExecutionContext, finding: Finding, most: number): Promise<string | undefined>;
+}
+
 /** What capabilities need of the worker: bindings made into values. Composed in `worker/deps.ts`. */
 export interface CapabilityServices {
   readonly clock: Clock;
@@ -79,6 +112,7 @@ export interface CapabilityServices {
   readonly bus: Bus;
   readonly webhooks: OutgoingWebhooks;
   readonly oauth: OAuthClients;
+  readonly security: SecurityLog;
   /** Work that outlives the call. */
   readonly defer: (work: Promise<unknown>) => void;
 }
