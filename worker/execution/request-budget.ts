@@ -33,7 +33,7 @@ export interface Allowance {
  */
 export class RequestBudget {
   readonly #total: BudgetSpec;
-  readonly #deadline: number;
+  #deadline: number;
   /** Not set aside and not used. */
   #fuel: number;
   #hostCalls: number;
@@ -73,6 +73,8 @@ export class RequestBudget {
     this.#hostCalls += Math.max(0, granted.hostCalls - usage.hostCalls);
     const hit = SHARED.find((name) => name === failure?.limit?.name && granted[name] < own[name]);
     if (!failure || hit === undefined) return outcome;
+    // A plugin that cannot end in time is stopped somewhat before: nobody else begins in what that leaves.
+    if (hit === "wallClock") this.#deadline = 0;
     return {
       ...outcome,
       failure: { ...failure, code: "BUDGET_SPENT", detail: `Stopped by the request's budget. ${failure.detail}` },
