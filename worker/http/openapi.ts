@@ -72,6 +72,11 @@ export function errorsOf(route: Route): ErrorCode[] {
   ];
 }
 
+/** No identity, or one of those that the handler takes. */
+function openSecurity({ takesIdentity }: Route): JsonObject[] {
+  return takesIdentity ? [{}, { bearer: [] }, { apiKey: [] }] : [];
+}
+
 function describeOperation(route: Route): JsonObject {
   const parameters = [
     ...parametersOf(route.params, "path"),
@@ -86,7 +91,7 @@ function describeOperation(route: Route): JsonObject {
     summary: route.summary,
     ...(route.description === undefined ? {} : { description: route.description }),
     tags: [route.tag],
-    ...(route.permission === "public" ? { security: [] } : { "x-permission": route.permission }),
+    ...(route.permission === "public" ? { security: openSecurity(route) } : { "x-permission": route.permission }),
     ...(parameters.length > 0 ? { parameters } : {}),
     ...(requestBody ? { requestBody } : {}),
     responses: { ...answersOf(route), ...problemsOf(errorsOf(route)) },

@@ -58,6 +58,8 @@ export interface Route<P extends Schema = Schema, Q extends Schema = Schema, B e
    * @returns undefined where the request brings none, so that it must bring a token or key
    */
   identify?(context: Context<AppEnv>): Promise<Actor | undefined>;
+  /** On a public route: the handler takes a token or key where there is one, and may ask for it. */
+  readonly takesIdentity?: true;
   readonly answers: Readonly<Record<number, RouteAnswer>>;
   /** Codes this operation may answer beyond those every route may. */
   readonly errors: readonly ErrorCode[];

@@ -20,6 +20,12 @@ import { db, makeDeps, refusal, seedInstall, seedTenant } from "./fixtures.ts";
 const WITHOUT_ROW: Readonly<Record<string, string>> = {
   executePlugin: "runs a plugin; its record tells of it",
   executePluginByPath: "runs a plugin; its record tells of it",
+  fireHook: "runs plugins; their records and an event tell of it",
+  postPluginEndpoint: "runs a plugin; its record tells of it",
+  putPluginEndpoint: "runs a plugin; its record tells of it",
+  patchPluginEndpoint: "runs a plugin; its record tells of it",
+  deletePluginEndpoint: "runs a plugin; its record tells of it",
+  optionsPluginEndpoint: "changes nothing",
   createStreamTicket: "proves who opens one connection, and is gone in 30 seconds",
   testWebhook: "sends a request that says it is a test, and keeps nothing",
   validateConfig: "tries a configuration and writes nothing",

@@ -92,8 +92,9 @@ describe("the API description", () => {
     "$id asks for the identity it needs",
     ({ route }) => {
       const { security, responses } = operationOf(route);
-      expect(security).toEqual(route.permission === "public" ? [] : undefined);
-      expect("401" in responses).toBe(route.permission !== "public");
+      const open = route.takesIdentity ? [{}, { bearer: [] }, { apiKey: [] }] : [];
+      expect(security).toEqual(route.permission === "public" ? open : undefined);
+      expect("401" in responses).toBe(route.permission !== "public" || route.takesIdentity === true);
     },
   );
 

@@ -46,6 +46,7 @@ export const endpointRoutes: readonly Route[] = METHODS.map((method) =>
       "nothing says whether a plugin or path exists that only some may call.",
     tag: "Plugin endpoints",
     permission: "public",
+    takesIdentity: true,
     params: RunParams,
     ...(method === "get" || method === "delete" || method === "options"
       ? {}

@@ -1,9 +1,12 @@
 import { PlatformError } from "../../../sdk/contract/errors.ts";
 import { LIFECYCLE_FUNCTIONS } from "../../../sdk/contract/manifest-offers.ts";
+import { commit } from "../../db/client.ts";
 import type { Deps } from "../../deps.ts";
 import { invoke, type Invocation, type InvokeDeps } from "../../execution/invoke.ts";
 import type { Snapshot, SnapshotInstall } from "../../execution/snapshot.ts";
 import type { Actor } from "../../lib/actor.ts";
+import { auditRow } from "../audit-log/rules.ts";
+import { recordAudit } from "../audit-log/store.ts";
 import { compileSnapshot, type CompileDeps } from "../compile.ts";
 import { newEvent, type NewEvent } from "../events/rules.ts";
 import { recordEvent } from "../events/store.ts";
@@ -76,6 +79,21 @@ export async function aroundChange<Result>(
   if (old && old.version !== now?.version) await runLifecycle(deps, caller, "stop", before);
   if (now) await runLifecycle(deps, caller, "start", { pluginIds: [pluginId], snapshot: after });
   return result;
+}
+
+/** {@link runLifecycle} for all plugins of the actor's tenant, with a row in the audit log. */
+export async function runAll(
+  deps: LifecycleDeps,
+  actor: Actor,
+  phase: LifecyclePhase,
+  traceId: string,
+): Promise<readonly LifecycleResult[]> {
+  const { tenantId, subject } = actor;
+  const results = await runLifecycle(deps, { tenantId, subject, traceId }, phase);
+  const after = results.map(({ pluginId, state }) => ({ pluginId, state }));
+  const change = { action: `lifecycle.${phase}`, resourceId: tenantId, after } as const;
+  await commit(deps.db, recordAudit(deps.db, [auditRow(actor, change, deps.newId(), deps.clock.now())]));
+  return results;
 }
 
 interface Instance {

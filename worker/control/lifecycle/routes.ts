@@ -1,6 +1,6 @@
 import type { Context } from "hono";
 import { defineRoute, type AppEnv, type Route } from "../../http/route.ts";
-import { checkHealth, runLifecycle } from "./actions.ts";
+import { checkHealth, runAll } from "./actions.ts";
 import type { LifecyclePhase } from "./rules.ts";
 import { HealthCheckAnswer, LifecycleAnswer, LifecycleParams } from "./schema.ts";
 
@@ -17,7 +17,7 @@ function phaseRoute(phase: LifecyclePhase, operationId: string, summary: string,
     answers: { 200: { description: "How each plugin is afterwards", schema: LifecycleAnswer } },
     errors: ["SNAPSHOT_UNAVAILABLE"],
     handler: async (context) => {
-      const items = await runLifecycle(context.get("deps"), lifecycleCaller(context), phase);
+      const items = await runAll(context.get("deps"), context.get("actor"), phase, context.get("traceId"));
       return context.json({ items: [...items] });
     },
   });
