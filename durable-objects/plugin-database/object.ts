@@ -105,7 +105,8 @@ export class PluginDatabase extends DurableObject {
     const views = this.#sizes.views();
     const usesViews = verb === "create" || tokens.some(({ text }) => views.names.includes(text));
     const all = usesViews ? [...tokens, ...views.tokens] : tokens;
-    if (copiesOf(all) > MOST_COPIES) {
+    const copies = copiesOf(all);
+    if (copies > MOST_COPIES) {
       throw new StatementRefused(`The statement stands for more than ${MOST_COPIES} copies of its queries.`);
     }
     if (!PLANNED.test(verb)) return;
@@ -119,7 +120,7 @@ export class PluginDatabase extends DurableObject {
     const textBytes = Math.max(0, ...texts);
     const growth = growthOf(all);
     if (isSimple(plan, all, growth, textBytes)) return;
-    requireAffordable(costOf(plan, all, growth, this.#sizes.of(all, textBytes)), rowsRead);
+    requireAffordable(costOf(plan, all, growth, this.#sizes.of(all, textBytes), copies), rowsRead);
   }
 }
 

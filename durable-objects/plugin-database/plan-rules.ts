@@ -41,6 +41,8 @@ export const HELD_BYTES = 64 * 1024 * 1024;
 export const VALUE_BYTES = 8 * 1024 * 1024;
 /** Texts up to this, handled once for each row, cost no more than reading the row. */
 const SHORT_BYTES = 4_096;
+/** Numbers become texts of about this length. */
+const SHORTEST_BYTES = 16;
 const BYTES_PER_STEP = 256;
 const COMPARED_PER_STEP = 4_000;
 /** Tokens whose work for one row is a step. */
@@ -77,18 +79,33 @@ export function requireNoRecursion(plan: readonly PlanRow[]): void {
   }
 }
 
-/** @returns the most the statement can cost; never less than it does */
-export function costOf(plan: readonly PlanRow[], tokens: readonly Token[], growth: Growth, sizes: Sizes): Cost {
+/**
+ * @param copies  how often what one name stands for may be there (sql-rules.ts)
+ * @returns the most the statement can cost
+ */
+export function costOf(
+  plan: readonly PlanRow[],
+  tokens: readonly Token[],
+  growth: Growth,
+  sizes: Sizes,
+  copies: number,
+): Cost {
+  const { joined, replaces, escapes, aggregates, searches, windows } = growth;
   const valueBytes = longestValue(growth, sizes);
-  const reader = new PlanReader(plan, tokens, { ...sizes, rowBytes: valueBytes });
-  const { rows, steps } = reader.read();
-  const compared = growth.searches > 0 ? valueBytes ** 2 / COMPARED_PER_STEP : 0;
-  const single = rows <= sizes.rows && growth.joined + growth.replaces === 0;
-  const held = plan.some(({ detail }) => HELD.test(detail)) || growth.aggregates > 0;
+  // Aggregated texts of all groups are together as long as their rows.
+  const eachBytes = longestValue({ ...growth, aggregates: 0 }, sizes);
+  const { rows, steps } = new PlanReader(plan, tokens, { ...sizes, rowBytes: valueBytes }).read();
+  // What `replace` makes is longer by its own share than what it searches.
+  const searched = valueBytes / (replaces > 0 ? Math.max(SHORTEST_BYTES, sizes.rowBytes) : 1);
+  const compared = searches > 0 ? searched ** 2 / COMPARED_PER_STEP : 0;
+  const perRow = Math.max(1, tokens.length / TOKENS_PER_STEP) * (1 + valueBytes / BYTES_PER_STEP + compared);
+  const plain = rows <= sizes.rows && joined + replaces + escapes + aggregates === 0;
+  const held = plan.some(({ detail }) => HELD.test(detail)) || aggregates > 0;
+  const whole = Math.max(copies, tokens.filter(({ text }) => text === "*").length, aggregates);
   return {
     rows,
-    steps: steps * Math.max(1, tokens.length / TOKENS_PER_STEP) * (1 + valueBytes / BYTES_PER_STEP + compared),
-    bytes: held ? (single ? sizes.tableBytes : rows * valueBytes) : valueBytes,
+    steps: steps * perRow * (windows ? Math.max(1, rows) : 1),
+    bytes: held ? (plain ? sizes.tableBytes : rows * eachBytes) * whole : valueBytes,
   };
 }
 
@@ -113,11 +130,11 @@ export function requireAffordable(cost: Cost, rowsRead: number): void {
  *
  * @throws {StatementRefused} where it may be too long
  */
-function longestValue({ selects, joined, replaces, aggregates }: Growth, { rowBytes, rows }: Sizes): number {
+function longestValue({ selects, joined, replaces, aggregates, escapes }: Growth, { rowBytes, rows }: Sizes): number {
   const levels = Math.max(1, selects);
-  const base = Math.max(16, rowBytes);
+  const base = Math.max(SHORTEST_BYTES, rowBytes);
   let longest = joined === 0 ? base : base * (joined / levels + 1) ** levels;
-  longest *= base ** replaces;
+  longest *= base ** replaces * 4 ** escapes;
   // An aggregate's text is the rows' together; only a query around it can handle it more than once.
   if (aggregates > 0 && levels > 1) longest *= Math.max(1, rows);
   if (longest <= VALUE_BYTES) return longest;

@@ -21,6 +21,10 @@ export interface Growth {
   readonly replaces: number;
   /** Aggregates of texts. */
   readonly aggregates: number;
+  /** Calls of functions that escape, one around the other; all of them where there are several queries. */
+  readonly escapes: number;
+  /** True where a window function may go through its whole window for each row. */
+  readonly windows: boolean;
   /** Functions whose time is the product of two lengths. */
   readonly searches: number;
 }
@@ -39,12 +43,16 @@ const DEFINED: Readonly<Record<string, RegExp>> = {
   explain: /^explain query plan (?:select|with|values|insert|update|delete|replace)\b/,
 };
 const JOINING = new Set(
-  "concat concat_ws char hex quote json json_array json_object json_insert json_set json_replace json_patch json_quote jsonb jsonb_array jsonb_object jsonb_insert jsonb_set jsonb_replace jsonb_patch".split(
+  "concat concat_ws char printf format hex quote json json_array json_object json_insert json_set json_replace json_patch json_quote jsonb jsonb_array jsonb_object jsonb_insert jsonb_set jsonb_replace jsonb_patch".split(
     " ",
   ),
 );
 const AGGREGATES = new Set(
   "group_concat string_agg json_group_array json_group_object jsonb_group_array jsonb_group_object".split(" "),
+);
+/** They write marks before marks, so that each call around another multiplies the length again. */
+const ESCAPES = new Set(
+  "hex quote json_quote json_array json_object json_insert json_set json_replace json_patch".split(" "),
 );
 const SEARCHES = new Set(["instr", "replace", "trim", "ltrim", "rtrim"]);
 const KEYWORDS = new Set(
@@ -166,11 +174,16 @@ export function growthOf(tokens: readonly Token[]): Growth {
   const count = (of: (name: string) => boolean): number => names.filter(({ name }) => of(name)).length;
   const bars = tokens.filter(({ kind, text }) => kind === "symbol" && text === "|").length;
   const operands = names.filter(({ name }) => JOINING.has(name)).map(({ index }) => argumentsOf(tokens, index + 1));
+  const word = (text: string): boolean => tokens.some((token) => token.kind === "name" && token.text === text);
+  const aggregates = count((name) => AGGREGATES.has(name));
+  const selects = tokens.filter(({ kind, text }) => kind === "name" && text === "select").length;
   return {
-    selects: tokens.filter(({ kind, text }) => kind === "name" && text === "select").length,
+    selects,
+    escapes: selects > 1 ? count((name) => ESCAPES.has(name)) : escapesWithin(tokens),
+    windows: word("over") && (word("exclude") || aggregates > 0),
     joined: Math.ceil(bars / 2) + operands.reduce((sum, operand) => sum + operand, 0),
     replaces: count((name) => name === "replace"),
-    aggregates: count((name) => AGGREGATES.has(name)),
+    aggregates,
     searches: count((name) => SEARCHES.has(name)),
   };
 }
@@ -234,6 +247,19 @@ function calls(tokens: readonly Token[]): readonly (readonly [number, string])[]
   return tokens.flatMap(({ kind, text }, index) =>
     (kind === "name" || kind === "quoted") && tokens[index + 1]?.text === "(" ? [[index, text] as const] : [],
   );
+}
+
+/** The most calls of functions that escape that are open at once. */
+function escapesWithin(tokens: readonly Token[]): number {
+  const open: boolean[] = [];
+  let most = 0;
+  for (const [index, { kind, text }] of tokens.entries()) {
+    if (kind !== "symbol") continue;
+    if (text === "(") open.push(ESCAPES.has(tokens[index - 1]?.text ?? ""));
+    if (text === ")") open.pop();
+    most = Math.max(most, open.filter(Boolean).length);
+  }
+  return most;
 }
 
 /** @param open  index of the bracket */

@@ -113,7 +113,15 @@ test.each([
 
 test("growth counts what is put together", () => {
   const sql = "SELECT a || b || c, concat(a, f(b, c), d), replace(a, b, c), group_concat(a) FROM (SELECT instr(a, b))";
-  expect(growthOf(tokensOf(sql))).toEqual({ selects: 2, joined: 5, replaces: 1, aggregates: 1, searches: 2 });
+  expect(growthOf(tokensOf(sql))).toEqual({
+    selects: 2,
+    joined: 5,
+    replaces: 1,
+    aggregates: 1,
+    searches: 2,
+    escapes: 0,
+    windows: false,
+  });
 });
 
 test.each([

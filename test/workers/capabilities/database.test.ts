@@ -169,6 +169,11 @@ describe("what could run for ever is not begun", () => {
     ["steps", "INSERT INTO a (k) VALUES (1) RETURNING (SELECT count(*) FROM a, b)"],
     ["steps", "WITH m AS MATERIALIZED (SELECT v FROM a) SELECT count(*) FROM m p, m q"],
     ["steps", "SELECT count(*) FROM a, json_each((SELECT json_group_array(v) FROM b))"],
+    ["steps", "SELECT max(v) OVER (ORDER BY id ROWS UNBOUNDED PRECEDING EXCLUDE TIES) FROM a"],
+    ["steps", "SELECT group_concat(v) OVER (ORDER BY id ROWS 4000 PRECEDING) FROM a"],
+    ["value", `SELECT length(${"hex(".repeat(30)}'a'${")".repeat(30)})`],
+    ["value", `SELECT length(${"quote(".repeat(30)}'"'${")".repeat(30)})`],
+    ["value", `SELECT printf('%s%s', x, x) FROM (${escaped(12)})`],
     ["copies", `WITH ${chain(20)} SELECT count(*) FROM c19`],
     ["copies", `SELECT length(x) FROM (${doubled(30)})`],
     ["zeroblob", "SELECT length(zeroblob(900000000))"],
@@ -247,4 +252,9 @@ function chain(length: number): string {
 /** A query whose text doubles with each level. */
 function doubled(levels: number): string {
   return levels === 0 ? "SELECT 'abcdefgh' AS x" : `SELECT x || x AS x FROM (${doubled(levels - 1)})`;
+}
+
+/** A query whose text is escaped again with each level. */
+function escaped(levels: number): string {
+  return levels === 0 ? "SELECT v AS x FROM a" : `SELECT quote(x) AS x FROM (${escaped(levels - 1)})`;
 }
