@@ -116,11 +116,18 @@ describe("a row", () => {
     await updateInstall(makeDeps(), actor, "acme.echo", { config: { apiUrl: "hidden-value" }, limits: { fuel: 10 } });
     const last = (await rows(actor.tenantId)).at(-1);
     expect(last).toMatchObject({ action: "install.update", resource_id: "acme.echo", subject: "olga" });
-    expect(JSON.parse(last?.before ?? "")).toEqual({ version: "1.0.0", limits: {}, reuse: "fresh", configRevision: 0 });
+    expect(JSON.parse(last?.before ?? "")).toEqual({
+      version: "1.0.0",
+      limits: {},
+      reuse: "fresh",
+      persistVariables: false,
+      configRevision: 0,
+    });
     expect(JSON.parse(last?.after ?? "")).toEqual({
       version: "1.0.0",
       limits: { fuel: 10 },
       reuse: "fresh",
+      persistVariables: false,
       configRevision: 1,
       changed: ["config", "limits"],
       configChanged: ["/apiUrl"],
