@@ -6,6 +6,7 @@ import { buildGuests } from "../support/guests/build-guests.ts";
 import { writeGuests } from "./guests.ts";
 import { hostFigures } from "./hosts.ts";
 import { messages } from "./messages.ts";
+import { asymmetry } from "./metering/asymmetry.ts";
 import { overhead, rewriting } from "./metering/workerd.ts";
 import { moduleOfSize, moduleWithData } from "./modules.ts";
 import { profiledCalls } from "./profiles.ts";
@@ -131,6 +132,7 @@ const ALONE: Readonly<Record<string, (root: string) => Promise<Figure[]>>> = {
   hosts: hostFigures,
   instances: instanceFigures,
   overhead,
+  asymmetry: () => Promise.resolve(asymmetry()),
   rewriting,
 };
 
