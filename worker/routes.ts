@@ -14,6 +14,7 @@ import { executionRoutes } from "./control/executions/routes.ts";
 import { grantRoutes } from "./control/grants/routes.ts";
 import { hookRoutes } from "./control/hooks/routes.ts";
 import { endpointRoutes } from "./control/endpoints/routes.ts";
+import { incomingWebhookRoutes } from "./control/incoming-webhooks/routes.ts";
 import { installRoutes } from "./control/installs/routes.ts";
 import { keyRoutes } from "./control/keys/routes.ts";
 import { lifecycleRoutes } from "./control/lifecycle/routes.ts";
@@ -64,6 +65,7 @@ const operations: readonly Route[] = [
   ...executionRoutes,
   ...hookRoutes,
   ...endpointRoutes,
+  ...incomingWebhookRoutes,
   ...replayRoutes,
   ...profileRoutes,
   ...tenantRoutes,

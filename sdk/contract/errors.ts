@@ -250,6 +250,20 @@ export const ERRORS = {
     title: "The message bus does not take messages.",
   },
   WEBHOOK_NOT_FOUND: { status: 404, blame: "caller", retryable: false, trips: false, title: "No such webhook." },
+  WEBHOOK_SIGNATURE_INVALID: {
+    status: 401,
+    blame: "caller",
+    retryable: false,
+    trips: false,
+    title: "The webhook is not signed as it must be.",
+  },
+  WEBHOOK_NOT_HANDLED: {
+    status: 502,
+    blame: "plugin",
+    retryable: true,
+    trips: false,
+    title: "The plugin failed to handle the webhook; it may be sent again.",
+  },
   DELIVERY_NOT_FOUND: {
     status: 404,
     blame: "caller",

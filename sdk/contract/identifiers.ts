@@ -22,6 +22,7 @@ export const RESERVED_PLUGIN_IDS: ReadonlySet<string> = new Set([
   "executions",
   "health",
   "hooks",
+  "hooks-in",
   "install",
   "lifecycle",
   "load",

@@ -10,7 +10,7 @@ import {
   type PriorityClass,
 } from "./hooks.ts";
 import { LIMITS } from "./limits.ts";
-import { closedObject, distinct, functionName, list, pattern, pluginId, wholeNumber } from "./manifest-fields.ts";
+import { closedObject, distinct, functionName, list, pattern, pluginId, text, wholeNumber } from "./manifest-fields.ts";
 import { PERMISSIONS, ROLE_NAMES, type Permission } from "./roles.ts";
 
 /** Parts of the manifest that say where a plugin takes part: hooks, middleware, HTTP endpoints, its life. */
@@ -26,6 +26,11 @@ const CALL_PATTERN = /^\/(execute|hooks|run|\*)(\/(\*|[A-Za-z0-9_.$:~-]+))*$/;
 /** Largest body of a request to an endpoint where the manifest says nothing, in bytes. */
 export const ENDPOINT_BODY_BYTES = 1024 * 1024;
 
+const INCOMING_NAME = /^[a-z0-9][a-z0-9-]*$/;
+/** Shorter than the 24 hours for which a delivery's id is remembered. */
+const INCOMING_TOLERANCE_MAXIMUM = 3_600;
+
+const headerName = pattern(HEADER_NAME, "must be the name of a header in lower case", 64);
 const timeoutMs = v.exactOptional(wholeNumber(1, LIMITS.wallClock.maximum, "milliseconds"));
 
 function order(usual: PriorityClass) {
@@ -105,9 +110,7 @@ export const endpoint = closedObject({
       ),
     }),
   ),
-  headers: v.exactOptional(
-    distinct(list(pattern(HEADER_NAME, "must be the name of a header in lower case", 64), 20), String),
-  ),
+  headers: v.exactOptional(distinct(list(headerName, 20), String)),
   maxBodyBytes: v.exactOptional(wholeNumber(0, LIMITS.input.maximum, "bytes")),
   timeoutMs,
 });
@@ -125,6 +128,31 @@ export const lifecycle = closedObject({
   priority: v.exactOptional(wholeNumber(0, PRIORITY.highest)),
   timeoutMs,
 });
+
+/** How a sender of webhooks signs them. */
+export const INCOMING_SCHEMES = ["standard", "github", "hmac-sha256"] as const;
+export type IncomingScheme = (typeof INCOMING_SCHEMES)[number];
+
+/** Webhooks of other services that the plugin takes. */
+export const incomingWebhook = v.pipe(
+  closedObject({
+    name: pattern(INCOMING_NAME, "must be lower-case letters, digits and `-`", 64),
+    function: functionName,
+    scheme: v.picklist(INCOMING_SCHEMES, `must be one of ${INCOMING_SCHEMES.join(", ")}`),
+    secret: text(128),
+    header: v.exactOptional(headerName),
+    toleranceSeconds: v.exactOptional(wholeNumber(1, INCOMING_TOLERANCE_MAXIMUM, "seconds")),
+    headers: v.exactOptional(distinct(list(headerName, 20), String)),
+  }),
+  v.check(
+    ({ scheme, header }) => (scheme === "hmac-sha256") === (header !== undefined),
+    "must have `header`, which carries the signature, with the scheme hmac-sha256 and no other",
+  ),
+  v.check(
+    ({ scheme, toleranceSeconds }) => scheme === "standard" || toleranceSeconds === undefined,
+    "may have `toleranceSeconds` only with the scheme standard: the others sign no time",
+  ),
+);
 
 /** The path without the names of its parameters: two endpoints of one shape could not be told apart. */
 export function shapeOf(path: string): string {

@@ -4,6 +4,7 @@ import { configSchemaIssues } from "./config/check-schema.ts";
 import { PlatformError, type Issue } from "./errors.ts";
 import { namesOf } from "./config/json-values.ts";
 import { MIGRATION_LIMITS } from "./config/migrations.ts";
+import { isSecret, type SchemaObject } from "./config/schema-parts.ts";
 import { parseFilePattern } from "./file-patterns.ts";
 import { quotaProblems } from "./grants.ts";
 import { RESERVED_PLUGIN_IDS } from "./identifiers.ts";
@@ -11,7 +12,7 @@ import { JSON_MAX_DEPTH, jsonPointer, readJson, RESERVED_KEYS } from "./json-tex
 import { LIMITS, PACKAGE_LIMITS, type LimitName } from "./limits.ts";
 import { isReservedModuleName, MODULE_NAME_PATTERN } from "./linking.ts";
 import { closedObject, distinct, functionName, list, pattern, pluginId, record, text } from "./manifest-fields.ts";
-import { endpoint, hook, lifecycle, middleware, shapeOf } from "./manifest-offers.ts";
+import { endpoint, hook, incomingWebhook, lifecycle, middleware, shapeOf } from "./manifest-offers.ts";
 import { TOPIC_FILTER_PATTERN, TOPIC_LENGTH } from "./topics.ts";
 import { parseRange, parseVersion } from "./version.ts";
 
@@ -243,6 +244,7 @@ export const ManifestSchema = closedObject({
   api: v.exactOptional(
     closedObject({ endpoints: distinct(list(endpoint, 100), (entry) => `${entry.method} ${shapeOf(entry.path)}`) }),
   ),
+  webhooks: v.exactOptional(closedObject({ incoming: distinct(list(incomingWebhook, 20), (entry) => entry.name) })),
   config: v.exactOptional(configSchema),
   configMigrations: v.exactOptional(list(configMigration, MIGRATION_LIMITS.migrations)),
   events: v.exactOptional(
@@ -290,8 +292,21 @@ export type Manifest = v.InferOutput<typeof ManifestSchema>;
  */
 export function parseManifest(value: unknown): Manifest {
   const result = v.safeParse(ManifestSchema, value);
-  if (result.success) return result.output;
-  throw manifestInvalid(result.issues.flatMap(readIssue));
+  if (!result.success) throw manifestInvalid(result.issues.flatMap(readIssue));
+  const issues = unsealedSecrets(result.output);
+  if (issues.length > 0) throw manifestInvalid(issues);
+  return result.output;
+}
+
+/** What signs webhooks must be kept as a secret: a setting of the configuration's first level that its schema marks as one. */
+function unsealedSecrets({ webhooks, config }: Manifest): Issue[] {
+  const properties = (config?.["properties"] ?? {}) as Readonly<Record<string, SchemaObject>>; // checked as JSON Schema
+  return (webhooks?.incoming ?? []).flatMap(({ secret }, index) => {
+    const schema = Object.hasOwn(properties, secret) ? properties[secret] : undefined;
+    if (schema && isSecret(schema)) return [];
+    const path = `/webhooks/incoming/${index}/secret`;
+    return [{ path, message: `must name a setting that \`config\` marks as secret; found ${JSON.stringify(secret)}` }];
+  });
 }
 
 /**

@@ -51,8 +51,11 @@ export interface InstallRecord {
   readonly manifestLimits: Partial<Limits>;
   /** What of the manifest says which capabilities it asks for. */
   readonly asking: AskingManifest;
-  /** What of the manifest says where the plugin takes part, and when its lifecycle functions are called. */
-  readonly offering: OfferingManifest & { readonly lifecycle?: Manifest["lifecycle"] | null };
+  /** What of the manifest says where the plugin takes part, when its lifecycle functions are called, and which webhooks it takes. */
+  readonly offering: OfferingManifest & {
+    readonly lifecycle?: Manifest["lifecycle"] | null;
+    readonly webhooks?: Manifest["webhooks"] | null;
+  };
   /** Grants in force. */
   readonly granted: readonly Pick<GrantRecord, "capability" | "asked" | "granted">[];
 }
@@ -141,6 +144,7 @@ function snapshotInstall(install: InstallRecord, ceilings: Limits): SnapshotInst
     grants: effectiveGrants(asksOf(install.asking), install.granted),
     ...topicsOf(install.asking.events),
     ...lifecycleOf(install.offering.lifecycle),
+    ...incomingOf(install.offering.webhooks),
   };
 }
 
@@ -151,6 +155,11 @@ function stateOf({ versionState, state }: InstallRecord): SnapshotInstall["state
 
 function lifecycleOf(lifecycle: Manifest["lifecycle"] | null | undefined): Pick<SnapshotInstall, "lifecycle"> {
   return lifecycle && Object.keys(lifecycle).length > 0 ? { lifecycle } : {};
+}
+
+function incomingOf(webhooks: Manifest["webhooks"] | null): Pick<SnapshotInstall, "incoming"> {
+  if (!webhooks || webhooks.incoming.length === 0) return {};
+  return { incoming: webhooks.incoming.map(({ function: functionName, ...rest }) => ({ functionName, ...rest })) };
 }
 
 function topicsOf(events: Manifest["events"] | undefined): Pick<SnapshotInstall, "topics"> {

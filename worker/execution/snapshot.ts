@@ -2,6 +2,7 @@ import { PlatformError } from "../../sdk/contract/errors.ts";
 import type { Grants } from "../../sdk/contract/grants.ts";
 import type { Limits } from "../../sdk/contract/limits.ts";
 import type { PriorityClass } from "../../sdk/contract/hooks.ts";
+import type { IncomingScheme } from "../../sdk/contract/manifest-offers.ts";
 import type { Offers } from "../../sdk/contract/offers.ts";
 import type { PluginParts } from "../../sdk/contract/plugin-parts.ts";
 import type { SealedValue } from "../../sdk/contract/config/sealed-value.ts";
@@ -65,6 +66,8 @@ export interface SnapshotInstall {
   readonly topics?: SnapshotTopics;
   /** When its lifecycle functions are called; absent where the manifest says nothing. */
   readonly lifecycle?: SnapshotLifecycle;
+  /** Webhooks of other services that it takes; absent: none. */
+  readonly incoming?: readonly IncomingWebhook[];
 }
 
 /** What a version's manifest says of topics, as filters. */
@@ -79,6 +82,19 @@ export interface SnapshotLifecycle {
   readonly priority?: number;
   /** Milliseconds for each function. */
   readonly timeoutMs?: number;
+}
+
+export interface IncomingWebhook {
+  readonly name: string;
+  readonly functionName: string;
+  readonly scheme: IncomingScheme;
+  /** Name of the configuration's secret that signs. */
+  readonly secret: string;
+  /** Carries the signature where the scheme does not say which does, in lower case. */
+  readonly header?: string;
+  readonly toleranceSeconds?: number;
+  /** Request headers passed on beside the usual ones, in lower case. */
+  readonly headers?: readonly string[];
 }
 
 export interface SnapshotKey {

@@ -52,6 +52,7 @@ function extraHeaders({ code, members }: PlatformError): Record<string, string> 
   const { status } = ERRORS[code];
   if (status === 503) return { "retry-after": String(RETRY_AFTER_SECONDS) };
   if (code === "AUTHENTICATION_REQUIRED") return { "www-authenticate": 'Bearer realm="patchbay"' };
+  if (code === "WEBHOOK_SIGNATURE_INVALID") return { "www-authenticate": 'Signature realm="patchbay"' };
   if (status === 401) return { "www-authenticate": 'Bearer realm="patchbay", error="invalid_token"' };
   if (code === "UPGRADE_REQUIRED") return { upgrade: "websocket", connection: "upgrade" };
   const allow = members?.["allow"];

@@ -128,6 +128,12 @@ export const EXAMPLES: Readonly<Record<string, ExampleOf>> = {
   patchPluginEndpoint: endpoint,
   deletePluginEndpoint: endpoint,
   optionsPluginEndpoint: endpoint,
+  // Nothing is told of a webhook that the plugin does not take.
+  receivePluginWebhook: ({ tenantId, pluginId }) => ({
+    path: `/hooks-in/${tenantId}/${pluginId}/orders`,
+    raw: "{}",
+    ends: "WEBHOOK_NOT_FOUND",
+  }),
   fireHook: plain("/hooks/orders:created", { payload: { total: 3 } }),
 
   startPlugins: plain("/lifecycle/start"),

@@ -241,6 +241,27 @@ test.each<[string, Record<string, unknown>, string, string]>([
     `must be public, token or one of ${Object.keys(PERMISSIONS).join(", ")}`,
   ],
   [
+    "a webhook of an unknown scheme",
+    { webhooks: { incoming: [{ name: "a", function: "f", scheme: "rsa", secret: "key" }] } },
+    "/webhooks/incoming/0/scheme",
+    "must be one of standard, github, hmac-sha256",
+  ],
+  [
+    "a webhook without the header that carries its signature",
+    { webhooks: { incoming: [{ name: "a", function: "f", scheme: "hmac-sha256", secret: "key" }] } },
+    "/webhooks/incoming/0",
+    "must have `header`, which carries the signature, with the scheme hmac-sha256 and no other",
+  ],
+  [
+    "a webhook signed with what is no secret",
+    {
+      config: { properties: { key: { type: "string" } } },
+      webhooks: { incoming: [{ name: "a", function: "f", scheme: "github", secret: "key" }] },
+    },
+    "/webhooks/incoming/0/secret",
+    'must name a setting that `config` marks as secret; found "key"',
+  ],
+  [
     "repeated endpoint",
     { api: { endpoints: [1, 2].map(() => ({ method: "GET", path: "/a", function: "f" })) } },
     "/api/endpoints/1",

@@ -62,6 +62,7 @@ describe("every operation", () => {
       "patchPluginEndpoint",
       "postPluginEndpoint",
       "putPluginEndpoint",
+      "receivePluginWebhook",
     ]);
   });
 });

@@ -4,12 +4,12 @@ import type { Snapshot } from "../../execution/snapshot.ts";
 
 /** What middleware sees of a request, what it may answer, and which of it sees what. */
 
-/** What is called: a plugin's function, a hook, or a plugin's HTTP endpoint. */
-export type CallKind = "execute" | "hook" | "endpoint";
+/** What is called: a plugin's function, a hook, a plugin's HTTP endpoint, or its function for another service's webhook. */
+export type CallKind = "execute" | "hook" | "endpoint" | "webhook";
 
 export interface Visit {
   readonly kind: CallKind;
-  /** `/execute/<plugin>/<function>`, `/hooks/<hook>` or `/run/<plugin>/<path>`. */
+  /** `/execute/<plugin>/<function>`, `/hooks/<hook>`, `/run/<plugin>/<path>` or `/hooks-in/<plugin>/<name>`. */
   readonly path: string;
   /** Plugin that is called; absent for a hook. */
   readonly pluginId?: string;

@@ -75,6 +75,10 @@ export function requireFunctions(manifest: Manifest, functions: readonly string[
       `/api/endpoints/${index}/function`,
       endpoint.function,
     ]),
+    ...(manifest.webhooks?.incoming ?? []).map((webhook, index): [string, string] => [
+      `/webhooks/incoming/${index}/function`,
+      webhook.function,
+    ]),
     ...manifest.events.subscribes.map((entry, index): [string, string] => [
       `/events/subscribes/${index}/function`,
       entry.function,

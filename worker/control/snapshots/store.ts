@@ -107,7 +107,7 @@ function selectInstalls(db: Database, tenantId: string, environment: DeploymentE
           "asking",
         ),
       offering:
-        sql<string>`json_object('hooks', ${manifestPart("hooks")}, 'middleware', ${manifestPart("middleware")}, 'services', ${manifestPart("services")}, 'api', ${manifestPart("api")}, 'lifecycle', ${manifestPart("lifecycle")})`.as(
+        sql<string>`json_object('hooks', ${manifestPart("hooks")}, 'middleware', ${manifestPart("middleware")}, 'services', ${manifestPart("services")}, 'api', ${manifestPart("api")}, 'lifecycle', ${manifestPart("lifecycle")}, 'webhooks', ${manifestPart("webhooks")})`.as(
           "offering",
         ),
     })
