@@ -21,8 +21,8 @@ const ENDPOINT_PATH = /^\/(:?[A-Za-z0-9_.~-]+(\/:?[A-Za-z0-9_.~-]+)*)?$/;
 /** A token of RFC 9110 §5.6.2, in lower case. */
 const HEADER_NAME = /^[a-z0-9!#$%&'*+.^_`|~-]{1,64}$/;
 const ORIGIN = /^(\*|https?:\/\/[a-z0-9.-]+(:[0-9]{1,5})?)$/;
-/** Words of what is called: `/execute/<plugin>/<function>`, `/hooks/<hook>`, `/run/<plugin>/<path>`. */
-const CALL_PATTERN = /^\/(execute|hooks|run|\*)(\/(\*|[A-Za-z0-9_.$:~-]+))*$/;
+/** Words of what is called: `/execute/<plugin>/<function>`, `/hooks/<hook>`, `/run/<plugin>/<path>`, `/hooks-in/<plugin>/<webhook>`. */
+const CALL_PATTERN = /^\/(execute|hooks|hooks-in|run|\*)(\/(\*|[A-Za-z0-9_.$:~-]+))*$/;
 /** Largest body of a request to an endpoint where the manifest says nothing, in bytes. */
 export const ENDPOINT_BODY_BYTES = 1024 * 1024;
 
@@ -72,7 +72,11 @@ export const middleware = closedObject({
   paths: v.exactOptional(
     distinct(
       list(
-        pattern(CALL_PATTERN, "must be `/execute`, `/hooks` or `/run` with words below, any of which may be `*`", 300),
+        pattern(
+          CALL_PATTERN,
+          "must be `/execute`, `/hooks`, `/run` or `/hooks-in` with words below, any of which may be `*`",
+          300,
+        ),
         20,
       ),
       String,
