@@ -14,6 +14,8 @@ export interface LocalWorkerOptions {
   readonly port: number;
   /** `tenant/plugin` that must be active before the worker says it is ready. */
   readonly readyInstalls: readonly string[];
+  /** `host:port` that plugins may reach without TLS where their grants name it, and what its server answers. */
+  readonly loopback?: { readonly host: string; readonly answer: string };
   readonly log: Log;
 }
 
@@ -59,11 +61,12 @@ async function runWrangler(root: string, args: readonly string[]): Promise<void>
 
 /** Starts the worker; it is up, not ready, when this returns. */
 export async function startWorker(options: LocalWorkerOptions): Promise<ChildProcess> {
-  const { root, state, port } = options;
+  const { root, state, port, loopback } = options;
   await mkdir(state, { recursive: true });
   const variables = path.join(state, "variables.env");
   await writeVariables(variables, options);
   const flags = ["--config", "wrangler.toml", "--port", String(port), "--state", state, "--variables", variables];
+  if (loopback) flags.push("--answer", loopback.answer);
   const child = spawn(process.execPath, [path.join(root, "scripts/serve.ts"), ...flags], {
     cwd: root,
     env: { ...process.env, ...QUIET },
@@ -77,13 +80,14 @@ export async function startWorker(options: LocalWorkerOptions): Promise<ChildPro
 }
 
 /** The file holds a secret: only its owner reads it, also where an earlier start made it. */
-async function writeVariables(file: string, { state, readyInstalls }: LocalWorkerOptions): Promise<void> {
+async function writeVariables(file: string, { state, readyInstalls, loopback }: LocalWorkerOptions): Promise<void> {
   const lines = [
     `AUTH_ISSUERS='${localIssuers(await signingKey(state))}'`,
     `RECORDING_KEYS='${await recordingKeys(state)}'`,
     `CONFIG_KEYS='${await configKeys(state)}'`,
     `DATA_KEYS='${await dataKeys(state)}'`,
     `READY_INSTALLS=${readyInstalls.join(",")}`,
+    ...(loopback ? [`PRIVATE_HOSTS=${loopback.host}`] : []),
   ];
   await writeFile(file, `${lines.join("\n")}\n`, { mode: 0o600 });
   await chmod(file, 0o600);

@@ -93,6 +93,8 @@ async function serve(): Promise<void> {
       port: { type: "string", default: "8787" },
       state: { type: "string" },
       variables: { type: "string" },
+      /** What every outgoing request is answered with, over HTTP on loopback and whatever its URL says; for measurements. */
+      answer: { type: "string" },
     },
   });
   const variables = values.variables === undefined ? {} : parseEnv(await readFile(values.variables, "utf8"));
@@ -114,6 +116,7 @@ async function serve(): Promise<void> {
       ...options.serviceBindings,
       ...(assets?.binding ? { [assets.binding]: filesOf(assets.directory) } : {}),
     },
+    ...(values.answer === undefined ? {} : { outboundService: () => new Response(values.answer) }),
     ...(values.state === undefined ? {} : { resourcePersistencePath: path.join(values.state, "v3") }),
   };
   const worker = new Miniflare(convertV4MiniflareOptions(all as V4MiniflareOptions)); // wrangler's options differ only in exact optionality

@@ -1,3 +1,4 @@
+import type { LocalApi } from "../../scripts/bootstrap.ts";
 import type { BenchPlatform } from "./platform.ts";
 import { median, quantile, type Figure } from "./statistics.ts";
 
@@ -80,18 +81,35 @@ async function runsOf({ api }: BenchPlatform, name: string, count: number): Prom
   const until = Date.now() + WAIT_MS;
   for (;;) {
     const runs = new Map<string, Run>();
-    let cursor: string | null = "";
-    while (cursor !== null) {
-      const query: string = cursor === "" ? "" : `&cursor=${cursor}`;
-      const answer = await api.call("GET", `/api/plugins/demo.subscriber/executions?limit=100${query}`);
-      const page = (await answer.json()) as { items: Run[]; nextCursor: string | null }; // our own API
-      for (const run of page.items) {
-        if (run.subject.startsWith(`topic:bench.${name}-`)) runs.set(run.subject.slice("topic:".length), run);
-      }
-      cursor = page.nextCursor;
+    for (const run of await executionsOf(api, "demo.subscriber")) {
+      if (run.subject.startsWith(`topic:bench.${name}-`)) runs.set(run.subject.slice("topic:".length), run);
     }
     if (runs.size === count) return runs;
     if (Date.now() > until) throw new Error(`${runs.size} of ${count} messages were handled within ${WAIT_MS} ms`);
+    await new Promise((resolve) => setTimeout(resolve, 250));
+  }
+}
+
+async function executionsOf(api: LocalApi, pluginId: string): Promise<Run[]> {
+  const runs: Run[] = [];
+  let cursor: string | null = "";
+  while (cursor !== null) {
+    const query: string = cursor === "" ? "" : `&cursor=${cursor}`;
+    const answer = await api.call("GET", `/api/plugins/${pluginId}/executions?limit=100${query}`);
+    const page = (await answer.json()) as { items: Run[]; nextCursor: string | null }; // our own API
+    runs.push(...page.items);
+    cursor = page.nextCursor;
+  }
+  return runs;
+}
+
+/** Waits until a subscriber has run as often as messages were published, so that it takes no time from the next bench. */
+export async function handled({ api }: BenchPlatform, pluginId: string, count: number): Promise<void> {
+  const until = Date.now() + WAIT_MS;
+  for (;;) {
+    const { length } = await executionsOf(api, pluginId);
+    if (length >= count) return;
+    if (Date.now() > until) throw new Error(`${pluginId} handled ${length} of ${count} messages within ${WAIT_MS} ms`);
     await new Promise((resolve) => setTimeout(resolve, 250));
   }
 }

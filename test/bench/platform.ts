@@ -7,6 +7,9 @@ import { applyMigrations, startWorker } from "../../scripts/local-worker.ts";
 import { freePort } from "../support/node/running-patchbay.ts";
 import { stopChild } from "./workers.ts";
 
+/** A server on this machine that plugins may reach, by a name that no resolver need know. */
+export const LOOPBACK = { host: "loopback.bench.example:8080", answer: "answer" } as const;
+
 /** The whole platform on a state folder of its own. */
 export interface BenchPlatform {
   readonly url: string;
@@ -19,7 +22,7 @@ export interface BenchPlatform {
 
 export async function startPlatform(root: string): Promise<BenchPlatform> {
   const state = await mkdtemp(path.join(tmpdir(), "patchbay-bench-"));
-  const options = { root, state, port: await freePort(), readyInstalls: [], log: () => {} };
+  const options = { root, state, port: await freePort(), readyInstalls: [], loopback: LOOPBACK, log: () => {} };
   await applyMigrations(options);
   const child = await startWorker(options);
   const url = `http://127.0.0.1:${options.port}`;

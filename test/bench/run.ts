@@ -3,7 +3,9 @@ import path from "node:path";
 import { build } from "../../scripts/build.ts";
 import { logProgress } from "../../scripts/progress.ts";
 import { buildGuests } from "../support/guests/build-guests.ts";
+import { capabilities } from "./capabilities.ts";
 import { writeGuests } from "./guests.ts";
+import { hooks } from "./hooks.ts";
 import { hostFigures } from "./hosts.ts";
 import { messages } from "./messages.ts";
 import { asymmetry } from "./metering/asymmetry.ts";
@@ -126,6 +128,8 @@ const ON_PLATFORM: Readonly<Record<string, Measurement>> = {
   upload: largeUpload,
   profile: profiles,
   messages: async (platform) => messages(platform, (await buildGuests()).get("echo") ?? new Uint8Array()),
+  capabilities: async (platform) => capabilities(platform, await buildGuests(), root),
+  hooks: async (platform) => hooks(platform, (await buildGuests()).get("echo") ?? new Uint8Array()),
 };
 const ALONE: Readonly<Record<string, (root: string) => Promise<Figure[]>>> = {
   "start-up": startUp,

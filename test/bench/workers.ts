@@ -9,12 +9,17 @@ export interface BenchWorker {
   stop(): Promise<void>;
 }
 
-export async function startBenchWorker(root: string, name: string, warmUpPath: string): Promise<BenchWorker> {
+export async function startBenchWorker(
+  root: string,
+  name: string,
+  warmUpPath: string,
+  flags: readonly string[] = [],
+): Promise<BenchWorker> {
   const port = await freePort();
   const folder = path.join(root, "test/bench", name);
   const child = spawn(
     process.execPath,
-    [path.join(root, "scripts/serve.ts"), "--config", "wrangler.toml", "--port", String(port)],
+    [path.join(root, "scripts/serve.ts"), "--config", "wrangler.toml", "--port", String(port), ...flags],
     {
       cwd: folder,
       env: process.env,
