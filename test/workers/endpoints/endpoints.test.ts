@@ -121,7 +121,7 @@ describe("an answer", () => {
     const answer = await call("get", "/");
     expect(answer).toMatchObject(expected);
     if (type !== undefined) expect(answer.headers.get("content-type")).toBe(type);
-    expect(answer.headers.get("x-execution-id")).toBeTruthy();
+    expect(answer.headers.get("x-execution-id")).toMatch(/^[0-9A-Z]{26}$/);
   });
 
   test("has only headers that are the plugin's to set", async () => {
