@@ -32,6 +32,7 @@ export const AUDIT_ACTIONS = {
   "install.quarantine": { title: "quarantined an install", resource: "install" },
   "install.release": { title: "released an install from quarantine", resource: "install" },
   "install.uninstall": { title: "removed an install", resource: "install" },
+  "breaker.force": { title: "ordered whether an install's calls are refused", resource: "install" },
   "lifecycle.start": { title: "started every plugin that did not run", resource: "tenant" },
   "lifecycle.stop": { title: "stopped every plugin that ran", resource: "tenant" },
   "permissions.set": { title: "granted, narrowed or revoked capabilities", resource: "install" },

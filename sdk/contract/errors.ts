@@ -573,6 +573,13 @@ export const ERRORS = {
     trips: false,
     title: "The output is not in the encoding asked for.",
   },
+  BREAKER_OPEN: {
+    status: 503,
+    blame: "plugin",
+    retryable: true,
+    trips: false,
+    title: "The plugin failed too often, and its calls are refused for now.",
+  },
 
   // Platform
   ISOLATE_UNAVAILABLE: {

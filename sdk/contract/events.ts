@@ -199,6 +199,45 @@ export const EVENTS = {
     audience: "operator",
     data: v.strictObject({ installId: text, failed: count, calls: count, windowMs: count, code: v.optional(text) }),
   },
+  "breaker.opened": {
+    title: "an install's calls are refused, because it failed too often",
+    severity: "error",
+    audience: "operator",
+    data: v.strictObject({
+      ...install,
+      /** What decided: `faults`, `fault-share` or `probe-failed`. */
+      cause: text,
+      /** Error codes with their counts, most frequent first: `PLUGIN_TRAPPED 4, FUEL_EXHAUSTED 1`. */
+      codes: text,
+      faults: count,
+      calls: count,
+      windowMs: count,
+      configRevision: count,
+      /** The latest execution that failed. */
+      executionId: v.optional(text),
+      nextProbeAt: v.optional(time),
+    }),
+  },
+  "breaker.half-opened": {
+    title: "single calls of an install are let through, to see whether it recovered",
+    severity: "notice",
+    audience: "operator",
+    data: v.strictObject(install),
+  },
+  "breaker.closed": {
+    title: "an install's calls are no longer refused",
+    severity: "notice",
+    audience: "operator",
+    /** `probes-succeeded` or `reset`. */
+    data: v.strictObject({ ...install, cause: text }),
+  },
+  "breaker.forced": {
+    title: "an operator ordered whether an install's calls are refused, or took the order back",
+    severity: "warning",
+    audience: "operator",
+    /** `open`, `closed`, or `automatic` where the order was taken back. */
+    data: v.strictObject({ installId: text, state: text, reason: text }),
+  },
 
   "message.dead-lettered": {
     title: "a message was given up for a subscriber and kept as a dead letter",

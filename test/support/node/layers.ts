@@ -33,7 +33,7 @@ const ROLES: readonly (readonly [RegExp, Layer])[] = [
   ],
   [/^worker\/control\/([a-z-]+\/){1,2}([a-z-]+-)?routes\.ts$/, "edge"],
   [/^worker\/control\/([a-z-]+\/){1,2}(actions\.ts|actions\/)/, "action"],
-  [/^worker\/control\/[a-z-]+\/([a-z-]+-)?store\.ts$/, "adapter"],
+  [/^worker\/control\/[a-z-]+\/(([a-z-]+-)?store|probes)\.ts$/, "adapter"],
   [/^worker\/(http|dashboard)\//, "edge"],
   [/^worker\/jobs\//, "action"],
   [/^worker\/db\//, "adapter"],
