@@ -18,11 +18,16 @@ export const AUDIT_RESOURCES = [
   "dead-letter",
   "settings",
   "webhook",
+  "audit",
+  "finding",
+  "advisory",
 ] as const;
 export type AuditResource = (typeof AUDIT_RESOURCES)[number];
 
 export const AUDIT_ACTIONS = {
   "package.upload": { title: "uploaded a version", resource: "package" },
+  "package.yank": { title: "withdrew a version", resource: "package" },
+  "package.unyank": { title: "let a withdrawn version be installed again", resource: "package" },
   "install.create": { title: "installed a plugin", resource: "install" },
   "install.update": { title: "changed version, configuration or limits of an install", resource: "install" },
   "install.activate": { title: "let an install take calls", resource: "install" },
@@ -59,6 +64,11 @@ export const AUDIT_ACTIONS = {
   "webhook.update": { title: "changed a webhook", resource: "webhook" },
   "webhook.delete": { title: "deleted a webhook", resource: "webhook" },
   "webhook.redrive": { title: "sent a delivery again that was given up", resource: "webhook" },
+  "audit.start": { title: "started an audit", resource: "audit" },
+  "finding.acknowledge": { title: "acknowledged a finding", resource: "finding" },
+  "finding.reopen": { title: "opened a finding again", resource: "finding" },
+  "advisory.record": { title: "recorded an advisory", resource: "advisory" },
+  "advisory.withdraw": { title: "withdrew an advisory", resource: "advisory" },
   "tenant.create": { title: "created a tenant", resource: "tenant" },
   "tenant.update": { title: "changed a tenant", resource: "tenant" },
 } as const satisfies Record<string, AuditActionSpec>;

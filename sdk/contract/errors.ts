@@ -116,6 +116,9 @@ export const ERRORS = {
     trips: false,
     title: "No such OAuth client of the install.",
   },
+  AUDIT_NOT_FOUND: { status: 404, blame: "caller", retryable: false, trips: false, title: "No such audit." },
+  FINDING_NOT_FOUND: { status: 404, blame: "caller", retryable: false, trips: false, title: "No such finding." },
+  ADVISORY_NOT_FOUND: { status: 404, blame: "caller", retryable: false, trips: false, title: "No such advisory." },
   ALREADY_EXISTS: { status: 409, blame: "caller", retryable: false, trips: false, title: "It exists already." },
   VERSION_CONFLICT: {
     status: 409,

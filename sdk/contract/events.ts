@@ -38,6 +38,9 @@ const move = v.strictObject({
 const executions = { count, firstExecutionId: text, lastExecutionId: text, firstStartedAt: time, lastStartedAt: time };
 const message = { messageId: text, topic: text, installId: text, functionName: text };
 const webhook = { webhookId: text };
+const audit = { auditId: text, trigger: text, scope: text };
+const finding = { findingId: text, installId: text, rule: text, key: text, severity: text, remedy: text };
+const anomaly = { anomalyId: text, installId: text, metric: text, direction: text };
 
 export const EVENTS = {
   "package.uploaded": {
@@ -59,6 +62,18 @@ export const EVENTS = {
     data: v.strictObject({ version: text, code: text, findings: count }),
   },
 
+  "package.yanked": {
+    title: "a version was withdrawn by its owner; what is installed runs on",
+    severity: "warning",
+    audience: "developer",
+    data: v.strictObject({ version: text, reason: text }),
+  },
+  "package.unyanked": {
+    title: "a version that was withdrawn may be installed again",
+    severity: "notice",
+    audience: "developer",
+    data: v.strictObject({ version: text }),
+  },
   "package.rewritten": {
     title: "a version was metered again by a newer rewriter",
     severity: "info",
@@ -237,6 +252,70 @@ export const EVENTS = {
     audience: "operator",
     /** `open`, `closed`, or `automatic` where the order was taken back. */
     data: v.strictObject({ installId: text, state: text, reason: text }),
+  },
+
+  "audit.started": {
+    title: "an audit began",
+    severity: "info",
+    audience: "operator",
+    data: v.strictObject({ ...audit, installs: count }),
+  },
+  "audit.finished": {
+    title: "an audit looked at every install it was about",
+    severity: "info",
+    audience: "operator",
+    data: v.strictObject({
+      ...audit,
+      installs: count,
+      failed: count,
+      critical: count,
+      high: count,
+      medium: count,
+      low: count,
+      info: count,
+    }),
+  },
+  "audit.emergency": {
+    title: "an install has as many open critical findings as make an emergency",
+    severity: "error",
+    audience: "operator",
+    data: v.strictObject({ auditId: text, installId: text, critical: count }),
+  },
+  "finding.opened": {
+    title: "an audit found something wrong, for the first time or again",
+    severity: "warning",
+    audience: "operator",
+    data: v.strictObject({ ...finding, auditId: text }),
+  },
+  "finding.fixed": {
+    title: "an audit looked for a finding and did not find it any more",
+    severity: "notice",
+    audience: "operator",
+    data: v.strictObject({ ...finding, auditId: text }),
+  },
+  "finding.acknowledged": {
+    title: "somebody acknowledged a finding",
+    severity: "notice",
+    audience: "operator",
+    data: v.strictObject({ ...finding, reason: text }),
+  },
+  "finding.reopened": {
+    title: "somebody opened a finding again",
+    severity: "notice",
+    audience: "operator",
+    data: v.strictObject({ ...finding, reason: text }),
+  },
+  "anomaly.detected": {
+    title: "calls of a plugin differ from what is usual for it",
+    severity: "warning",
+    audience: "operator",
+    data: v.strictObject({ ...anomaly, expected: v.number(), observed: v.number() }),
+  },
+  "anomaly.ended": {
+    title: "calls of a plugin are as usual again, or have become usual",
+    severity: "notice",
+    audience: "operator",
+    data: v.strictObject({ ...anomaly, durationMs: count }),
   },
 
   "message.dead-lettered": {

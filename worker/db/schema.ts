@@ -12,6 +12,8 @@ import type { Role } from "../../sdk/contract/roles.ts";
 import type { OutgoingContent, SealedSecret } from "../control/webhooks/webhook-record.ts";
 import type { Delivery } from "../execution/bus/rules.ts";
 import type { ModuleSummary, ScanVerdict } from "../../sdk/contract/package-report.ts";
+import type { FindingHistory, RemedyAction } from "../control/audits/finding-record.ts";
+import type { AnomalyStates } from "../control/anomalies/detector-rules.ts";
 
 /**
  * Every D1 table, in reading order. ULID ids, integer milliseconds, JSON as text; `tenant_id` on everything a tenant
@@ -103,6 +105,9 @@ export const pluginVersions = sqliteTable(
     state: text({ enum: ["validated", "quarantined"] }).notNull(),
     uploadedBy: text("uploaded_by").notNull(),
     createdAt: integer("created_at").notNull(),
+    /** Withdrawn by its owner: what is installed runs on, nothing new installs it. Both or neither are set. */
+    yankedAt: integer("yanked_at"),
+    yankReason: text("yank_reason"),
   },
   (table) => [
     uniqueIndex("plugin_versions_by_version").on(table.tenantId, table.pluginId, table.version),
@@ -309,6 +314,9 @@ export const pluginEvents = sqliteTable(
     uniqueIndex("plugin_events_by_sequence").on(table.tenantId, table.sequence),
     index("plugin_events_by_plugin_sequence").on(table.tenantId, table.pluginId, table.sequence),
     index("plugin_events_by_age").on(table.createdAt),
+    index("plugin_events_of_breakers")
+      .on(table.tenantId, table.createdAt)
+      .where(sql`type = 'breaker.opened'`),
   ],
 );
 
@@ -534,5 +542,180 @@ export const pluginMetrics = sqliteTable(
       ],
     }),
     index("plugin_metrics_by_age").on(table.period, table.at),
+  ],
+);
+
+// Self-debug
+
+/** Runs of the audit. Counts grow as chunks are done; the last of them sets the end. */
+export const pluginAudits = sqliteTable(
+  "plugin_audits",
+  {
+    id: text().primaryKey(),
+    tenantId: text("tenant_id").notNull(),
+    trigger: text({ enum: ["cron", "manual"] }).notNull(),
+    scope: text({ enum: ["install", "active-only", "all"] }).notNull(),
+    /** Empty where the audit is of more than one install. */
+    pluginId: text("plugin_id").notNull(),
+    requestedBy: text("requested_by").notNull(),
+    /** Installs to audit, and those that were. */
+    total: integer().notNull(),
+    done: integer().notNull(),
+    /** Of those done: installs that could not be audited. */
+    failed: integer().notNull(),
+    critical: integer().notNull(),
+    high: integer().notNull(),
+    medium: integer().notNull(),
+    low: integer().notNull(),
+    info: integer().notNull(),
+    startedAt: integer("started_at").notNull(),
+    finishedAt: integer("finished_at"),
+  },
+  (table) => [
+    index("plugin_audits_by_tenant").on(table.tenantId, table.id),
+    index("plugin_audits_by_start").on(table.tenantId, table.trigger, table.startedAt),
+    index("plugin_audits_by_age").on(table.startedAt),
+  ],
+);
+
+/** Parts of a run, one queue message each. The row is the truth: what is not done is rung for again. */
+export const pluginAuditChunks = sqliteTable(
+  "plugin_audit_chunks",
+  {
+    auditId: text("audit_id").notNull(),
+    number: integer().notNull(),
+    tenantId: text("tenant_id").notNull(),
+    /** Ids of installs. */
+    installs: text({ mode: "json" }).$type<string[]>().notNull(),
+    /** Whether what the tenant owns beside its installs is audited with it. */
+    withTenant: integer("with_tenant", { mode: "boolean" }).notNull(),
+    rungAt: integer("rung_at").notNull(),
+    doneAt: integer("done_at"),
+  },
+  (table) => [
+    primaryKey({ columns: [table.auditId, table.number] }),
+    index("plugin_audit_chunks_undone")
+      .on(table.rungAt)
+      .where(sql`done_at IS NULL`),
+  ],
+);
+
+/** What audits found, one row for each problem of an install, however often it was found. */
+export const auditFindings = sqliteTable(
+  "audit_findings",
+  {
+    id: text().primaryKey(),
+    tenantId: text("tenant_id").notNull(),
+    /** Both empty where it concerns the tenant and no install. */
+    installId: text("install_id").notNull(),
+    pluginId: text("plugin_id").notNull(),
+    rule: text().notNull(),
+    /** Tells findings of one rule and install apart. */
+    dedupKey: text("dedup_key").notNull(),
+    severity: text({ enum: ["critical", "high", "medium", "low", "info"] }).notNull(),
+    evidence: text({ mode: "json" }).$type<Record<string, unknown>>().notNull(),
+    remedy: text().$type<RemedyAction>().notNull(),
+    remedyText: text("remedy_text").notNull(),
+    state: text({ enum: ["open", "acknowledged", "fixed"] }).notNull(),
+    /** Who acknowledged or reopened it last, and why. */
+    stateBy: text("state_by"),
+    stateReason: text("state_reason"),
+    firstSeenAt: integer("first_seen_at").notNull(),
+    lastSeenAt: integer("last_seen_at").notNull(),
+    /** When the state it is in began. */
+    stateSince: integer("state_since").notNull(),
+    /** Audits that found it. */
+    count: integer().notNull(),
+    /** The last of them. */
+    auditId: text("audit_id").notNull(),
+    /** Execution whose recording shows it. */
+    recordingId: text("recording_id"),
+    history: text({ mode: "json" }).$type<FindingHistory[]>().notNull(),
+  },
+  (table) => [
+    uniqueIndex("audit_findings_by_key").on(table.tenantId, table.installId, table.rule, table.dedupKey),
+    index("audit_findings_by_state").on(table.tenantId, table.state, table.id),
+    index("audit_findings_by_age").on(table.state, table.stateSince),
+  ],
+);
+
+/** Known vulnerabilities of plugins, recorded by admins of the platform. */
+export const pluginAdvisories = sqliteTable(
+  "plugin_advisories",
+  {
+    id: text().primaryKey(),
+    pluginId: text("plugin_id").notNull(),
+    /** Versions that have it, as a range of semantic versions. */
+    range: text().notNull(),
+    severity: text({ enum: ["critical", "high", "medium", "low"] }).notNull(),
+    text: text().notNull(),
+    recordedBy: text("recorded_by").notNull(),
+    createdAt: integer("created_at").notNull(),
+    withdrawnAt: integer("withdrawn_at"),
+  },
+  (table) => [index("plugin_advisories_by_plugin").on(table.pluginId)],
+);
+
+/** Calls of an install by minute, for the detection of anomalies. Logarithms are natural, of one more than the value. */
+export const pluginCallMinutes = sqliteTable(
+  "plugin_call_minutes",
+  {
+    tenantId: text("tenant_id").notNull(),
+    installId: text("install_id").notNull(),
+    pluginId: text("plugin_id").notNull(),
+    /** When it began, milliseconds since the epoch. */
+    minute: integer().notNull(),
+    calls: integer().notNull(),
+    failed: integer().notNull(),
+    logDuration: real("log_duration").notNull(),
+    logDurationSquares: real("log_duration_squares").notNull(),
+    logFuel: real("log_fuel").notNull(),
+    logFuelSquares: real("log_fuel_squares").notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.tenantId, table.installId, table.minute] }),
+    index("plugin_call_minutes_by_age").on(table.minute),
+  ],
+);
+
+/** What the detector remembers of an install: of constant size. */
+export const anomalySeries = sqliteTable(
+  "anomaly_series",
+  {
+    tenantId: text("tenant_id").notNull(),
+    installId: text("install_id").notNull(),
+    pluginId: text("plugin_id").notNull(),
+    /** Minute it has seen last. */
+    minute: integer().notNull(),
+    /** Whether a minute without calls would tell it something. */
+    watchesSilence: integer("watches_silence", { mode: "boolean" }).notNull(),
+    states: text({ mode: "json" }).$type<AnomalyStates>().notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.tenantId, table.installId] }),
+    index("anomaly_series_by_silence").on(table.watchesSilence, table.minute),
+  ],
+);
+
+export const pluginAnomalies = sqliteTable(
+  "plugin_anomalies",
+  {
+    id: text().primaryKey(),
+    tenantId: text("tenant_id").notNull(),
+    installId: text("install_id").notNull(),
+    pluginId: text("plugin_id").notNull(),
+    metric: text({ enum: ["rate", "errors", "latency", "fuel"] }).notNull(),
+    direction: text({ enum: ["up", "down"] }).notNull(),
+    /** What was usual, and the value farthest from it, in the metric's unit. */
+    expected: real().notNull(),
+    observed: real().notNull(),
+    /** Standard deviations between the two. */
+    score: real().notNull(),
+    startedAt: integer("started_at").notNull(),
+    endedAt: integer("ended_at"),
+  },
+  (table) => [
+    index("plugin_anomalies_by_plugin").on(table.tenantId, table.pluginId, table.id),
+    index("plugin_anomalies_by_age").on(table.startedAt),
   ],
 );

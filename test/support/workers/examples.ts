@@ -67,6 +67,8 @@ const execution = { body: { input: "hello" }, foreign: "INSTALL_NOT_FOUND", ends
 export const EXAMPLES: Readonly<Record<string, ExampleOf>> = {
   uploadPackage: ({ tenantId }) => ({ path: "/upload", raw: packageForm(manifestOf({ id: `${tenantId}.uploaded` })) }),
   listPluginVersions: plugin("/versions", "PLUGIN_NOT_FOUND"),
+  yankVersion: plugin("/versions/1.0.0/yank", "VERSION_NOT_FOUND", { reason: "loses orders" }),
+  unyankVersion: plugin("/versions/1.0.0/yank", "VERSION_NOT_FOUND"),
 
   listPlugins: plain("/"),
   getPlugin: plugin("", "PLUGIN_NOT_FOUND"),

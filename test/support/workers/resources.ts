@@ -250,6 +250,12 @@ const OWNED = [
   "install_secrets",
   "plugin_metric_series",
   "plugin_metrics",
+  "plugin_audits",
+  "plugin_audit_chunks",
+  "audit_findings",
+  "plugin_call_minutes",
+  "anomaly_series",
+  "plugin_anomalies",
 ];
 
 /** Every row of the tenant, as text, to see whether anything changed. */

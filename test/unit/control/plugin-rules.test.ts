@@ -18,6 +18,7 @@ function head(version: string, change: Partial<VersionHead> = {}): VersionHead {
     verdict: "clean",
     limits: {},
     createdAt: 0,
+    yankReason: null,
     ...change,
   };
 }
@@ -30,6 +31,7 @@ describe("newestInstallable", () => {
     ["a release before newer prereleases", [head("1.0.0"), head("2.0.0-rc.1")], "1.0.0"],
     ["the newest prerelease where there is no release", [head("1.0.0-beta.2"), head("1.0.0-beta.11")], "1.0.0-beta.11"],
     ["not a quarantined one", [head("1.0.0"), head("2.0.0", { state: "quarantined" })], "1.0.0"],
+    ["not a withdrawn one", [head("1.0.0"), head("2.0.0", { yankReason: "loses orders" })], "1.0.0"],
     ["not a refused one", [head("1.0.0"), head("2.0.0", { verdict: "refused" })], "1.0.0"],
     ["one with warnings", [head("1.0.0"), head("2.0.0", { verdict: "warnings" })], "2.0.0"],
     ["nothing that may run", [head("1.0.0", { state: "quarantined" })], undefined],
@@ -44,6 +46,7 @@ describe("chooseVersion", () => {
     head("2.0.0"),
     head("3.0.0", { state: "quarantined" }),
     head("4.0.0", { verdict: "refused" }),
+    head("5.0.0", { yankReason: "loses orders" }),
   ];
 
   test.each([
@@ -56,6 +59,13 @@ describe("chooseVersion", () => {
   test.each<[string, VersionHead[], string | undefined, string, string]>([
     ["no versions", [], undefined, "PLUGIN_NOT_FOUND", 'There is no plugin "acme.echo".'],
     ["no versions, one named", [], "1.0.0", "PLUGIN_NOT_FOUND", 'There is no plugin "acme.echo".'],
+    [
+      "a withdrawn one",
+      versions,
+      "5.0.0",
+      "STATE_CONFLICT",
+      'Version 5.0.0 of "acme.echo" was withdrawn by its owner: loses orders',
+    ],
     ["an unknown one", versions, "9.0.0", "VERSION_NOT_FOUND", 'Plugin "acme.echo" has no version 9.0.0.'],
     [
       "a quarantined one",
@@ -70,7 +80,7 @@ describe("chooseVersion", () => {
       versions.slice(2),
       undefined,
       "STATE_CONFLICT",
-      'No version of "acme.echo" can be installed: each was quarantined or refused by the scan.',
+      'No version of "acme.echo" can be installed: each was quarantined, withdrawn or refused by the scan.',
     ],
   ])("%s", (_case, offered, wanted, code, message) => {
     const run = () => chooseVersion(offered, "acme.echo", wanted);

@@ -43,6 +43,7 @@ const mutating = routes
 /** What must be so that the example of an operation changes something. Requests of the tenant's admin. */
 const BEFORE: Readonly<Record<string, (resources: Resources) => [method: string, path: string, body?: unknown]>> = {
   rollBackConfig: ({ pluginId }) => ["patch", `/${pluginId}/config`, { a: 9 }],
+  unyankVersion: ({ pluginId }) => ["put", `/${pluginId}/versions/1.0.0/yank`, { reason: "loses orders" }],
   activatePlugin: ({ pluginId }) => ["post", `/${pluginId}/deactivate`],
   loadPlugin: ({ pluginId }) => ["post", `/${pluginId}/deactivate`],
   installPlugin: ({ pluginId }) => ["delete", `/${pluginId}`],

@@ -47,6 +47,8 @@ test("an upload answers 201 with the version, then 200 with the same", async () 
         packageDigest: version.packageDigest,
         packageBytes: version.packageBytes,
         uploadedBy: "user-1",
+        yankedAt: null,
+        yankReason: null,
         createdAt: version.createdAt,
       },
     ],

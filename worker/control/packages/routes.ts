@@ -1,15 +1,29 @@
 import * as v from "valibot";
 import { PLUGIN_ID_PATTERN, ULID_PATTERN } from "../../../sdk/contract/identifiers.ts";
+import { VERSION_MAX_LENGTH, VERSION_PATTERN } from "../../../sdk/contract/version.ts";
 import { decodeCursor, pageOf, pageQuery, toPage } from "../../http/page.ts";
 import { defineRoute, type Route } from "../../http/route.ts";
 import { uploadPackage } from "./actions/upload.ts";
 import { listPluginVersions } from "./actions/versions.ts";
-import { describeSummary, describeVersion, UPLOAD_FORM, VersionAnswer, VersionListItem } from "./schema.ts";
+import { yankVersion } from "./actions/yank.ts";
+import { describeSummary, describeVersion, UPLOAD_FORM, VersionAnswer, VersionListItem, YankBody } from "./schema.ts";
 
 const VersionPosition = v.tuple([v.pipe(v.string(), v.regex(ULID_PATTERN))]);
 const PluginParams = v.object({
   id: v.pipe(v.string(), v.regex(PLUGIN_ID_PATTERN, "must be a plugin id: `name` or `publisher.name`")),
 });
+const VersionParams = v.object({
+  ...PluginParams.entries,
+  version: v.pipe(v.string(), v.maxLength(VERSION_MAX_LENGTH), v.regex(VERSION_PATTERN, "must be a semantic version")),
+});
+const yanking = {
+  mount: "plugins",
+  path: "/:id/versions/:version/yank",
+  tag: "Packages",
+  permission: "plugins:upload",
+  params: VersionParams,
+  errors: ["VERSION_NOT_FOUND"],
+} as const;
 
 export const packageRoutes: readonly Route[] = [
   defineRoute({
@@ -63,6 +77,30 @@ export const packageRoutes: readonly Route[] = [
       const page = { limit: query.limit, after: decodeCursor(query.cursor, VersionPosition)?.[0] };
       const rows = await listPluginVersions(context.get("deps"), context.get("actor"), params.id, page);
       return context.json(toPage(rows.map(describeSummary), query.limit, (row) => [row.id]));
+    },
+  }),
+  defineRoute({
+    ...yanking,
+    method: "put",
+    operationId: "yankVersion",
+    summary: "Withdraw a version of your own",
+    description: "What is installed runs on, and audits tell of it; nothing new installs the version.",
+    body: YankBody,
+    answers: { 200: { description: "The version, withdrawn", schema: VersionAnswer } },
+    handler: async (context, { params: { id: pluginId, version }, body }) => {
+      const [deps, actor] = [context.get("deps"), context.get("actor")];
+      return context.json(describeVersion(await yankVersion(deps, actor, { pluginId, version }, body.reason)));
+    },
+  }),
+  defineRoute({
+    ...yanking,
+    method: "delete",
+    operationId: "unyankVersion",
+    summary: "Let a withdrawn version be installed again",
+    answers: { 200: { description: "The version, withdrawn no longer", schema: VersionAnswer } },
+    handler: async (context, { params: { id: pluginId, version } }) => {
+      const [deps, actor] = [context.get("deps"), context.get("actor")];
+      return context.json(describeVersion(await yankVersion(deps, actor, { pluginId, version }, null)));
     },
   }),
 ];

@@ -15,6 +15,11 @@ const severity = v.picklist(["critical", "high", "medium", "low", "info"] as con
 const verdict = v.picklist(["clean", "warnings", "refused"]);
 const state = v.picklist(["validated", "quarantined"]);
 
+const yank = {
+  yankedAt: v.pipe(v.nullable(time), v.description("Since when its owner has withdrawn it; null: it is not")),
+  yankReason: v.nullable(v.string()),
+};
+
 const ScanAnswer = v.object({
   verdict,
   findings: v.array(v.object({ rule: v.string(), severity, message: v.string(), evidence: v.string() })),
@@ -77,6 +82,7 @@ export const VersionAnswer = v.object({
   ),
   uploadedBy: v.string(),
   createdAt: time,
+  ...yank,
 });
 
 export const VersionListItem = v.object({
@@ -90,6 +96,17 @@ export const VersionListItem = v.object({
   packageBytes: bytes,
   uploadedBy: v.string(),
   createdAt: time,
+  ...yank,
+});
+
+/** Why a version is withdrawn. */
+export const YankBody = v.strictObject({
+  reason: v.pipe(
+    v.string("must be a text"),
+    v.trim(),
+    v.minLength(1, "must say why"),
+    v.maxLength(500, "must be at most 500 characters"),
+  ),
 });
 
 /** The form of an upload, for the API description (OpenAPI 3.1 describes files as strings without a type of content). */
@@ -131,6 +148,8 @@ export function describeVersion(record: VersionRecord): v.InferInput<typeof Vers
     files: module.files ? { ...module.files, paths: [...module.files.paths] } : null,
     uploadedBy: record.uploadedBy,
     createdAt: record.createdAt,
+    yankedAt: record.yankedAt,
+    yankReason: record.yankReason,
   };
 }
 

@@ -68,7 +68,7 @@ export async function listVersions(
   visibleTenantIds: readonly string[],
   pluginId: string,
 ): Promise<VersionSummary[]> {
-  const { id, tenantId, version, packageDigest, packageBytes, state, uploadedBy, createdAt } =
+  const { id, tenantId, version, packageDigest, packageBytes, state, uploadedBy, createdAt, yankedAt, yankReason } =
     getTableColumns(pluginVersions);
   const rows = await db
     .select({
@@ -81,6 +81,8 @@ export async function listVersions(
       state,
       uploadedBy,
       createdAt,
+      yankedAt,
+      yankReason,
       verdict: sql<VersionSummary["verdict"]>`json_extract(${pluginVersions.scan}, '$.verdict')`,
     })
     .from(pluginVersions)

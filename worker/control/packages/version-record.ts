@@ -21,12 +21,25 @@ export interface VersionRecord {
   readonly uploadedBy: string;
   /** Milliseconds since the epoch. */
   readonly createdAt: number;
+  /** Since when its owner has withdrawn it, and why; both null where it is not. */
+  readonly yankedAt: number | null;
+  readonly yankReason: string | null;
 }
 
 /** A version without manifest and reports, which can be large. */
 export interface VersionSummary extends Pick<
   VersionRecord,
-  "id" | "tenantId" | "pluginId" | "version" | "packageDigest" | "packageBytes" | "state" | "uploadedBy" | "createdAt"
+  | "id"
+  | "tenantId"
+  | "pluginId"
+  | "version"
+  | "packageDigest"
+  | "packageBytes"
+  | "state"
+  | "uploadedBy"
+  | "createdAt"
+  | "yankedAt"
+  | "yankReason"
 > {
   readonly verdict: ScanVerdict["verdict"];
 }

@@ -14,6 +14,8 @@ export interface VersionHead {
   readonly verdict: ScanVerdict["verdict"];
   readonly limits: Partial<Limits>;
   readonly createdAt: number;
+  /** Why its owner has withdrawn it; null: it is not. */
+  readonly yankReason: string | null;
 }
 
 /** Newest first, by the precedence of Semantic Versioning 2.0.0 §11. */
@@ -25,7 +27,7 @@ export function sortNewestFirst(versions: readonly VersionHead[]): VersionHead[]
 }
 
 export function isInstallable(version: VersionHead): boolean {
-  return version.state === "validated" && version.verdict !== "refused";
+  return version.state === "validated" && version.verdict !== "refused" && version.yankReason === null;
 }
 
 /**
@@ -64,7 +66,7 @@ export function chooseVersion(
   if (!chosen && wanted === undefined) {
     throw new PlatformError(
       "STATE_CONFLICT",
-      `No version of "${pluginId}" can be installed: each was quarantined or refused by the scan.`,
+      `No version of "${pluginId}" can be installed: each was quarantined, withdrawn or refused by the scan.`,
     );
   }
   if (!chosen) throw new PlatformError("VERSION_NOT_FOUND", `Plugin "${pluginId}" has no version ${wanted}.`);
@@ -75,6 +77,12 @@ export function chooseVersion(
     throw new PlatformError(
       "STATE_CONFLICT",
       `Version ${chosen.version} of "${pluginId}" is quarantined and cannot be installed.`,
+    );
+  }
+  if (chosen.yankReason !== null) {
+    throw new PlatformError(
+      "STATE_CONFLICT",
+      `Version ${chosen.version} of "${pluginId}" was withdrawn by its owner: ${chosen.yankReason}`,
     );
   }
   return chosen;

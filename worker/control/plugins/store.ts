@@ -28,6 +28,7 @@ export async function listVersionHeads(
       verdict: sql<VersionHead["verdict"]>`json_extract(${pluginVersions.scan}, '$.verdict')`,
       limits: sql<string | null>`json_extract(${pluginVersions.manifest}, '$.limits')`,
       createdAt: pluginVersions.createdAt,
+      yankReason: pluginVersions.yankReason,
     })
     .from(pluginVersions)
     .where(

@@ -131,6 +131,8 @@ async function storeVersion(deps: UploadDeps, actor: Actor, content: Opened & Ac
     state: "validated",
     uploadedBy: subject,
     createdAt,
+    yankedAt: null,
+    yankReason: null,
   };
   const { versions: allowed } = PLANS[plan];
   const after = { version, packageDigest, moduleDigest, packageBytes, verdict: scan.verdict };
