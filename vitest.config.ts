@@ -29,6 +29,7 @@ export default defineConfig({
                 RECORDING_KEYS: freshKeyRing(),
                 CONFIG_KEYS: freshKeyRing(),
                 DATA_KEYS: freshKeyRing(),
+                BACKUP_KEYS: freshKeyRing(),
               },
             },
           })),

@@ -42,6 +42,11 @@ export async function dataKeys(state: string): Promise<string> {
   return keyRing(state, "data-keys.json");
 }
 
+/** Reads the keys that seal backups, as the worker's BACKUP_KEYS expects them. */
+export async function backupKeys(state: string): Promise<string> {
+  return keyRing(state, "backup-keys.json");
+}
+
 async function keyRing(state: string, name: string): Promise<string> {
   const file = path.join(state, name);
   if (!existsSync(file)) {

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { chmod, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
-import { configKeys, dataKeys, localIssuers, recordingKeys, signingKey } from "./local-state.ts";
+import { configKeys, backupKeys, dataKeys, localIssuers, recordingKeys, signingKey } from "./local-state.ts";
 import type { Log } from "./progress.ts";
 
 /** Runs the worker under workerd (scripts/serve.ts), with all of its state in one folder. */
@@ -86,6 +86,7 @@ async function writeVariables(file: string, { state, readyInstalls, loopback }: 
     `RECORDING_KEYS='${await recordingKeys(state)}'`,
     `CONFIG_KEYS='${await configKeys(state)}'`,
     `DATA_KEYS='${await dataKeys(state)}'`,
+    `BACKUP_KEYS='${await backupKeys(state)}'`,
     `READY_INSTALLS=${readyInstalls.join(",")}`,
     ...(loopback ? [`PRIVATE_HOSTS=${loopback.host}`] : []),
   ];

@@ -22,6 +22,8 @@ declare namespace Cloudflare {
     CONFIG_KEYS: string;
     /** JSON: keys that seal what plugins store, see docs/capabilities.md. */
     DATA_KEYS: string;
+    /** JSON: keys that seal backups, see docs/backups.md. */
+    BACKUP_KEYS: string;
     PLUGIN_DATABASE: DurableObjectNamespace<import("../durable-objects/plugin-database/object.ts").PluginDatabase>;
     PLUGIN_FILES: DurableObjectNamespace<import("../durable-objects/plugin-files/object.ts").PluginFiles>;
     PLUGIN_STORAGE: DurableObjectNamespace<import("../durable-objects/plugin-storage/object.ts").PluginStorage>;

@@ -1,4 +1,5 @@
-import { DurableObject } from "cloudflare:workers";
+import { StatefulObject } from "../object-state/object.ts";
+import type { StateScope } from "../object-state/state.ts";
 import { costOf, isSimple, type PlanRow, requireAffordable, requireNoRecursion } from "./plan-rules.ts";
 import {
   ANSWER_BYTES,
@@ -33,7 +34,8 @@ class OutOfBounds extends Error {
  * The SQL database of one install of one tenant. Statements are checked here, where the schema is, and not run where they could
  * take long: nothing can stop one that runs.
  */
-export class PluginDatabase extends DurableObject {
+export class PluginDatabase extends StatefulObject {
+  protected readonly scope: StateScope = { object: "PluginDatabase", tables: "plugin's", except: [] };
   readonly #sql: SqlStorage;
   readonly #sizes: SchemaSizes;
 
@@ -48,7 +50,7 @@ export class PluginDatabase extends DurableObject {
     let at = 0;
     try {
       return this.ctx.storage.transactionSync(() => {
-        const before = this.#sql.databaseSize;
+        const before = this.used();
         let left = bounds.rowsRead;
         const results = statements.map((statement, index) => {
           at = index;
@@ -57,7 +59,7 @@ export class PluginDatabase extends DurableObject {
           if (left < 0) throw new OutOfBounds({ read: bounds.rowsRead - left });
           return result;
         });
-        const size = this.#sql.databaseSize;
+        const size = this.used();
         if (size > bounds.bytes && size > before) throw new OutOfBounds({ full: size });
         return { results };
       });
@@ -70,14 +72,18 @@ export class PluginDatabase extends DurableObject {
     }
   }
 
-  /** Bytes of the database. */
+  /** Bytes of the database, without what of it is on its way out or in. */
   used(): number {
-    return this.#sql.databaseSize;
+    return this.#sql.databaseSize - this.setAsideBytes;
   }
 
   /** Forgets everything. */
   async destroy(): Promise<void> {
     await this.ctx.storage.deleteAll();
+    this.#sizes.forget();
+  }
+
+  protected override stateReplaced(): void {
     this.#sizes.forget();
   }
 

@@ -1,4 +1,5 @@
-import { DurableObject } from "cloudflare:workers";
+import { StatefulObject } from "../object-state/object.ts";
+import type { StateScope } from "../object-state/state.ts";
 import { prefixEnd } from "../plugin-storage/rules.ts";
 import {
   type FileQuotas,
@@ -36,7 +37,12 @@ type Row = { path: string; key: string; bytes: number; contentType: string; sha2
  * The register of one install's files: which there are, where their bytes are, and what they and begun writes take of the quotas.
  * The bytes go from the worker to R2 and back, not through here. Each method is one transaction.
  */
-export class PluginFiles extends DurableObject {
+export class PluginFiles extends StatefulObject {
+  protected readonly scope: StateScope = {
+    object: "PluginFiles",
+    tables: "ours",
+    except: ["reserved", "dropped", "totals"],
+  };
   readonly #sql: SqlStorage;
 
   constructor(state: DurableObjectState, env: Cloudflare.Env) {
@@ -156,6 +162,21 @@ export class PluginFiles extends DurableObject {
       "SELECT min(until) AS at FROM (SELECT until FROM reserved UNION ALL SELECT until FROM dropped)",
     );
     if (typeof next?.at === "number") await this.#wake(next.at);
+  }
+
+  protected override stateReplacing(): void {
+    this.#sql.exec(
+      "INSERT INTO dropped SELECT key, ? FROM files WHERE true ON CONFLICT DO NOTHING",
+      Date.now() + KEPT_MS,
+    );
+  }
+
+  protected override stateReplaced(): void {
+    this.#recount();
+  }
+
+  protected override stateCommitted(): Promise<void> {
+    return this.#wake(Date.now() + KEPT_MS);
   }
 
   #find(path: string): KeptFile | undefined {

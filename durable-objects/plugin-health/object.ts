@@ -1,4 +1,5 @@
-import { DurableObject } from "cloudflare:workers";
+import { StatefulObject } from "../object-state/object.ts";
+import type { StateScope } from "../object-state/state.ts";
 import {
   askProbe,
   breakerText,
@@ -34,7 +35,10 @@ const DAY_MS = 24 * 3_600_000;
  * What outlives the isolates of one install: its breakers, one for each version, and what became of its calls. Never loads
  * plugin code, so it shares no fate with what it watches. All of it is storage, so that eviction, restart and deploy lose nothing.
  */
-export class PluginHealth extends DurableObject {
+export class PluginHealth extends StatefulObject {
+  /** Generations count isolates that were made, whatever state comes back. */
+  protected readonly scope: StateScope = { object: "PluginHealth", tables: "ours", except: [GENERATIONS] };
+
   /** @returns what replaces a generation that failed; durable before it is answered */
   async replaceGeneration(failed: number): Promise<Replacement> {
     const known = (await this.ctx.storage.get<Generations>(GENERATIONS)) ?? FIRST_GENERATION;

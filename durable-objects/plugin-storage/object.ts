@@ -1,4 +1,5 @@
-import { DurableObject } from "cloudflare:workers";
+import { StatefulObject } from "../object-state/object.ts";
+import type { StateScope } from "../object-state/state.ts";
 import {
   entryBytes,
   prefixEnd,
@@ -43,7 +44,8 @@ type Row = {
  * Key-value storage of one install of one tenant. Each method is one transaction: the object runs one at a time and none of them
  * waits in between. Time comes from the worker, so that the two agree on what has expired.
  */
-export class PluginStorage extends DurableObject {
+export class PluginStorage extends StatefulObject {
+  protected readonly scope: StateScope = { object: "PluginStorage", tables: "ours", except: [] };
   readonly #sql: SqlStorage;
   /** By lock. */
   readonly #making = new Map<
@@ -219,6 +221,10 @@ export class PluginStorage extends DurableObject {
     const now = Date.now();
     for (const space of SPACES) this.#purge(space, now);
     await this.#wakeForExpiry();
+  }
+
+  protected override stateCommitted(): Promise<void> {
+    return this.#wakeForExpiry();
   }
 
   #find(space: Space, key: string, now: number): Row | undefined {

@@ -648,6 +648,20 @@ export const ERRORS = {
     trips: false,
     title: "A secret of the configuration was changed or damaged.",
   },
+  BACKUP_UNREADABLE: {
+    status: 500,
+    blame: "platform",
+    retryable: false,
+    trips: false,
+    title: "The backup is damaged, incomplete or of a kind that this version does not read.",
+  },
+  BACKUP_KEY_UNKNOWN: {
+    status: 500,
+    blame: "platform",
+    retryable: false,
+    trips: false,
+    title: "The key that sealed the backup is not in the key ring.",
+  },
   NOT_READY: { status: 503, blame: "platform", retryable: true, trips: false, title: "The platform is not ready." },
   INTERNAL: { status: 500, blame: "platform", retryable: true, trips: false, title: "An internal error." },
 } as const satisfies Record<string, ErrorSpec>;

@@ -39,7 +39,7 @@ const ROLES: readonly (readonly [RegExp, Layer])[] = [
   [/^worker\/db\//, "adapter"],
   [/^worker\/lib\//, "kernel"],
   [/^worker\/[a-z-]+\.d\.ts$/, "kernel"],
-  [/^durable-objects\/[a-z-]+\/(object|client|[a-z-]+-sizes)\.ts$/, "adapter"],
+  [/^durable-objects\/[a-z-]+\/(object|client|state|[a-z-]+-sizes)\.ts$/, "adapter"],
   [/^durable-objects\/[a-z-]+\/([a-z-]+-)?rules\.ts$/, "pure"],
   [/^sdk\/contract\//, "kernel"],
 ];

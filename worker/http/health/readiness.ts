@@ -11,7 +11,10 @@ import { parseKeyRing } from "../../lib/key-ring.ts";
 import journal from "../../../migrations/meta/_journal.json";
 
 export type ReadinessDeps = Pick<Deps, "db" | "snapshots"> & {
-  readonly env: Pick<Env, "STORE" | "READY_INSTALLS" | "AUTH_ISSUERS" | "CONFIG_KEYS" | "DATA_KEYS" | "ENVIRONMENT">;
+  readonly env: Pick<
+    Env,
+    "STORE" | "READY_INSTALLS" | "AUTH_ISSUERS" | "CONFIG_KEYS" | "DATA_KEYS" | "BACKUP_KEYS" | "ENVIRONMENT"
+  >;
 };
 
 /** What is missing before the worker can serve: empty where it is ready. Names only; causes go to the log. */
@@ -20,6 +23,7 @@ export async function missingForReadiness(deps: ReadinessDeps): Promise<string[]
     check("issuers: AUTH_ISSUERS is not valid", () => parseIssuers(deps.env.AUTH_ISSUERS)),
     check("configurations: CONFIG_KEYS is not valid", () => configKeyRing(deps.env.CONFIG_KEYS)),
     check("stored values: DATA_KEYS is not valid", () => parseKeyRing("DATA_KEYS", deps.env.DATA_KEYS)),
+    check("backups: BACKUP_KEYS is not valid", () => parseKeyRing("BACKUP_KEYS", deps.env.BACKUP_KEYS)),
     check("configurations: ENVIRONMENT is not development, staging or production", () => {
       if (!deploymentEnvironment(deps.env.ENVIRONMENT)) throw new Error("not an environment");
     }),
