@@ -9,7 +9,7 @@ import path from "node:path";
 const FILE_LINES = 400;
 const FUNCTION_LINES = 50;
 /** Long because they are tables: rows, not logic. */
-const TABLE_FILES = /(^|\/)([a-z-]*(lexicon|table|opcodes|costs)[a-z-]*|schema|errors)\.ts$|\.generated\./;
+const TABLE_FILES = /(^|\/)([a-z-]*(lexicon|table|opcodes|costs)[a-z-]*|schema|errors|events)\.ts$|\.generated\./;
 const BANNED_NAMES = /(^|[-/.])(utils?|helpers?|common|misc|manager|impl)([-/.]|$)/i;
 const IMPURE_PACKAGES = /^(cloudflare:|hono|drizzle-orm|jose)/;
 const IMPURE_MEMBERS = new Set([

@@ -12,6 +12,7 @@ import { executeRoutes } from "./control/executions/execute-routes.ts";
 import { replayRoutes } from "./control/executions/replay/routes.ts";
 import { executionRoutes } from "./control/executions/routes.ts";
 import { grantRoutes } from "./control/grants/routes.ts";
+import { healingRoutes } from "./control/healing/routes.ts";
 import { hookRoutes } from "./control/hooks/routes.ts";
 import { endpointRoutes } from "./control/endpoints/routes.ts";
 import { incomingWebhookRoutes } from "./control/incoming-webhooks/routes.ts";
@@ -57,6 +58,7 @@ const operations: readonly Route[] = [
   ...pluginRoutes,
   ...installRoutes,
   ...lifecycleRoutes,
+  ...healingRoutes,
   ...grantRoutes,
   ...configRoutes,
   ...configTemplateRoutes,

@@ -47,6 +47,12 @@ export class PluginHealth extends StatefulObject {
     return answer;
   }
 
+  /** A generation that replaces the current one though it has not failed: counted like any other. */
+  async renewGeneration(): Promise<Replacement> {
+    const known = (await this.ctx.storage.get<Generations>(GENERATIONS)) ?? FIRST_GENERATION;
+    return this.replaceGeneration(known.current);
+  }
+
   /** Takes in what a worker saw, and answers what holds now. */
   report({ version, tally, good, faults, probe }: Report): Answer {
     const now = Date.now();

@@ -101,6 +101,39 @@ export const EVENTS = {
   "plugin.released": { title: "an install left quarantine", severity: "warning", audience: "security", data: move },
   "plugin.uninstalled": { title: "an install was removed", severity: "notice", audience: "operator", data: move },
 
+  "plugin.restarted": {
+    title: "an install went on in new isolates",
+    severity: "notice",
+    audience: "operator",
+    data: v.strictObject({ ...install, generation: count, reason: v.optional(text) }),
+  },
+  "plugin.safe-mode-entered": {
+    title: "an install went on without capabilities and with half its limits",
+    severity: "warning",
+    audience: "operator",
+    data: v.strictObject({ ...install, reason: text }),
+  },
+  "plugin.safe-mode-left": {
+    title: "an install has its capabilities and limits again",
+    severity: "notice",
+    audience: "operator",
+    data: v.strictObject({ ...install, reason: text }),
+  },
+  "healing.ended": {
+    title: "a remedy was tried on an install",
+    severity: "warning",
+    audience: "operator",
+    data: v.strictObject({
+      ...install,
+      healingId: text,
+      remedy: text,
+      cause: text,
+      code: v.optional(text),
+      outcome: text,
+      reason: text,
+    }),
+  },
+
   "instance.moved": {
     title: "the instance of an install moved to another state of its lifecycle",
     severity: "info",

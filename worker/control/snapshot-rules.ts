@@ -1,6 +1,6 @@
 import { flatten } from "../../sdk/contract/config/flat-config.ts";
 import type { JsonObject } from "../../sdk/contract/config/json-values.ts";
-import { LIMITS, type LimitName, type Limits } from "../../sdk/contract/limits.ts";
+import { LIMITS, MODULE_LIMITS, type LimitName, type Limits } from "../../sdk/contract/limits.ts";
 import type { Manifest } from "../../sdk/contract/manifest.ts";
 import type { PluginParts } from "../../sdk/contract/plugin-parts.ts";
 import { PLANS, type Plan } from "../../sdk/contract/plans.ts";
@@ -35,6 +35,10 @@ export interface InstallRecord {
   readonly limits: Partial<Limits>;
   readonly reuse: ReuseMode;
   readonly persistVariables: boolean;
+  /** True: it runs without capabilities and with half its limits. */
+  readonly safeMode: boolean;
+  /** The isolate generation that calls begin with. */
+  readonly generation: number;
   /** Grows with every change of the install. */
   readonly updatedAt: number;
   readonly version: string;
@@ -90,6 +94,13 @@ export function effectiveLimits(manifest: Partial<Limits>, install: Partial<Limi
   return Object.fromEntries(entries) as Limits; // every name is mapped above
 }
 
+/** Limits of an install in safe mode: half, but for those that are built into its module. */
+export function halvedLimits(limits: Limits): Limits {
+  const names = Object.keys(limits) as LimitName[]; // Object.keys loses the key type
+  const entries = names.map((name) => [name, MODULE_LIMITS.has(name) ? limits[name] : Math.floor(limits[name] / 2)]);
+  return Object.fromEntries(entries) as Limits; // every name is mapped above
+}
+
 /** The function that runs when a call names none: the manifest's choice, else the only one there is. */
 export function chooseDefaultFunction(
   manifestFunction: string | undefined,
@@ -124,6 +135,8 @@ export function buildSnapshot(tenant: TenantRecord, now: number): Snapshot {
 }
 
 function snapshotInstall(install: InstallRecord, ceilings: Limits): SnapshotInstall {
+  const limits = effectiveLimits(install.manifestLimits, install.limits, ceilings);
+  const isWarm = install.reuse === "warm" && !install.safeMode; // what earlier calls left may be what is wrong
   return {
     installId: install.installId,
     pluginId: install.pluginId,
@@ -137,11 +150,13 @@ function snapshotInstall(install: InstallRecord, ceilings: Limits): SnapshotInst
     suspends: install.suspends,
     ...(install.streams ? { streams: true } : {}),
     ...(install.parts ? { parts: install.parts } : {}),
-    limits: effectiveLimits(install.manifestLimits, install.limits, ceilings),
+    limits: install.safeMode ? halvedLimits(limits) : limits,
     ...snapshotConfig(install),
     ...(install.persistVariables ? { persistVariables: true as const } : {}),
-    ...(install.reuse === "warm" ? { warm: { revision: install.updatedAt } } : {}),
-    grants: effectiveGrants(asksOf(install.asking), install.granted),
+    ...(isWarm ? { warm: { revision: install.updatedAt } } : {}),
+    ...(install.safeMode ? { safeMode: true as const } : {}),
+    ...(install.generation > 0 ? { generation: install.generation } : {}),
+    grants: install.safeMode ? {} : effectiveGrants(asksOf(install.asking), install.granted),
     ...topicsOf(install.asking.events),
     ...lifecycleOf(install.offering.lifecycle),
     ...incomingOf(install.offering.webhooks),

@@ -9,6 +9,9 @@ import type { Manifest } from "../../sdk/contract/manifest.ts";
 import type { Limits } from "../../sdk/contract/limits.ts";
 import { REUSE_MODES } from "../../sdk/contract/reuse.ts";
 import type { Role } from "../../sdk/contract/roles.ts";
+import type { HealingVerification, InstallFacts } from "../control/healing/healing-record.ts";
+import { CAUSES, HEALING_OUTCOMES, REMEDIES } from "../control/healing/healing-record.ts";
+import type { SafeMode } from "../control/installs/safe-mode-record.ts";
 import type { OutgoingContent, SealedSecret } from "../control/webhooks/webhook-record.ts";
 import type { Delivery } from "../execution/bus/rules.ts";
 import type { ModuleSummary, ScanVerdict } from "../../sdk/contract/package-report.ts";
@@ -140,6 +143,10 @@ export const pluginInstances = sqliteTable(
     reuse: text({ enum: REUSE_MODES }).notNull().default("fresh"),
     /** Whether the plugin's variables outlive a call (worker/execution/kept-variables.ts). */
     persistVariables: integer("persist_variables", { mode: "boolean" }).notNull().default(false),
+    /** Present while it runs without capabilities and with half its limits. */
+    safeMode: text("safe_mode", { mode: "json" }).$type<SafeMode>(),
+    /** The isolate generation that calls begin with; a restart raises it. */
+    generation: integer().notNull().default(0),
     installedBy: text("installed_by").notNull(),
     createdAt: integer("created_at").notNull(),
     updatedAt: integer("updated_at").notNull(),
@@ -317,6 +324,38 @@ export const pluginEvents = sqliteTable(
     index("plugin_events_of_breakers")
       .on(table.tenantId, table.createdAt)
       .where(sql`type = 'breaker.opened'`),
+  ],
+);
+
+/** What was done to heal installs, one row for each remedy. The row in `running` is also the lease: one for each install. */
+export const healingEvents = sqliteTable(
+  "healing_events",
+  {
+    id: text().primaryKey(),
+    tenantId: text("tenant_id").notNull(),
+    installId: text("install_id").notNull(),
+    pluginId: text("plugin_id").notNull(),
+    cause: text({ enum: CAUSES }).notNull(),
+    /** Error code or kind of finding; null where an operator asked without one. */
+    code: text(),
+    remedy: text({ enum: REMEDIES }).notNull(),
+    /** Why this remedy, or what the operator wrote. */
+    reason: text().notNull(),
+    before: text({ mode: "json" }).$type<InstallFacts>().notNull(),
+    after: text({ mode: "json" }).$type<InstallFacts>(),
+    verification: text({ mode: "json" }).$type<HealingVerification>(),
+    outcome: text({ enum: HEALING_OUTCOMES }).notNull(),
+    subject: text().notNull(),
+    startedAt: integer("started_at").notNull(),
+    endedAt: integer("ended_at"),
+  },
+  (table) => [
+    uniqueIndex("healing_events_running")
+      .on(table.tenantId, table.installId)
+      .where(sql`outcome = 'running'`),
+    index("healing_events_by_tenant").on(table.tenantId, table.id),
+    index("healing_events_by_install").on(table.tenantId, table.installId, table.id),
+    index("healing_events_by_age").on(table.startedAt),
   ],
 );
 

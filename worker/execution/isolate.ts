@@ -156,7 +156,7 @@ export class Isolates {
     call: SandboxCall,
     host: CallHost | undefined,
   ): Promise<SandboxOutcome> {
-    const generation = this.#bindings.book.generation(install.installId);
+    const generation = Math.max(this.#bindings.book.generation(install.installId), install.generation ?? 0);
     try {
       return await this.#attempt(install, generation, lane, call, host);
     } catch (error) {

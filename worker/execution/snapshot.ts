@@ -58,6 +58,10 @@ export interface SnapshotInstall {
    * instance outlives one.
    */
   readonly warm?: { readonly revision: number };
+  /** Present while it runs without capabilities and with half its limits; grants and limits here are those. */
+  readonly safeMode?: true;
+  /** The isolate generation that calls begin with; absent: the first. */
+  readonly generation?: number;
   /** Present where the plugin's variables outlive a call. */
   readonly persistVariables?: true;
   /** Capabilities it may use and how far. Whatever is not here is refused. */

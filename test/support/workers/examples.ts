@@ -142,6 +142,15 @@ export const EXAMPLES: Readonly<Record<string, ExampleOf>> = {
   stopPlugins: plain("/lifecycle/stop"),
   checkPluginHealth: plugin("/health_check", "INSTALL_NOT_FOUND"),
 
+  restartPlugin: pluginAfter("restart", "INSTALL_NOT_FOUND"),
+  restartPluginById: plugin("/restart", "INSTALL_NOT_FOUND", {}),
+  // The seeded version has nothing in the store, so the repair fails, which is an answer.
+  repairPlugin: pluginAfter("repair", "INSTALL_NOT_FOUND"),
+  repairPluginById: plugin("/repair", "INSTALL_NOT_FOUND", { reason: "to be sure" }),
+  setSafeMode: pluginAfter("safe-mode", "INSTALL_NOT_FOUND", { enabled: true }),
+  setSafeModeById: plugin("/safe-mode", "INSTALL_NOT_FOUND", { enabled: true, reason: "it behaves oddly" }),
+  listHealingEvents: plain("/self-debug/healing-events"),
+
   installPlugin: ({ pluginId }) => ({ path: "/install", body: { pluginId }, foreign: "PLUGIN_NOT_FOUND" }),
   installPluginById: pluginAfter("install", "PLUGIN_NOT_FOUND", {}),
   updatePlugin: plugin("", "INSTALL_NOT_FOUND", { config: { key: "value" } }),

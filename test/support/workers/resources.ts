@@ -243,6 +243,7 @@ const OWNED = [
   "audit_log",
   "plugin_executions",
   "plugin_events",
+  "healing_events",
   "dead_letters",
   "topic_counts",
   "webhooks",

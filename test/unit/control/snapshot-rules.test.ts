@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { DEFAULT_LIMITS, LIMITS, type LimitName, type Limits } from "../../../sdk/contract/limits.ts";
+import { DEFAULT_LIMITS, LIMITS, MODULE_LIMITS, type LimitName, type Limits } from "../../../sdk/contract/limits.ts";
 import { PLANS } from "../../../sdk/contract/plans.ts";
 import {
   buildSnapshot,
@@ -23,6 +23,8 @@ const install: InstallRecord = {
   limits: {},
   reuse: "fresh",
   persistVariables: false,
+  safeMode: false,
+  generation: 0,
   updatedAt: 5_000,
   version: "1.2.3",
   versionState: "validated",
@@ -52,6 +54,29 @@ const tenant: TenantRecord = {
   keys: [],
   members: [],
 };
+
+describe("an install in safe mode", () => {
+  const record: InstallRecord = {
+    ...install,
+    reuse: "warm",
+    generation: 4,
+    granted: [{ capability: "storage", asked: {}, granted: {} }],
+  };
+  const compiled = (safeMode: boolean) =>
+    buildSnapshot({ ...tenant, installs: [{ ...record, safeMode }] }, 0).installs["acme.echo"];
+
+  test("has no grants, no kept instances and half of each limit that is not built into its module", () => {
+    const [usual, safe] = [compiled(false), compiled(true)];
+    expect(usual).toMatchObject({ grants: { storage: {} }, warm: { revision: 5_000 }, generation: 4 });
+    expect(usual).not.toHaveProperty("safeMode");
+    expect(safe).toMatchObject({ grants: {}, safeMode: true, generation: 4 });
+    expect(safe).not.toHaveProperty("warm");
+    for (const name of Object.keys(LIMITS) as LimitName[]) {
+      const limit = usual?.limits[name] ?? 0;
+      expect([name, safe?.limits[name]]).toEqual([name, MODULE_LIMITS.has(name) ? limit : Math.floor(limit / 2)]);
+    }
+  });
+});
 
 describe("effectiveLimits", () => {
   test.each<[string, LimitName, Partial<Limits>, Partial<Limits>, Limits, number]>([

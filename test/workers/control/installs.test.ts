@@ -40,6 +40,8 @@ describe("install", () => {
       limits: {},
       reuse: "fresh",
       persistVariables: false,
+      safeMode: null,
+      generation: 0,
       installedBy: "olga",
       createdAt: deps.clock.now(),
       updatedAt: deps.clock.now(),

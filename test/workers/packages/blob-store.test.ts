@@ -30,6 +30,21 @@ test("a blob of pieces is stored whole, once, with its metadata", async () => {
   expect((await env.STORE.head(blob.key))?.customMetadata).toEqual({ source: "x" });
 });
 
+test.each([
+  ["another size", utf8("short")],
+  ["other bytes of the size", whole.with(7, (whole[7] ?? 0) ^ 1)],
+])("a blob that is there with %s is replaced", async (name, content) => {
+  const blob = await blobOf(`damaged-${name}`, whole);
+  await env.STORE.put(blob.key, content, { sha256: await sha256Hex(content) });
+  await putBlob(env.STORE, blob, pieces);
+  expect(await sha256Hex((await storedBytes(blob.key)) ?? utf8(""))).toBe(blob.digest);
+  const received = { ...(await blobOf("received", whole)), key: "received/whole" };
+  await env.STORE.put(received.key, whole);
+  await env.STORE.put("blobs/kept", content);
+  await keepReceived(env.STORE, received, "blobs/kept");
+  expect((await env.STORE.head("blobs/kept"))?.size).toBe(whole.length);
+});
+
 test("several writers of one blob at once all succeed", async () => {
   const blob = await blobOf("race", whole);
   await Promise.all([

@@ -8,6 +8,7 @@ import { VERSION_MAX_LENGTH, VERSION_PATTERN } from "../../../sdk/contract/versi
 import type { SealedDocument } from "../config/configuration-record.ts";
 import { GrantsInput } from "../grants/schema.ts";
 import type { InstallState } from "./rules.ts";
+import type { SafeMode } from "./safe-mode-record.ts";
 
 export const INSTALL_STATES = [
   "installed",
@@ -144,6 +145,11 @@ export const InstallAnswer = v.object({
   ),
   reuse: v.picklist(REUSE_MODES),
   persistVariables: v.boolean(),
+  safeMode: v.pipe(
+    v.nullable(v.object({ reason: v.string(), by: v.string(), since: time })),
+    v.description("Present while it runs without capabilities and with half its limits"),
+  ),
+  generation: v.pipe(v.number(), v.integer(), v.description("Of its isolates: a restart raises it")),
   installedBy: v.string(),
   createdAt: time,
   updatedAt: time,
@@ -164,6 +170,9 @@ export interface Install {
   readonly limits: Partial<Limits>;
   readonly reuse: ReuseMode;
   readonly persistVariables: boolean;
+  readonly safeMode: SafeMode | null;
+  /** The isolate generation that calls begin with. */
+  readonly generation: number;
   readonly installedBy: string;
   readonly createdAt: number;
   /** Grows with every change, also within one millisecond, so that it tells two states of the row apart. */
@@ -174,7 +183,16 @@ export interface Install {
 export type InstallChange = Partial<
   Pick<
     Install,
-    "ownerTenantId" | "versionId" | "state" | "configRevision" | "limits" | "reuse" | "persistVariables" | "installedBy"
+    | "ownerTenantId"
+    | "versionId"
+    | "state"
+    | "configRevision"
+    | "limits"
+    | "reuse"
+    | "persistVariables"
+    | "safeMode"
+    | "generation"
+    | "installedBy"
   >
 > & { readonly config?: Readonly<Record<string, never>> };
 

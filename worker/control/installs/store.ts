@@ -24,6 +24,8 @@ export async function getInstall(db: Database, tenantId: string, pluginId: strin
       limits: pluginInstances.limits,
       reuse: pluginInstances.reuse,
       persistVariables: pluginInstances.persistVariables,
+      safeMode: pluginInstances.safeMode,
+      generation: pluginInstances.generation,
       installedBy: pluginInstances.installedBy,
       createdAt: pluginInstances.createdAt,
       updatedAt: pluginInstances.updatedAt,
@@ -89,6 +91,8 @@ export async function insertInstall(
       JSON.stringify(install.limits),
       install.reuse,
       install.persistVariables ? 1 : 0,
+      null, // safe mode
+      install.generation,
       install.installedBy,
       install.createdAt,
       install.updatedAt,

@@ -21,7 +21,8 @@ export async function digestOf(pieces: Iterable<Uint8Array>): Promise<string> {
 }
 
 /**
- * Stores content under a key that names its digest, unless it is there already. The store checks the digest.
+ * Stores content under a key that names its digest, unless it is there already. The store checks the digest. What is there
+ * and is something else, by size or by the store's own checksum, is replaced.
  *
  * @param blob      key, digest and size of the whole content
  * @param content   all of it, or its pieces in order
@@ -33,9 +34,11 @@ export async function putBlob(
   content: Uint8Array | Iterable<Uint8Array>,
   metadata: Readonly<Record<string, string>> = {},
 ): Promise<void> {
-  if (await bucket.head(key)) return;
+  const known = await bucket.head(key);
+  if (known && isSame(known, digest, size)) return;
+  const onlyIf = writeOver(known);
   const put = async (body: Uint8Array | ReadableStream): Promise<void> => {
-    await bucket.put(key, body, { sha256: digest, onlyIf: { etagDoesNotMatch: "*" }, customMetadata: { ...metadata } });
+    await bucket.put(key, body, { sha256: digest, onlyIf, customMetadata: { ...metadata } });
   };
   if (content instanceof Uint8Array) return put(content);
   const { readable, writable } = new FixedLengthStream(size);
@@ -55,6 +58,16 @@ export async function putBlob(
   }
 }
 
+/** Of several writers one writes. */
+function writeOver(known: R2Object | null): R2Conditional {
+  return known ? { etagMatches: known.etag } : { etagDoesNotMatch: "*" };
+}
+
+/** As far as the store knows without reading it. */
+function isSame({ size, checksums }: R2Object, digest: string, expected: number): boolean {
+  return size === expected && (checksums.sha256 === undefined || toHex(checksums.sha256) === digest);
+}
+
 async function writePieces(writer: WritableStreamDefaultWriter, pieces: Iterable<Uint8Array>): Promise<void> {
   for (const piece of pieces) {
     for (let start = 0; start < piece.length; start += PIECE_BYTES) {
@@ -67,12 +80,17 @@ async function writePieces(writer: WritableStreamDefaultWriter, pieces: Iterable
 /** A stream that has ended cannot be aborted, and need not be. */
 function ignoreEnded(): void {}
 
-/** Copies received bytes to the key that names their digest, unless it is there already. */
-export async function keepReceived(bucket: R2Bucket, { key, digest }: StoredBytes, target: string): Promise<void> {
-  if (await bucket.head(target)) return;
+/** Copies received bytes to the key that names their digest, unless it is there already: see {@link putBlob}. */
+export async function keepReceived(
+  bucket: R2Bucket,
+  { key, digest, size }: StoredBytes,
+  target: string,
+): Promise<void> {
+  const known = await bucket.head(target);
+  if (known && isSame(known, digest, size)) return;
   const object = await bucket.get(key);
   if (!object) throw new Error(`The received object ${key} is gone.`);
-  await bucket.put(target, object.body, { sha256: digest, onlyIf: { etagDoesNotMatch: "*" } });
+  await bucket.put(target, object.body, { sha256: digest, onlyIf: writeOver(known) });
 }
 
 /** A stored object as bytes to read at any place. */

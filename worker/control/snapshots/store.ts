@@ -88,6 +88,8 @@ function selectInstalls(db: Database, tenantId: string, environment: DeploymentE
       limits: pluginInstances.limits,
       reuse: pluginInstances.reuse,
       persistVariables: pluginInstances.persistVariables,
+      safeMode: sql<number>`${pluginInstances.safeMode} IS NOT NULL`.as("in_safe_mode"),
+      generation: pluginInstances.generation,
       updatedAt: pluginInstances.updatedAt,
       version: pluginVersions.version,
       versionState: sql<InstallRecord["versionState"]>`${pluginVersions.state}`.as("version_state"),
@@ -102,14 +104,8 @@ function selectInstalls(db: Database, tenantId: string, environment: DeploymentE
         "manifest_function",
       ),
       manifestLimits: sql<string | null>`json_extract(${pluginVersions.manifest}, '$.limits')`.as("manifest_limits"),
-      asking:
-        sql<string>`json_object('permissions', ${manifestPart("permissions")}, 'events', ${manifestPart("events")}, 'services', ${manifestPart("services")})`.as(
-          "asking",
-        ),
-      offering:
-        sql<string>`json_object('hooks', ${manifestPart("hooks")}, 'middleware', ${manifestPart("middleware")}, 'services', ${manifestPart("services")}, 'api', ${manifestPart("api")}, 'lifecycle', ${manifestPart("lifecycle")}, 'webhooks', ${manifestPart("webhooks")})`.as(
-          "offering",
-        ),
+      asking: manifestParts("permissions", "events", "services").as("asking"),
+      offering: manifestParts("hooks", "middleware", "services", "api", "lifecycle", "webhooks").as("offering"),
     })
     .from(pluginInstances)
     .innerJoin(pluginVersions, eq(pluginVersions.id, pluginInstances.versionId))
@@ -123,8 +119,11 @@ function selectInstalls(db: Database, tenantId: string, environment: DeploymentE
     .where(and(eq(pluginInstances.tenantId, tenantId), ne(pluginInstances.state, "uninstalled")));
 }
 
-function manifestPart(name: string): SQL {
-  return sql`json_extract(${pluginVersions.manifest}, ${sql.raw(`'$.${name}'`)})`;
+function manifestParts(...names: readonly string[]): SQL<string> {
+  const parts = names.map(
+    (name) => sql`${sql.raw(`'${name}'`)}, json_extract(${pluginVersions.manifest}, ${sql.raw(`'$.${name}'`)})`,
+  );
+  return sql<string>`json_object(${sql.join(parts, sql`, `)})`;
 }
 
 type GrantRow = InstallRecord["granted"][number] & { readonly installId: string };
@@ -157,6 +156,7 @@ function installRecord(
     asking: JSON.parse(row.asking) as AskingManifest, // validated on upload
     offering: JSON.parse(row.offering) as InstallRecord["offering"], // validated on upload
     functions: JSON.parse(row.functions) as string[], // written by the package inspector
+    safeMode: row.safeMode === 1,
     suspends: row.suspends === 1,
     streams: row.streams === 1,
     manifestFunction: row.manifestFunction ?? undefined,

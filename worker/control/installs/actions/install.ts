@@ -61,7 +61,6 @@ async function tryInstall(
   const version = chooseVersion(ownFirst(versions, actor.tenantId), input.pluginId, input.version);
   requireNarrower(version, input.limits, plan);
   requireRoom(plan, installs);
-
   const now = deps.clock.now();
   const fields = {
     ownerTenantId: version.tenantId,
@@ -70,6 +69,7 @@ async function tryInstall(
     limits: input.limits ?? {},
     reuse: input.reuse ?? "fresh",
     persistVariables: input.persistVariables ?? false,
+    safeMode: null,
     installedBy: actor.subject,
   } as const;
   const row: Install = {
@@ -78,9 +78,8 @@ async function tryInstall(
     tenantId: actor.tenantId,
     pluginId: input.pluginId,
     version: version.version,
-    configRevision: removed?.configRevision ?? 0,
+    ...takenUp(removed, now),
     configuration: { values: {}, secrets: {} },
-    createdAt: removed?.createdAt ?? now,
     updatedAt: now,
   };
   const move = removed ? "reinstall" : "install";
@@ -98,6 +97,15 @@ async function tryInstall(
   if (!removed) return insertInstall(deps.db, { ...row, configRevision }, all, plan.installs, further);
   const set = { ...fields, config: {}, configRevision };
   return changeInstall(deps.db, removed, { set, events: all, now, quota: plan.installs, further });
+}
+
+/** What an install that comes back keeps. */
+function takenUp(
+  removed: Install | undefined,
+  now: number,
+): Pick<Install, "configRevision" | "generation" | "createdAt"> {
+  const { configRevision = 0, generation = 0, createdAt = now } = removed ?? {};
+  return { configRevision, generation, createdAt };
 }
 
 function auditedInstall(deps: InstallDeps, actor: Actor, install: Install, { config = {}, grants = {} }: InstallInput) {

@@ -63,9 +63,20 @@ async function tryToMove(deps: RewriteAgainDeps, { id, tenantId, rewriterVersion
 }
 
 async function move(deps: RewriteAgainDeps, record: VersionRecord): Promise<boolean> {
-  const { STORE: bucket } = deps.env;
-  const rewritten = await rewriteStored(bucket, record);
-  await proveRewritten(bucket, rewritten);
+  return adoptRewritten(deps, record, await rewriteStored(deps.env.STORE, record));
+}
+
+/**
+ * Puts what the current rewriter made of a version, and stored, in the place of what the version has, and tells all who have
+ * it installed.
+ *
+ * @returns false where somebody else was faster
+ */
+export async function adoptRewritten(
+  deps: RewriteAgainDeps,
+  record: VersionRecord,
+  rewritten: Accepted,
+): Promise<boolean> {
   const { tenantId, pluginId, version, rewriterVersion: from } = record;
   const event = newEvent({
     id: deps.newId(),
@@ -87,20 +98,28 @@ async function move(deps: RewriteAgainDeps, record: VersionRecord): Promise<bool
   return true;
 }
 
-/** Rewrites what is stored of a package, as its upload did. */
-async function rewriteStored(bucket: R2Bucket, record: VersionRecord): Promise<Accepted> {
+/**
+ * Rewrites what is stored of a package, as its upload did, and stores and proves what comes of it.
+ *
+ * @throws {PlatformError} INTEGRITY_FAILED, MODULE_UNAVAILABLE where the original cannot be read
+ */
+export async function rewriteStored(bucket: R2Bucket, record: VersionRecord): Promise<Accepted> {
   const { manifest, moduleDigest, packageDigest, packageBytes, scan } = record;
   if (record.module.parts !== undefined) {
     const stored = { key: packageKey(packageDigest), digest: packageDigest, size: packageBytes };
     const archive = await openArchive(objectAccess(bucket, stored));
-    return acceptParts(bucket, { archive, manifest, packageDigest }, () => Promise.resolve());
+    const accepted = await acceptParts(bucket, { archive, manifest, packageDigest }, () => Promise.resolve());
+    await proveRewritten(bucket, accepted);
+    return accepted;
   }
   const bytes = await readModule(bucket, moduleDigest);
   const report = inspectModule(bytes);
   const rewritten = refusing(() => rewriteModule(bytes, meteringPolicy(manifest)));
   requireFitting(rewritten.size);
   const rewrittenDigest = await keepModule(bucket, { bytes, moduleDigest }, rewritten);
-  return { moduleDigest, report, scan, rewriting: rewritten.report, rewrittenDigest };
+  const accepted = { moduleDigest, report, scan, rewriting: rewritten.report, rewrittenDigest };
+  await proveRewritten(bucket, accepted);
+  return accepted;
 }
 
 /** The record with what rewriting decides; the rest of it is what the upload found. */
