@@ -7,6 +7,7 @@ import type { CapabilityServices } from "./execution/capabilities/services.ts";
 import { Publisher } from "./execution/bus/publisher.ts";
 import { IdempotentCalls } from "./execution/idempotency/idempotent-calls.ts";
 import { RetryingSnapshotStore } from "./execution/idempotency/retrying-snapshot-store.ts";
+import { emailProvider, type EmailProvider } from "./email/provider.ts";
 import { IsolateBook } from "./execution/isolate-book.ts";
 import { Isolates } from "./execution/isolate.ts";
 import { noPendingRecords, OutcomeReporter, type PendingRecords } from "./execution/outcome-reporter.ts";
@@ -33,6 +34,8 @@ export interface Deps {
   readonly capabilities: CapabilityServices;
   /** Publishes to the topics of the message bus. */
   readonly bus: Publisher;
+  /** What sends e-mail; undefined where nothing is configured for it. */
+  readonly email: EmailProvider | undefined;
   readonly clock: Clock;
   readonly newId: IdSource;
   readonly randomBytes: (length: number) => Uint8Array;
@@ -105,6 +108,9 @@ export function createDeps(
     recorder: new Recorder({ store: recordings, book: kept.captures, clock, afterAnswer, defer }),
     idempotency: new IdempotentCalls(env.IDEMPOTENCY, defer),
     bus,
+    get email() {
+      return emailProvider(env, (input, init) => fetch(input, init), clock);
+    },
     clock,
     capabilities: capabilityServices(env, kept, { clock, newId, randomBytes, bus, defer }, db),
     newId,

@@ -33,6 +33,14 @@ declare namespace Cloudflare {
     READY_INSTALLS: string;
     /** Comma-separated `host:port` that plugins may reach although private or without TLS, where their grant names them. */
     PRIVATE_HOSTS: string;
+    /** Who e-mail is from, `address` or `Name <address>`; empty: none is sent. See docs/alerts.md. */
+    EMAIL_FROM: string;
+    /** URL of an HTTP API that takes e-mail; may be empty. */
+    EMAIL_ENDPOINT: string;
+    /** The optional secret that the API asks for. */
+    EMAIL_TOKEN?: string;
+    /** The optional `send_email` binding. */
+    EMAIL?: SendEmail;
   }
 }
 interface Env extends Cloudflare.Env {}

@@ -1,6 +1,8 @@
 import type { Context } from "hono";
 import { PlatformError } from "../sdk/contract/errors.ts";
 import { LIMITS } from "../sdk/contract/limits.ts";
+import { alertEmailRoutes } from "./control/alerts/email-routes.ts";
+import { alertRoutes } from "./control/alerts/routes.ts";
 import { deadLetterRoutes } from "./control/dead-letters/routes.ts";
 import { configRoutes } from "./control/config/routes.ts";
 import { configTemplateRoutes } from "./control/config/template-routes.ts";
@@ -50,6 +52,8 @@ const operations: readonly Route[] = [
   ...eventRoutes,
   ...streamRoutes,
   ...webhookRoutes,
+  ...alertRoutes,
+  ...alertEmailRoutes,
   ...pluginWebhookRoutes,
   ...oauthRoutes,
   ...metricRoutes,

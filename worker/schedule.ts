@@ -1,3 +1,6 @@
+import { evaluateAll } from "./control/alerts/actions/evaluate.ts";
+import { deleteSilencesBefore } from "./control/alerts/rule-store.ts";
+import { deleteAlertsBefore } from "./control/alerts/store.ts";
 import { compileStaleSnapshots } from "./control/compile.ts";
 import { deleteDeadLettersBefore } from "./control/dead-letters/store.ts";
 import { followRecentEvents } from "./control/events/actions/follow.ts";
@@ -17,7 +20,7 @@ import { logError } from "./lib/json-log.ts";
 
 /** How long execution records are kept. */
 export const EXECUTION_RETENTION_MS = 30 * 24 * 3_600_000;
-/** How long events are kept. */
+/** How long events, and alerts and silences that are over, are kept. */
 export const EVENT_RETENTION_MS = 90 * 24 * 3_600_000;
 /** How long dead letters and deliveries to webhooks are kept. */
 export const DEAD_LETTER_RETENTION_MS = 30 * 24 * 3_600_000;
@@ -36,7 +39,10 @@ export interface Job {
 
 /** What each cron expression of wrangler.toml runs, in order. */
 export const SCHEDULE: Readonly<Record<string, readonly Job[]>> = {
-  "* * * * *": [{ name: "follow-events", run: (deps) => followRecentEvents(deps) }],
+  "* * * * *": [
+    { name: "evaluate-alerts", run: (deps) => evaluateAll(deps) },
+    { name: "follow-events", run: (deps) => followRecentEvents(deps) },
+  ],
   "*/15 * * * *": [
     { name: "rewrite-outdated-versions", run: (deps) => rewriteOutdatedVersions(deps) },
     { name: "compile-stale-snapshots", run: (deps) => compileStaleSnapshots(deps) },
@@ -68,6 +74,14 @@ export const SCHEDULE: Readonly<Record<string, readonly Job[]>> = {
         const before = { minute: now - MINUTE_METRICS_RETENTION_MS, hour: now - HOUR_METRICS_RETENTION_MS };
         return deleteMetricsBefore(deps.db, before, DELETIONS_PER_RUN);
       },
+    },
+    {
+      name: "delete-old-alerts",
+      run: (deps) => deleteAlertsBefore(deps.db, deps.clock.now() - EVENT_RETENTION_MS, DELETIONS_PER_RUN),
+    },
+    {
+      name: "delete-old-silences",
+      run: (deps) => deleteSilencesBefore(deps.db, deps.clock.now() - EVENT_RETENTION_MS),
     },
     {
       name: "delete-old-recordings",

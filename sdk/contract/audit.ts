@@ -21,6 +21,10 @@ export const AUDIT_RESOURCES = [
   "audit",
   "finding",
   "advisory",
+  "alert",
+  "alert-rule",
+  "alert-silence",
+  "alert-email",
 ] as const;
 export type AuditResource = (typeof AUDIT_RESOURCES)[number];
 
@@ -74,6 +78,15 @@ export const AUDIT_ACTIONS = {
   "finding.reopen": { title: "opened a finding again", resource: "finding" },
   "advisory.record": { title: "recorded an advisory", resource: "advisory" },
   "advisory.withdraw": { title: "withdrew an advisory", resource: "advisory" },
+  "alert.acknowledge": { title: "took an alert into care", resource: "alert" },
+  "alert-rule.create": { title: "created a rule of alerts", resource: "alert-rule" },
+  "alert-rule.update": { title: "changed a rule of alerts", resource: "alert-rule" },
+  "alert-rule.delete": { title: "deleted a rule of alerts", resource: "alert-rule" },
+  "alert-silence.create": { title: "silenced alerts for a time", resource: "alert-silence" },
+  "alert-silence.delete": { title: "ended a silence", resource: "alert-silence" },
+  "alert-email.add": { title: "asked an address whether it takes alerts", resource: "alert-email" },
+  "alert-email.confirm": { title: "confirmed an address for alerts", resource: "alert-email" },
+  "alert-email.delete": { title: "deleted an address for alerts", resource: "alert-email" },
   "tenant.create": { title: "created a tenant", resource: "tenant" },
   "tenant.update": { title: "changed a tenant", resource: "tenant" },
 } as const satisfies Record<string, AuditActionSpec>;

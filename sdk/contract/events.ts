@@ -41,6 +41,18 @@ const webhook = { webhookId: text };
 const audit = { auditId: text, trigger: text, scope: text };
 const finding = { findingId: text, installId: text, rule: text, key: text, severity: text, remedy: text };
 const anomaly = { anomalyId: text, installId: text, metric: text, direction: text };
+const alert = {
+  alertId: text,
+  ruleId: text,
+  rule: text,
+  severity: text,
+  /** What was found and what was asked for, in words. */
+  summary: text,
+  value: v.number(),
+  threshold: v.number(),
+  windowMinutes: count,
+  startedAt: time,
+};
 
 export const EVENTS = {
   "package.uploaded": {
@@ -407,6 +419,48 @@ export const EVENTS = {
       attempts: count,
       code: text,
     }),
+  },
+  "alert.firing": {
+    title: "an alert fires, or fires still",
+    severity: "warning",
+    audience: "operator",
+    data: v.strictObject({ ...alert, notification: count }),
+  },
+  "alert.resolved": {
+    title: "what an alert was about is over",
+    severity: "notice",
+    audience: "operator",
+    data: v.strictObject({ ...alert, resolvedAt: time }),
+  },
+  "alert.acknowledged": {
+    title: "somebody looks after an alert, so that nobody is reminded of it",
+    severity: "info",
+    audience: "operator",
+    data: v.strictObject({ alertId: text, ruleId: text, rule: text }),
+  },
+  "alert.rule-changed": {
+    title: "a rule of alerts was created, changed or deleted",
+    severity: "notice",
+    audience: "operator",
+    data: v.strictObject({ ruleId: text, rule: text, change: text }),
+  },
+  "alert.silence-changed": {
+    title: "a silence of alerts was begun or ended",
+    severity: "notice",
+    audience: "operator",
+    data: v.strictObject({ silenceId: text, change: text, until: time }),
+  },
+  "alert.email-changed": {
+    title: "an address for alerts was added, confirmed or deleted",
+    severity: "notice",
+    audience: "operator",
+    data: v.strictObject({ emailId: text, change: text }),
+  },
+  "alert.email-failed": {
+    title: "an alert could not be mailed and was given up",
+    severity: "error",
+    audience: "operator",
+    data: v.strictObject({ emailId: text, deliveryId: text, eventId: text, attempts: count, code: text }),
   },
   "install.secret-changed": {
     title: "a secret that the platform uses for an install was set, rotated or deleted",

@@ -31,6 +31,7 @@ export const RESERVED_PLUGIN_IDS: ReadonlySet<string> = new Set([
   "performance",
   "publishers",
   "repair",
+  "reports",
   "restart",
   "run",
   "safe-mode",

@@ -9,7 +9,7 @@ export type SettingSpec =
       readonly default: number;
       readonly minimum: number;
       readonly maximum: number;
-      readonly unit: "minutes" | "findings" | "errors" | "backups";
+      readonly unit: "minutes" | "findings" | "errors" | "backups" | "percent" | "calls";
       readonly title: string;
     }
   | { readonly kind: "choice"; readonly default: string; readonly choices: readonly string[]; readonly title: string };
@@ -84,6 +84,25 @@ export const SETTINGS = {
       maximum: 100,
       unit: "backups",
       title: "backups that are kept",
+    },
+  },
+  /** When the built-in alerts fire. */
+  alerts: {
+    errorRatePercent: {
+      kind: "count",
+      default: 25,
+      minimum: 1,
+      maximum: 100,
+      unit: "percent",
+      title: "part of a plugin's calls of 15 minutes whose failure is an alert",
+    },
+    minimumCalls: {
+      kind: "count",
+      default: 20,
+      minimum: 1,
+      maximum: 10_000,
+      unit: "calls",
+      title: "calls in 15 minutes below which a rate says nothing",
     },
   },
 } as const satisfies Record<string, Record<string, SettingSpec>>;

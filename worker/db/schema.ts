@@ -12,6 +12,7 @@ import type { Role } from "../../sdk/contract/roles.ts";
 import type { HealingVerification, InstallFacts } from "../control/healing/healing-record.ts";
 import { CAUSES, HEALING_OUTCOMES, REMEDIES } from "../control/healing/healing-record.ts";
 import type { SafeMode } from "../control/installs/safe-mode-record.ts";
+import type { Channel, Condition, Evidence } from "../control/alerts/alert-record.ts";
 import type { OutgoingContent, SealedSecret } from "../control/webhooks/webhook-record.ts";
 import type { Delivery } from "../execution/bus/rules.ts";
 import type { ModuleSummary, ScanVerdict } from "../../sdk/contract/package-report.ts";
@@ -320,6 +321,7 @@ export const pluginEvents = sqliteTable(
   (table) => [
     uniqueIndex("plugin_events_by_sequence").on(table.tenantId, table.sequence),
     index("plugin_events_by_plugin_sequence").on(table.tenantId, table.pluginId, table.sequence),
+    index("plugin_events_by_type").on(table.tenantId, table.type, table.createdAt),
     index("plugin_events_by_age").on(table.createdAt),
     index("plugin_events_of_breakers")
       .on(table.tenantId, table.createdAt)
@@ -477,6 +479,106 @@ export const webhooks = sqliteTable(
   (table) => [index("webhooks_by_tenant").on(table.tenantId, table.id)],
 );
 
+/** A tenant's own rules of alerts, and its changes to the built-in ones, under their ids. */
+export const alertRules = sqliteTable(
+  "alert_rules",
+  {
+    tenantId: text("tenant_id").notNull(),
+    id: text().notNull(),
+    name: text().notNull(),
+    condition: text({ mode: "json" }).$type<Condition>().notNull(),
+    pluginId: text("plugin_id"),
+    per: text({ enum: ["plugin", "tenant"] }).notNull(),
+    severity: text({ enum: ["info", "notice", "warning", "error"] }).notNull(),
+    channels: text({ mode: "json" }).$type<Channel[]>().notNull(),
+    /** How long the condition must hold before the alert fires, and be over before it is resolved. */
+    forMinutes: integer("for_minutes").notNull(),
+    holdMinutes: integer("hold_minutes").notNull(),
+    /** Who was told is told again after this time. */
+    repeatMinutes: integer("repeat_minutes").notNull(),
+    enabled: integer({ mode: "boolean" }).notNull(),
+    createdBy: text("created_by").notNull(),
+    createdAt: integer("created_at").notNull(),
+    updatedAt: integer("updated_at").notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.tenantId, table.id] })],
+);
+
+/** What rules found. Of one rule and one thing it watches one alert is open. */
+export const alerts = sqliteTable(
+  "alerts",
+  {
+    id: text().primaryKey(),
+    tenantId: text("tenant_id").notNull(),
+    ruleId: text("rule_id").notNull(),
+    /** As it was when the alert began. */
+    ruleName: text("rule_name").notNull(),
+    /** Plugin; empty where the alert is about the whole tenant. */
+    scope: text().notNull(),
+    severity: text({ enum: ["info", "notice", "warning", "error"] }).notNull(),
+    state: text({ enum: ["pending", "firing", "resolved"] }).notNull(),
+    evidence: text({ mode: "json" }).$type<Evidence>().notNull(),
+    startedAt: integer("started_at").notNull(),
+    firedAt: integer("fired_at"),
+    /** Since when the condition no longer holds. */
+    clearedAt: integer("cleared_at"),
+    resolvedAt: integer("resolved_at"),
+    notifications: integer().notNull(),
+    lastNotifiedAt: integer("last_notified_at"),
+    /** The silence that kept it quiet last. */
+    silenceId: text("silence_id"),
+    acknowledgedBy: text("acknowledged_by"),
+    acknowledgedAt: integer("acknowledged_at"),
+    note: text(),
+    /** Grows with each change. */
+    revision: integer().notNull(),
+  },
+  (table) => [
+    uniqueIndex("alerts_open")
+      .on(table.tenantId, table.ruleId, table.scope)
+      .where(sql`state <> 'resolved'`),
+    index("alerts_by_tenant").on(table.tenantId, table.id),
+    index("alerts_by_state").on(table.state, table.resolvedAt),
+  ],
+);
+
+/** Times in which alerts are recorded and nobody is told. */
+export const alertSilences = sqliteTable(
+  "alert_silences",
+  {
+    id: text().primaryKey(),
+    tenantId: text("tenant_id").notNull(),
+    /** What is null matches all. */
+    ruleId: text("rule_id"),
+    pluginId: text("plugin_id"),
+    severity: text({ enum: ["info", "notice", "warning", "error"] }),
+    from: integer("from_time").notNull(),
+    until: integer("until_time").notNull(),
+    reason: text().notNull(),
+    createdBy: text("created_by").notNull(),
+    createdAt: integer("created_at").notNull(),
+  },
+  (table) => [index("alert_silences_by_end").on(table.tenantId, table.until)],
+);
+
+/** Addresses that take alerts once their owner has said so. */
+export const alertEmails = sqliteTable(
+  "alert_emails",
+  {
+    id: text().primaryKey(),
+    tenantId: text("tenant_id").notNull(),
+    address: text().notNull(),
+    /** SHA-256 of the secret in the link that confirms it, hexadecimal; null once confirmed. */
+    linkHash: text("link_hash"),
+    linkExpiresAt: integer("link_expires_at"),
+    confirmedAt: integer("confirmed_at"),
+    createdBy: text("created_by").notNull(),
+    createdAt: integer("created_at").notNull(),
+    updatedAt: integer("updated_at").notNull(),
+  },
+  (table) => [uniqueIndex("alert_emails_by_address").on(table.tenantId, table.address)],
+);
+
 /**
  * Events on their way to webhooks, and what plugins send, with what came of it. What is pending here is sent, whether its bell
  * rings or not. What a plugin sends has its install as webhook, and the plugin's own id as event.
@@ -498,6 +600,10 @@ export const webhookDeliveries = sqliteTable(
     createdAt: integer("created_at").notNull(),
     updatedAt: integer("updated_at").notNull(),
     outgoing: text({ mode: "json" }).$type<OutgoingContent>(),
+    /** What it goes over; by e-mail it has its address as webhook. */
+    channel: text({ enum: ["webhook", "email"] })
+      .notNull()
+      .default("webhook"),
   },
   (table) => [
     uniqueIndex("webhook_deliveries_by_event").on(table.webhookId, table.eventId),

@@ -35,6 +35,8 @@ const ROLES: readonly (readonly [RegExp, Layer])[] = [
   [/^worker\/control\/([a-z-]+\/){1,2}(actions\.ts|actions\/)/, "action"],
   [/^worker\/control\/[a-z-]+\/(([a-z-]+-)?store|probes)\.ts$/, "adapter"],
   [/^worker\/(http|dashboard)\//, "edge"],
+  [/^worker\/email\/mime-rules\.ts$/, "pure"],
+  [/^worker\/email\//, "adapter"],
   [/^worker\/jobs\//, "action"],
   [/^worker\/db\//, "adapter"],
   [/^worker\/lib\//, "kernel"],

@@ -62,6 +62,19 @@ const webhook =
     ...(body === undefined ? {} : { body }),
   });
 
+const alertRule = {
+  name: "Failures",
+  condition: { kind: "event", types: ["plugin.failed"], windowMinutes: 15 },
+  severity: "error",
+};
+const named =
+  (field: keyof Resources, prefix: string, foreign: ErrorCode, suffix = "", body?: unknown): ExampleOf =>
+  (resources) => ({
+    path: `${prefix}/${resources[field]}${suffix}`,
+    foreign,
+    ...(body === undefined ? {} : { body }),
+  });
+
 const execution = { body: { input: "hello" }, foreign: "INSTALL_NOT_FOUND", ends: "INTEGRITY_FAILED" } as const;
 
 export const EXAMPLES: Readonly<Record<string, ExampleOf>> = {
@@ -90,6 +103,28 @@ export const EXAMPLES: Readonly<Record<string, ExampleOf>> = {
     path: `/webhooks/${webhookId}/deliveries/${deliveryId}/redrive`,
     foreign: "WEBHOOK_NOT_FOUND",
   }),
+  listAlertRules: plain("/alerts/rules"),
+  createAlertRule: plain("/alerts/rules", alertRule),
+  getAlertRule: named("alertRuleId", "/alerts/rules", "ALERT_RULE_NOT_FOUND"),
+  replaceAlertRule: named("alertRuleId", "/alerts/rules", "ALERT_RULE_NOT_FOUND", "", alertRule),
+  deleteAlertRule: named("alertRuleId", "/alerts/rules", "ALERT_RULE_NOT_FOUND"),
+  testAlertRule: named("alertRuleId", "/alerts/rules", "ALERT_RULE_NOT_FOUND", "/test"),
+  listAlerts: plain("/alerts?state=firing"),
+  getAlert: named("alertId", "/alerts", "ALERT_NOT_FOUND"),
+  acknowledgeAlert: named("alertId", "/alerts", "ALERT_NOT_FOUND", "/acknowledge", { note: "mine" }),
+  listAlertSilences: plain("/alerts/silences"),
+  createAlertSilence: () => ({
+    path: "/alerts/silences",
+    body: { rule: "dead-letters", until: Date.now() + 3_600_000, reason: "maintenance" },
+  }),
+  endAlertSilence: named("silenceId", "/alerts/silences", "SILENCE_NOT_FOUND"),
+  listAlertEmails: plain("/alerts/emails"),
+  addAlertEmail: plain("/alerts/emails", { address: "oncall@example.com" }),
+  deleteAlertEmail: named("alertEmailId", "/alerts/emails", "EMAIL_NOT_FOUND"),
+  listAlertEmailDeliveries: named("alertEmailId", "/alerts/emails", "EMAIL_NOT_FOUND", "/deliveries"),
+  // Nothing is told of a link that is none.
+  showAlertEmailLink: () => ({ path: "/alerts/emails/confirm?token=none", ends: "EMAIL_LINK_INVALID" }),
+  confirmAlertEmail: () => ({ path: "/alerts/emails/confirm?token=none", ends: "EMAIL_LINK_INVALID" }),
   getPluginWebhookSecret: plugin("/webhooks/secret", "INSTALL_NOT_FOUND"),
   rotatePluginWebhookSecret: plugin("/webhooks/secret/rotate", "INSTALL_NOT_FOUND"),
   listPluginWebhookDeliveries: plugin("/webhooks/deliveries", "INSTALL_NOT_FOUND"),

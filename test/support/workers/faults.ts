@@ -14,7 +14,7 @@ import { kindOf, OUTAGES, throughFaults, type BindingKind, type Through } from "
 
 type Service = D1Database | R2Bucket | Queue<never> | DurableObjectNamespace | WorkerLoader;
 /** A binding that can be made faulty. */
-export type Part = { [Name in keyof Env]: Env[Name] extends Service ? Name : never }[keyof Env];
+export type Part = { [Name in keyof Env]-?: Env[Name] extends Service ? Name : never }[keyof Env];
 
 /** Whether a fault strikes an operation. @param call  its number since the fault was injected, from 1 */
 export type Occasion = (call: number) => boolean;

@@ -2,6 +2,10 @@ import { env } from "cloudflare:workers";
 import { compileSnapshot } from "../../../worker/control/compile.ts";
 import { openDatabase } from "../../../worker/db/client.ts";
 import {
+  alertEmails,
+  alertRules,
+  alerts,
+  alertSilences,
   apiKeys,
   deadLetters,
   configTemplates,
@@ -35,6 +39,10 @@ export interface Resources {
   readonly deliveryId: string;
   /** What the plugin sent. */
   readonly outgoingId: string;
+  readonly alertRuleId: string;
+  readonly alertId: string;
+  readonly silenceId: string;
+  readonly alertEmailId: string;
 }
 
 const db = openDatabase(env.DB);
@@ -51,6 +59,10 @@ export async function seedResources(tenantId: string): Promise<Resources> {
     webhookId: newId(),
     deliveryId: newId(),
     outgoingId: newId(),
+    alertRuleId: newId(),
+    alertId: newId(),
+    silenceId: newId(),
+    alertEmailId: newId(),
   };
   const createdAt = Date.now();
   await db
@@ -64,6 +76,7 @@ export async function seedResources(tenantId: string): Promise<Resources> {
     ...insertRecords(resources, createdAt),
     insertDeadLetter(resources, createdAt),
     ...(await insertWebhook(resources, createdAt)),
+    ...insertAlerts(resources, createdAt),
   ]);
   const snapshots = new SnapshotStore(env.STORE, new SnapshotCache(), systemClock, (work) => void work);
   await compileSnapshot({ env, db, clock: systemClock, snapshots }, tenantId);
@@ -228,6 +241,59 @@ async function insertWebhook(resources: Resources, createdAt: number) {
   ] as const;
 }
 
+function insertAlerts(resources: Resources, createdAt: number) {
+  const { tenantId, pluginId, subject, alertRuleId, alertId, silenceId, alertEmailId, webhookId } = resources;
+  const made = { tenantId, createdBy: subject, createdAt };
+  const severity = "warning" as const;
+  const pauses = { forMinutes: 0, holdMinutes: 5, repeatMinutes: 240 };
+  // Absence that lasts, so that an evaluation leaves the alert as it is.
+  const condition = { kind: "absence", types: ["plugin.recovered"], windowMinutes: 10_080 } as const;
+  const times = { startedAt: createdAt, firedAt: createdAt, lastNotifiedAt: createdAt };
+  return [
+    db.insert(alertRules).values({
+      ...made,
+      ...pauses,
+      id: alertRuleId,
+      name: `rule of ${tenantId}`,
+      condition,
+      pluginId,
+      per: "plugin",
+      severity,
+      channels: [{ kind: "webhook", id: webhookId }],
+      enabled: true,
+      updatedAt: createdAt,
+    }),
+    db.insert(alerts).values({
+      ...times,
+      id: alertId,
+      tenantId,
+      ruleId: alertRuleId,
+      ruleName: `rule of ${tenantId}`,
+      scope: pluginId,
+      severity,
+      state: "firing",
+      evidence: { value: 1, threshold: 1, windowMinutes: 10_080, summary: `secret of ${tenantId}` },
+      notifications: 1,
+      revision: 1,
+    }),
+    db.insert(alertSilences).values({
+      ...made,
+      id: silenceId,
+      ruleId: alertRuleId,
+      from: createdAt,
+      until: createdAt + 3_600_000,
+      reason: `reason of ${tenantId}`,
+    }),
+    db.insert(alertEmails).values({
+      ...made,
+      id: alertEmailId,
+      address: `alerts@${tenantId}.example.com`,
+      confirmedAt: createdAt,
+      updatedAt: createdAt,
+    }),
+  ] as const;
+}
+
 const OWNED = [
   "tenants",
   "members",
@@ -257,6 +323,10 @@ const OWNED = [
   "plugin_call_minutes",
   "anomaly_series",
   "plugin_anomalies",
+  "alert_rules",
+  "alerts",
+  "alert_silences",
+  "alert_emails",
 ];
 
 /** Every row of the tenant, as text, to see whether anything changed. */

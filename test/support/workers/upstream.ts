@@ -57,6 +57,7 @@ const ANSWERS: Readonly<Record<string, Answer>> = {
       ],
     }),
   "/hooks": answerHook,
+  "/emails": answerEmail,
   "/token": answerToken,
   "/never": () => new Promise<Response>(() => undefined),
 };
@@ -72,6 +73,37 @@ async function answerHook(request: Request, url: URL): Promise<Response> {
   box.push({ headers: Object.fromEntries(request.headers), body: await request.text() });
   BOXES.set(name, box);
   return new Response("thank you", { status: box.length <= Number(url.searchParams.get("fail") ?? "0") ? 503 : 202 });
+}
+
+/** Messages by their address, each with the key it came under. */
+const MAILS = new Map<string, { readonly key: string; readonly mail: Record<string, unknown> }[]>();
+/** Requests for each address, refused ones too. */
+const MAIL_REQUESTS = new Map<string, number>();
+
+/**
+ * An API that takes e-mail as Resend's does: a bearer token other than `mail-token` is refused, a message that comes twice under
+ * one key is taken once. What is before the `@` may ask for answers: `fail-<n>-<status>…` for the first n requests. A GET with
+ * `?to=` tells what came.
+ */
+async function answerEmail(request: Request, url: URL): Promise<Response> {
+  if (request.method === "GET") return Response.json(MAILS.get(url.searchParams.get("to") ?? "") ?? []);
+  if (request.headers.get("authorization") !== "Bearer mail-token") {
+    return Response.json({ statusCode: 401, name: "invalid_api_key", message: "API key is invalid" }, { status: 401 });
+  }
+  const mail = JSON.parse(await request.text()) as Record<string, unknown> & { readonly to: readonly string[] };
+  const [to = ""] = mail.to;
+  const requests = (MAIL_REQUESTS.get(to) ?? 0) + 1;
+  MAIL_REQUESTS.set(to, requests);
+  const { times, status } = /^fail-(?<times>\d+)-(?<status>\d+)/.exec(to)?.groups ?? {};
+  if (requests <= Number(times ?? "0")) {
+    const headers = status === "429" ? { "retry-after": "600" } : {};
+    return Response.json({ statusCode: Number(status), message: `no ${to}` }, { status: Number(status), headers });
+  }
+  const key = request.headers.get("idempotency-key") ?? "";
+  const box = MAILS.get(to) ?? [];
+  if (!box.some((known) => known.key === key)) box.push({ key, mail });
+  MAILS.set(to, box);
+  return Response.json({ id: key });
 }
 
 /** Requests to each token endpoint, by `?at=`; the number of the request is part of what it gives out. */

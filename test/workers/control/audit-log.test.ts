@@ -28,6 +28,8 @@ const WITHOUT_ROW: Readonly<Record<string, string>> = {
   optionsPluginEndpoint: "changes nothing",
   createStreamTicket: "proves who opens one connection, and is gone in 30 seconds",
   testWebhook: "sends a request that says it is a test, and keeps nothing",
+  testAlertRule: "sends what says it is a test, and keeps nothing",
+  confirmAlertEmail: "is done by whoever has the link; its row is looked at with the rest of it",
   receivePluginWebhook: "runs a plugin; its record tells of it",
   validateConfig: "tries a configuration and writes nothing",
   publishMessage: "sends a message; topics are counted, and a call without D1 is the point",

@@ -48,6 +48,7 @@ describe("every operation", () => {
 
   test("that anybody may call is listed here", () => {
     expect(open.map(({ id }) => id).sort()).toEqual([
+      "confirmAlertEmail",
       "deletePluginEndpoint",
       "getDescription",
       "getErrorReference",
@@ -63,6 +64,7 @@ describe("every operation", () => {
       "postPluginEndpoint",
       "putPluginEndpoint",
       "receivePluginWebhook",
+      "showAlertEmailLink",
     ]);
   });
 });

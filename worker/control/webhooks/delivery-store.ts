@@ -1,9 +1,9 @@
 import { and, asc, desc, eq, gt, inArray, lt, sql } from "drizzle-orm";
-import type { Database } from "../../db/client.ts";
+import type { Database, Statement } from "../../db/client.ts";
 import { webhookDeliveries, webhooks } from "../../db/schema.ts";
 import type { NewAuditRow } from "../audit-log/rules.ts";
 import { recordAudit } from "../audit-log/store.ts";
-import { recordEventWhere, type NewEvent } from "../events/store.ts";
+import { eventRecorded, recordEventWhere, type NewEvent } from "../events/store.ts";
 import type { Webhook, WebhookBell, WebhookDelivery } from "./webhook-record.ts";
 
 /**
@@ -62,7 +62,22 @@ const FIELDS: Readonly<Record<keyof WebhookDelivery, true>> = {
   createdAt: true,
   updatedAt: true,
   outgoing: true,
+  channel: true,
 };
+
+/** Plans deliveries of an event that the same batch records before, where it does. */
+export function planForEvent(db: Database, deliveries: readonly WebhookDelivery[], eventId: string): Statement {
+  const number = sql`(SELECT sequence FROM plugin_events WHERE id = ${eventId})`;
+  const columns = Object.keys(FIELDS).map((name) =>
+    name === "sequence" ? number : sql.raw(`json_extract(value, '$.${name}')`),
+  );
+  return db
+    .insert(webhookDeliveries)
+    .select(
+      sql`SELECT ${sql.join(columns, sql`, `)} FROM json_each(${JSON.stringify(deliveries)}) WHERE ${eventRecorded(eventId)}`,
+    )
+    .onConflictDoNothing();
+}
 
 const owned = ({ tenantId, deliveryId }: WebhookBell) =>
   and(eq(webhookDeliveries.tenantId, tenantId), eq(webhookDeliveries.id, deliveryId));

@@ -94,6 +94,6 @@ export function describeWebhook(webhook: Webhook): v.InferInput<typeof WebhookAn
 }
 
 export function describeDelivery(delivery: WebhookDelivery): v.InferInput<typeof DeliveryAnswer> {
-  const { tenantId: _own, webhookId: _webhook, outgoing: _content, dueAt, ...shown } = delivery;
+  const { tenantId: _own, webhookId: _webhook, outgoing: _content, channel: _channel, dueAt, ...shown } = delivery;
   return { ...shown, dueAt: delivery.state === "pending" ? dueAt : null };
 }

@@ -39,7 +39,7 @@ export interface OutgoingContent {
   readonly body: string;
 }
 
-/** One event on its way to one webhook, or what a plugin sends. */
+/** One event on its way to one webhook or address, or what a plugin sends. */
 export interface WebhookDelivery {
   readonly id: string;
   readonly tenantId: string;
@@ -60,6 +60,8 @@ export interface WebhookDelivery {
   readonly updatedAt: number;
   /** Null where it is an event. */
   readonly outgoing: OutgoingContent | null;
+  /** By e-mail it has its address as webhook. */
+  readonly channel: "webhook" | "email";
 }
 
 /** What the queue carries: a bell, no more. The rows are what counts. */

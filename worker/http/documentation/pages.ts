@@ -1,4 +1,5 @@
 import { ERRORS } from "../../../sdk/contract/errors.ts";
+import { escapeHtml, Html, htmlPage } from "../../lib/html.ts";
 
 /** HTML of the documentation that the worker serves itself. No inline script; nothing from another origin. */
 
@@ -53,22 +54,5 @@ function errorRows(): string {
 }
 
 function page(title: string, head: string, body: string): string {
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light">
-<title>${escapeHtml(title)}</title>
-${head}
-</head>
-<body>
-${body}
-</body>
-</html>
-`;
-}
-
-function escapeHtml(text: string): string {
-  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
+  return htmlPage(title, new Html(head), new Html(body));
 }

@@ -1,6 +1,7 @@
 import { errorText } from "../../../lib/error-text.ts";
 import { logError } from "../../../lib/json-log.ts";
 import { catchUpWebhooks, dispatchWebhooks, type DispatchDeps } from "../../webhooks/actions/dispatch.ts";
+import { evaluateEvents } from "../../alerts/actions/evaluate.ts";
 import { listTenantsWithEventsSince } from "../store.ts";
 import { feedStream, type StreamDeps } from "./stream.ts";
 
@@ -16,6 +17,8 @@ const TENANTS_PER_RUN = 1_000;
  * the next makes up for, so it never fails.
  */
 export async function followEvents(deps: FollowDeps, tenantId: string): Promise<void> {
+  // First, so that what is told of alerts goes along with what they are about.
+  await noted("alerts.not-evaluated", tenantId, evaluateEvents(deps, tenantId));
   await noted("events.not-streamed", tenantId, feedStream(deps, tenantId, "listened"));
   await noted("events.not-dispatched", tenantId, dispatchWebhooks(deps, tenantId));
 }

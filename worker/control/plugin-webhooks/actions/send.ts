@@ -36,6 +36,7 @@ export async function queueOutgoing(
     createdAt: now,
     updatedAt: now,
     outgoing: { pluginId, url, contentType, body },
+    channel: "webhook",
   };
   const planned = await planOutgoing(deps.db, delivery, most);
   if (planned === "queued") await ringAll(deps, [{ tenantId, deliveryId: delivery.id }]);

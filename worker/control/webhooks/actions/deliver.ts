@@ -2,6 +2,7 @@ import { SIGNATURE_HEADER, signWebhook } from "../../../../sdk/contract/webhook-
 import type { Deps } from "../../../deps.ts";
 import type { NewEvent } from "../../events/store.ts";
 import { outgoingRequest, type OutgoingDeps } from "../../plugin-webhooks/actions/send.ts";
+import { mailRequest } from "../../alerts/actions/emails.ts";
 import { errorText } from "../../../lib/error-text.ts";
 import { logError } from "../../../lib/json-log.ts";
 import { newEvent, SYSTEM_SUBJECT } from "../../events/rules.ts";
@@ -18,7 +19,7 @@ export type SendDeps = Pick<Deps, "clock"> & {
   readonly env: Pick<Env, "CONFIG_KEYS">;
   readonly capabilities: Pick<Deps["capabilities"], "egress">;
 };
-export type DeliverDeps = SendDeps & OutgoingDeps & Pick<Deps, "db" | "newId" | "randomBytes">;
+export type DeliverDeps = SendDeps & OutgoingDeps & Pick<Deps, "db" | "newId" | "randomBytes" | "email">;
 
 /** Requests under way at once; a worker may have six connections open. */
 const LANES = 4;
@@ -61,9 +62,19 @@ async function answerBell(deps: DeliverDeps, message: Message<WebhookBell>): Pro
     message.retry({ delaySeconds: Math.ceil((delivery.dueAt - now) / 1000) });
     return false;
   }
-  const sending = await (delivery.outgoing
-    ? outgoingRequest(deps, delivery, delivery.outgoing)
-    : eventRequest(deps, delivery));
+  const sending = await requestFor(deps, delivery);
+  if ("later" in sending) {
+    const { status, errorCode } = delivery;
+    await settleDelivery(deps.db, delivery, {
+      status,
+      errorCode,
+      state: "pending",
+      dueAt: sending.later,
+      updatedAt: now,
+    });
+    message.retry({ delaySeconds: Math.ceil((sending.later - now) / 1000) });
+    return false;
+  }
   if ("dropped" in sending) {
     const { status, dueAt } = delivery;
     const errorCode = sending.dropped ?? delivery.errorCode;
@@ -78,11 +89,16 @@ async function answerBell(deps: DeliverDeps, message: Message<WebhookBell>): Pro
   return settle(deps, message, delivery, await sending.send());
 }
 
+function requestFor(deps: DeliverDeps, delivery: WebhookDelivery): Promise<Sending> {
+  if (delivery.channel === "email") return mailRequest(deps, delivery);
+  return delivery.outgoing ? outgoingRequest(deps, delivery, delivery.outgoing) : eventRequest(deps, delivery);
+}
+
 async function settle(
   deps: DeliverDeps,
   message: Message<WebhookBell>,
   delivery: WebhookDelivery,
-  result: SendResult,
+  { final = false, retryAfter = 0, ...result }: SendResult,
 ): Promise<boolean> {
   const now = deps.clock.now();
   const attempts = delivery.attempts + 1;
@@ -91,8 +107,8 @@ async function settle(
     message.ack();
     return false;
   }
-  if (attempts < WEBHOOK_ATTEMPTS) {
-    const delaySeconds = webhookBackoff(attempts, (deps.randomBytes(1)[0] ?? 0) / BYTE);
+  if (attempts < WEBHOOK_ATTEMPTS && !final) {
+    const delaySeconds = Math.max(retryAfter, webhookBackoff(attempts, (deps.randomBytes(1)[0] ?? 0) / BYTE));
     const dueAt = now + delaySeconds * 1000;
     await settleDelivery(deps.db, delivery, { ...result, state: "pending", dueAt, updatedAt: now });
     message.retry({ delaySeconds });
@@ -106,10 +122,14 @@ async function settle(
 
 function failureEvent(
   deps: DeliverDeps,
-  { tenantId, webhookId, eventId, id: deliveryId, eventType, outgoing }: WebhookDelivery,
+  { tenantId, webhookId, eventId, id: deliveryId, eventType, outgoing, channel }: WebhookDelivery,
   { attempts, code, now }: { readonly attempts: number; readonly code: string; readonly now: number },
 ): NewEvent {
   const shared = { id: deps.newId(), tenantId, subject: SYSTEM_SUBJECT, createdAt: now };
+  if (channel === "email") {
+    const data = { emailId: webhookId, deliveryId, eventId, attempts, code };
+    return newEvent({ ...shared, pluginId: null, type: "alert.email-failed", data });
+  }
   if (!outgoing) {
     const data = { webhookId, deliveryId, eventId, attempts, code };
     return newEvent({ ...shared, pluginId: null, type: "webhook.failed", data });

@@ -42,10 +42,25 @@ export async function dispatchWebhooks(deps: DispatchDeps, tenantId: string): Pr
 function deliveriesFor(deps: DispatchDeps, webhook: Webhook, events: readonly PluginEvent[]): WebhookDelivery[] {
   const now = deps.clock.now();
   const wanted = events.filter(({ sequence, type }) => sequence > webhook.position && wantsEvent(webhook, type));
-  return wanted.map((event) => ({
-    id: deps.newId(),
-    tenantId: webhook.tenantId,
-    webhookId: webhook.id,
+  return wanted.map((event) => newDelivery(deps.newId(), webhook, event, now));
+}
+
+/**
+ * A delivery that nobody tried yet.
+ *
+ * @param now  milliseconds since the epoch
+ */
+export function newDelivery(
+  id: string,
+  to: Pick<Webhook, "id" | "tenantId">,
+  event: Pick<PluginEvent, "id" | "type" | "sequence">,
+  now: number,
+  channel: WebhookDelivery["channel"] = "webhook",
+): WebhookDelivery {
+  return {
+    id,
+    tenantId: to.tenantId,
+    webhookId: to.id,
     eventId: event.id,
     eventType: event.type,
     sequence: event.sequence,
@@ -57,7 +72,8 @@ function deliveriesFor(deps: DispatchDeps, webhook: Webhook, events: readonly Pl
     createdAt: now,
     updatedAt: now,
     outgoing: null,
-  }));
+    channel,
+  };
 }
 
 async function ring(deps: DispatchDeps, deliveries: readonly WebhookDelivery[]): Promise<void> {

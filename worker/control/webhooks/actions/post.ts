@@ -12,10 +12,17 @@ export interface SendResult {
   readonly status: number | null;
   /** Null where the receiver took it. */
   readonly errorCode: string | null;
+  /** True where sending the same again cannot help. */
+  readonly final?: boolean;
+  /** How long the receiver asks to wait, in seconds. */
+  readonly retryAfter?: number;
 }
 
-/** A request ready to be sent, or why it never will be. */
-export type Sending = { readonly send: () => Promise<SendResult> } | { readonly dropped: ErrorCode | undefined };
+/** What is ready to be sent, or why it never will be, or when it may be: milliseconds since the epoch. */
+export type Sending =
+  | { readonly send: () => Promise<SendResult> }
+  | { readonly dropped: ErrorCode | undefined }
+  | { readonly later: number };
 
 /**
  * One POST of a webhook. Whatever the receiver does is a result, not a failure of ours.

@@ -1,0 +1,152 @@
+import type { Deps } from "../../../deps.ts";
+import { errorText } from "../../../lib/error-text.ts";
+import { logError } from "../../../lib/json-log.ts";
+import { readSettings } from "../../settings/store.ts";
+import type {
+  AbsenceCondition,
+  Alert,
+  Condition,
+  EventCondition,
+  KnownRule,
+  MetricCondition,
+} from "../alert-record.ts";
+import { rulesOf, typesOf, windowMs } from "../built-in-rules.ts";
+import { observeAbsence, observeEvents, observeMetric, type Observation } from "../condition-rules.ts";
+import { executionFigures, listWatched, type TenantFigures } from "../figures-store.ts";
+import { listSilences, listStoredRules } from "../rule-store.ts";
+import { lastEventTimes, listOpenAlerts, listWindowEvents } from "../store.ts";
+import { applyObservations, type AlertDeps, type Quiet } from "./tell.ts";
+
+type Of<C extends Condition> = KnownRule & { readonly condition: C };
+
+const isEvent = (rule: KnownRule): rule is Of<EventCondition> => rule.enabled && rule.condition.kind === "event";
+const isMetric = (rule: KnownRule): rule is Of<MetricCondition> => rule.enabled && rule.condition.kind === "metric";
+const isAbsence = (rule: KnownRule): rule is Of<AbsenceCondition> => rule.enabled && rule.condition.kind === "absence";
+
+/** Holds the tenant's rules on events against its log. Called after something may have been recorded. */
+export async function evaluateEvents(deps: AlertDeps, tenantId: string): Promise<void> {
+  const { db } = deps;
+  const [settings, stored, open] = await Promise.all([
+    readSettings(db),
+    listStoredRules(db, tenantId),
+    listOpenAlerts(db, tenantId),
+  ]);
+  const rules = rulesOf(settings, stored).filter(isEvent);
+  if (rules.length === 0) return;
+  const now = deps.clock.now();
+  const types = [...new Set(rules.flatMap(({ condition }) => typesOf(condition)))];
+  const events = await listWindowEvents(db, tenantId, types, sinceWhen(rules, open, now));
+  if (events.length === 0 && open.length === 0) return;
+  const quiet: Quiet = { settings, silences: await listSilences(db, tenantId, now) };
+  for (const rule of rules) {
+    const own = open.filter(({ ruleId }) => ruleId === rule.id);
+    await applyObservations(deps, tenantId, rule, observeEvents(rule, events, own, now), own, quiet);
+  }
+}
+
+/** As far back as a window reaches, or an alert that only another event ends. */
+function sinceWhen(rules: readonly Of<EventCondition>[], open: readonly Alert[], now: number): number {
+  const lasting = new Set(rules.filter(({ condition }) => condition.endedBy?.length).map(({ id }) => id));
+  return Math.min(
+    ...rules.map(({ condition }) => now - windowMs(condition)),
+    ...open.filter(({ ruleId }) => lasting.has(ruleId)).map(({ startedAt }) => startedAt),
+  );
+}
+
+/**
+ * What only time brings about: figures of executions, events that do not come, and alerts that end or are repeated. The
+ * job of each minute. One tenant's failure stops no other.
+ */
+export async function evaluateAll(deps: AlertDeps & Pick<Deps, "db">): Promise<void> {
+  const { db } = deps;
+  const now = deps.clock.now();
+  const [settings, stored, open, silences] = await Promise.all([
+    readSettings(db),
+    listStoredRules(db, undefined),
+    listOpenAlerts(db, undefined),
+    listSilences(db, undefined, now),
+  ]);
+  const storedBy = Map.groupBy(stored, ({ tenantId }) => tenantId);
+  const openBy = Map.groupBy(open, ({ tenantId }) => tenantId);
+  const standard = rulesOf(settings, []);
+  const metrics = [...standard, ...stored.map((rule) => ({ ...rule, builtIn: false }))].filter(isMetric);
+  const figures = await figuresByWindow(deps, metrics, now);
+  const [watched, lastTimes] = await Promise.all([listWatched(db, [...storedBy.keys()]), lastTimesOf(deps, stored)]);
+  const active = [...figures.values()].flatMap((byTenant) => [...byTenant.keys()]);
+  for (const tenantId of new Set([...storedBy.keys(), ...openBy.keys(), ...active])) {
+    const tenant: Tenant = {
+      id: tenantId,
+      rules: rulesOf(settings, storedBy.get(tenantId) ?? []),
+      open: openBy.get(tenantId) ?? [],
+      quiet: { settings, silences: silences.filter((silence) => silence.tenantId === tenantId) },
+      watched: watched.get(tenantId),
+      figures: (minutes) => figures.get(minutes)?.get(tenantId) ?? [],
+      lastTime: (rule) => lastTimes(tenantId, rule),
+    };
+    await evaluateTenant(deps, tenant, now).catch((error: unknown) =>
+      logError("alerts.not-evaluated", { tenantId, error: errorText(error) }),
+    );
+  }
+}
+
+/** What was read of a tenant, for all tenants together. */
+interface Tenant {
+  readonly id: string;
+  readonly rules: readonly KnownRule[];
+  readonly open: readonly Alert[];
+  readonly quiet: Quiet;
+  /** Plugins that it runs; undefined where only those that did something are looked at. */
+  readonly watched: readonly string[] | undefined;
+  figures(windowMinutes: number): readonly TenantFigures[];
+  lastTime(rule: Of<AbsenceCondition>): number;
+}
+
+async function evaluateTenant(deps: AlertDeps, tenant: Tenant, now: number): Promise<void> {
+  for (const rule of tenant.rules) {
+    const own = tenant.open.filter(({ ruleId }) => ruleId === rule.id);
+    const seen = observeTimed(rule, tenant, own, now);
+    if (seen) await applyObservations(deps, tenant.id, rule, seen, own, tenant.quiet);
+  }
+  if (tenant.open.length > 0) await evaluateEvents(deps, tenant.id);
+}
+
+/** @returns undefined where the rule is on events, or disabled */
+function observeTimed(rule: KnownRule, tenant: Tenant, own: readonly Alert[], now: number): Observation[] | undefined {
+  if (isAbsence(rule)) return [observeAbsence(rule, tenant.lastTime(rule), now)];
+  if (!isMetric(rule)) return undefined;
+  const rows = tenant.figures(rule.condition.windowMinutes);
+  const plugins = tenant.watched ?? rows.flatMap(({ pluginId }) => (pluginId ? [pluginId] : []));
+  return observeMetric(rule, rows, plugins, own);
+}
+
+/** One query for each window that rules have, by window and tenant. */
+async function figuresByWindow(
+  { db }: Pick<Deps, "db">,
+  rules: readonly Of<MetricCondition>[],
+  now: number,
+): Promise<Map<number, Map<string, TenantFigures[]>>> {
+  const byWindow = Map.groupBy(rules, ({ condition }) => condition.windowMinutes);
+  const found = new Map<number, Map<string, TenantFigures[]>>();
+  for (const [minutes, group] of byWindow) {
+    const p95 = group.some(({ condition }) => condition.metric === "p95-latency");
+    const rows = await executionFigures(db, now - windowMs({ windowMinutes: minutes }), p95);
+    found.set(
+      minutes,
+      Map.groupBy(rows, ({ tenantId }) => tenantId),
+    );
+  }
+  return found;
+}
+
+/** When the events that rules wait for came last; never before the rule was last changed. */
+async function lastTimesOf(
+  { db }: Pick<Deps, "db">,
+  stored: Awaited<ReturnType<typeof listStoredRules>>,
+): Promise<(tenantId: string, rule: Of<AbsenceCondition>) => number> {
+  const asked = stored.flatMap(({ tenantId, pluginId, condition }) =>
+    condition.kind === "absence" ? condition.types.map((type) => ({ tenantId, type, pluginId })) : [],
+  );
+  const times = await lastEventTimes(db, asked);
+  return (tenantId, { condition, pluginId, updatedAt }) =>
+    Math.max(updatedAt ?? 0, ...condition.types.map((type) => times.get(`${tenantId} ${type} ${pluginId ?? ""}`) ?? 0));
+}
