@@ -11,6 +11,7 @@ import { dayOf } from "./control/grants/report-rules.ts";
 import { USAGE_RETENTION_DAYS } from "./control/grants/report-schema.ts";
 import { deleteUsageBefore } from "./control/grants/usage-store.ts";
 import { deleteMetricsBefore } from "./control/metrics/store.ts";
+import { clearRemovedInstalls } from "./control/removals/actions.ts";
 import { sweepIncoming } from "./control/packages/store.ts";
 import { deleteDeliveriesBefore } from "./control/webhooks/delivery-store.ts";
 import type { Deps } from "./deps.ts";
@@ -42,6 +43,7 @@ export const SCHEDULE: Readonly<Record<string, readonly Job[]>> = {
   "* * * * *": [
     { name: "evaluate-alerts", run: (deps) => evaluateAll(deps) },
     { name: "follow-events", run: (deps) => followRecentEvents(deps) },
+    { name: "clear-removed-installs", run: (deps) => clearRemovedInstalls(deps) },
   ],
   "*/15 * * * *": [
     { name: "rewrite-outdated-versions", run: (deps) => rewriteOutdatedVersions(deps) },

@@ -113,6 +113,14 @@ export abstract class StatefulObject extends DurableObject {
     this.#drop(IMPORTS, id);
   }
 
+  /** Leaves nothing of the object, no tables either. */
+  async destroy(): Promise<void> {
+    await this.ctx.storage.deleteAlarm();
+    await this.ctx.storage.deleteAll();
+    this.#setAside = undefined;
+    this.stateDestroyed();
+  }
+
   /** Bytes that exports and imports under way take of the object's storage. */
   protected get setAsideBytes(): number {
     this.#setAside ??= [...this.#kept(EXPORTS), ...this.#kept(IMPORTS)].reduce((sum, [, { bytes }]) => sum + bytes, 0);
@@ -124,6 +132,9 @@ export abstract class StatefulObject extends DurableObject {
 
   /** Within the transaction, once the new state is there. */
   protected stateReplaced(): void {}
+
+  /** Once nothing is left. */
+  protected stateDestroyed(): void {}
 
   /** Once the state is replaced: alarms. */
   protected async stateCommitted(): Promise<void> {}

@@ -77,13 +77,11 @@ export class PluginDatabase extends StatefulObject {
     return this.#sql.databaseSize - this.setAsideBytes;
   }
 
-  /** Forgets everything. */
-  async destroy(): Promise<void> {
-    await this.ctx.storage.deleteAll();
+  protected override stateReplaced(): void {
     this.#sizes.forget();
   }
 
-  protected override stateReplaced(): void {
+  protected override stateDestroyed(): void {
     this.#sizes.forget();
   }
 

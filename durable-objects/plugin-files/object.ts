@@ -43,12 +43,19 @@ export class PluginFiles extends StatefulObject {
     tables: "ours",
     except: ["reserved", "dropped", "totals"],
   };
-  readonly #sql: SqlStorage;
+  #hasTables = false;
 
   constructor(state: DurableObjectState, env: Cloudflare.Env) {
     super(state, env);
-    this.#sql = state.storage.sql;
-    this.#sql.exec(SCHEMA);
+    void this.#sql;
+  }
+
+  /** Makes the tables where there are none, which is also after `destroy`. */
+  get #sql(): SqlStorage {
+    const { sql } = this.ctx.storage;
+    if (!this.#hasTables) sql.exec(SCHEMA);
+    this.#hasTables = true;
+    return sql;
   }
 
   /**
@@ -131,17 +138,6 @@ export class PluginFiles extends StatefulObject {
     return row ?? { bytes: 0, files: 0 };
   }
 
-  /** Forgets all files; their bytes are deleted by the alarm. */
-  async destroy(): Promise<void> {
-    this.ctx.storage.transactionSync(() => {
-      this.#sql.exec("INSERT INTO dropped SELECT key, 0 FROM files UNION SELECT key, 0 FROM reserved");
-      this.#sql.exec("DELETE FROM files");
-      this.#sql.exec("DELETE FROM reserved");
-      this.#recount();
-    });
-    await this.#wake(Date.now());
-  }
-
   /** Deletes the bytes nobody has any more, of abandoned writes too. R2 first: what is not deleted is tried again. */
   override async alarm(): Promise<void> {
     const now = Date.now();
@@ -173,6 +169,11 @@ export class PluginFiles extends StatefulObject {
 
   protected override stateReplaced(): void {
     this.#recount();
+  }
+
+  /** Whoever destroys the register deletes the bytes first: all below the install's prefix. */
+  protected override stateDestroyed(): void {
+    this.#hasTables = false;
   }
 
   protected override stateCommitted(): Promise<void> {

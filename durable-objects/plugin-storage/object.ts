@@ -46,7 +46,7 @@ type Row = {
  */
 export class PluginStorage extends StatefulObject {
   protected readonly scope: StateScope = { object: "PluginStorage", tables: "ours", except: [] };
-  readonly #sql: SqlStorage;
+  #hasTables = false;
   /** By lock. */
   readonly #making = new Map<
     string,
@@ -55,8 +55,15 @@ export class PluginStorage extends StatefulObject {
 
   constructor(state: DurableObjectState, env: Cloudflare.Env) {
     super(state, env);
-    this.#sql = state.storage.sql;
-    this.#sql.exec(SCHEMA);
+    void this.#sql;
+  }
+
+  /** Makes the tables where there are none, which is also after `destroy`. */
+  get #sql(): SqlStorage {
+    const { sql } = this.ctx.storage;
+    if (!this.#hasTables) sql.exec(SCHEMA);
+    this.#hasTables = true;
+    return sql;
   }
 
   /** @param now  milliseconds since the epoch */
@@ -210,11 +217,12 @@ export class PluginStorage extends StatefulObject {
     return this.#used(space);
   }
 
-  /** Forgets everything. */
-  async destroy(): Promise<void> {
-    await this.ctx.storage.deleteAlarm();
-    await this.ctx.storage.deleteAll();
-    this.#sql.exec(SCHEMA);
+  protected override stateReplacing(): void {
+    void this.#sql;
+  }
+
+  protected override stateDestroyed(): void {
+    this.#hasTables = false;
   }
 
   override async alarm(): Promise<void> {

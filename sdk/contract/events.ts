@@ -112,6 +112,18 @@ export const EVENTS = {
   "plugin.quarantined": { title: "an install was quarantined", severity: "error", audience: "security", data: move },
   "plugin.released": { title: "an install left quarantine", severity: "warning", audience: "security", data: move },
   "plugin.uninstalled": { title: "an install was removed", severity: "notice", audience: "operator", data: move },
+  "plugin.data-deleted": {
+    title: "everything that a removed install had stored is deleted",
+    severity: "info",
+    audience: "operator",
+    data: v.strictObject({ installId: text, removedAt: time }),
+  },
+  "plugin.data-not-deleted": {
+    title: "what a removed install had stored could not be deleted yet; it is tried again",
+    severity: "error",
+    audience: "operator",
+    data: v.strictObject({ installId: text, removedAt: time, failures: count }),
+  },
 
   "plugin.restarted": {
     title: "an install went on in new isolates",

@@ -1,3 +1,5 @@
+import type { Permission, Role } from "./roles.ts";
+
 /** Points at which plugins take part in what others do: hooks and middleware, and the order in which they come. */
 
 /** Classes of priority: whatever is of a lower rank comes first, whatever its priority inside the class. */
@@ -25,6 +27,10 @@ export const HOOK_NAME_LENGTH = 64;
 
 export interface HookSpec {
   readonly title: string;
+  /** Needed of who runs it, beside what running hooks takes. */
+  readonly permission?: Permission;
+  /** One of them is needed. */
+  readonly roles?: readonly Role[];
   readonly mode: HookMode;
   /** Members that the payload must have, each with what it holds. */
   readonly payload: Readonly<Record<string, string>>;
@@ -59,6 +65,22 @@ export function builtInHook(name: string): HookSpec | undefined {
 
 /** What stands in for a function that failed: a value, or another function with the same input. */
 export type Fallback = { readonly value: unknown } | { readonly plugin: string; readonly function?: string };
+
+/** What an operator sets for an install at one hook instead of what the manifest says; what is absent is as the manifest has it. */
+export interface HookOverride {
+  readonly class?: PriorityClass;
+  readonly priority?: number;
+  readonly criticality?: Criticality;
+  /** Milliseconds. */
+  readonly timeoutMs?: number;
+  /** Null: none, whatever the manifest says. */
+  readonly fallback?: Fallback | null;
+  /** The install takes no part in the hook. */
+  readonly disabled?: true;
+}
+
+/** By name of the hook. */
+export type HookOverrides = Readonly<Record<string, HookOverride>>;
 
 export interface Ordered {
   readonly class: PriorityClass;

@@ -10,7 +10,17 @@ import {
   type PriorityClass,
 } from "./hooks.ts";
 import { LIMITS } from "./limits.ts";
-import { closedObject, distinct, functionName, list, pattern, pluginId, text, wholeNumber } from "./manifest-fields.ts";
+import {
+  closedObject,
+  distinct,
+  functionName,
+  list,
+  pattern,
+  pluginId,
+  record,
+  text,
+  wholeNumber,
+} from "./manifest-fields.ts";
 import { PERMISSIONS, ROLE_NAMES, type Permission } from "./roles.ts";
 
 /** Parts of the manifest that say where a plugin takes part: hooks, middleware, HTTP endpoints, its life. */
@@ -47,20 +57,52 @@ function criticality(usual: Criticality) {
   return v.exactOptional(v.picklist(CRITICALITIES, "must be critical or optional"), usual);
 }
 
-const fallback = v.union(
+export const fallback = v.union(
   [closedObject({ value: v.unknown() }), closedObject({ plugin: pluginId, function: v.exactOptional(functionName) })],
   "must be `{ value }`, or `{ plugin, function? }`",
 );
 
+const hookName = pattern(HOOK_NAME_PATTERN, "must be a hook such as `file:process`", HOOK_NAME_LENGTH);
+
+const access = {
+  permission: v.exactOptional(
+    v.picklist(
+      Object.keys(PERMISSIONS) as Permission[], // Object.keys loses the key type
+      `must be one of ${Object.keys(PERMISSIONS).join(", ")}`,
+    ),
+  ),
+  roles: v.exactOptional(
+    v.pipe(
+      distinct(list(v.picklist(ROLE_NAMES, `must be one of ${ROLE_NAMES.join(", ")}`), ROLE_NAMES.length), String),
+      v.minLength(1, "must not be empty"),
+    ),
+  ),
+};
+
 export const hook = closedObject({
-  name: pattern(HOOK_NAME_PATTERN, "must be a hook such as `file:process`", HOOK_NAME_LENGTH),
+  name: hookName,
   function: functionName,
   ...order("business"),
   criticality: criticality("optional"),
   timeoutMs,
   fallback: v.exactOptional(fallback),
   mode: v.exactOptional(v.picklist(HOOK_MODES, `must be one of ${HOOK_MODES.join(", ")}`)),
+  ...access,
 });
+
+/** What an operator sets for an install instead of what the manifest says, by name of a hook. */
+export const hookOverrides = record(
+  hookName,
+  closedObject({
+    class: v.exactOptional(order("business").class.wrapped),
+    priority: v.exactOptional(order("business").priority.wrapped),
+    criticality: v.exactOptional(criticality("optional").wrapped),
+    timeoutMs,
+    fallback: v.exactOptional(v.nullable(fallback)),
+    disabled: v.exactOptional(v.literal(true, "must be true, or left out")),
+  }),
+  100,
+);
 
 /** A guard that fails must not leave the door open, so middleware is critical unless it says otherwise. */
 export const middleware = closedObject({
@@ -100,12 +142,7 @@ export const endpoint = closedObject({
       `must be public, token or one of ${Object.keys(PERMISSIONS).join(", ")}`,
     ),
   ),
-  roles: v.exactOptional(
-    v.pipe(
-      distinct(list(v.picklist(ROLE_NAMES, `must be one of ${ROLE_NAMES.join(", ")}`), ROLE_NAMES.length), String),
-      v.minLength(1, "must not be empty"),
-    ),
-  ),
+  roles: access.roles,
   cors: v.exactOptional(
     closedObject({
       origins: distinct(

@@ -1,4 +1,4 @@
-import type { Criticality, Fallback, HookMode, PriorityClass } from "./hooks.ts";
+import type { Criticality, Fallback, HookMode, HookOverride, PriorityClass } from "./hooks.ts";
 import type { EndpointMethod } from "./manifest-offers.ts";
 import type { Permission, Role } from "./roles.ts";
 
@@ -28,6 +28,14 @@ export interface PlacedFunction {
 export interface HookOffer extends PlacedFunction {
   readonly fallback?: Fallback;
   readonly mode?: HookMode;
+  /** Present where the operator took the function out of the hook. */
+  readonly disabled?: true;
+  /** Members that the operator set for the install; absent: all are the manifest's. */
+  readonly set?: readonly (keyof HookOverride)[];
+  /** Who may run the hook needs this beside what running hooks takes. */
+  readonly permission?: Permission;
+  /** One of them is needed. */
+  readonly roles?: readonly Role[];
 }
 
 export interface MiddlewareOffer extends PlacedFunction {

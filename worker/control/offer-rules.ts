@@ -1,4 +1,11 @@
-import { inOrder, PRIORITY, type Criticality, type PriorityClass } from "../../sdk/contract/hooks.ts";
+import {
+  inOrder,
+  PRIORITY,
+  type Criticality,
+  type HookOverride,
+  type HookOverrides,
+  type PriorityClass,
+} from "../../sdk/contract/hooks.ts";
 import type { Manifest } from "../../sdk/contract/manifest.ts";
 import { ENDPOINT_BODY_BYTES } from "../../sdk/contract/manifest-offers.ts";
 import type {
@@ -19,6 +26,8 @@ export interface OfferingInstall {
   readonly pluginId: string;
   readonly active: boolean;
   readonly offering: OfferingManifest;
+  /** What the operator set; absent: nothing. */
+  readonly hooks?: HookOverrides;
 }
 
 type ManifestHook = Manifest["hooks"][number];
@@ -45,8 +54,11 @@ function present<Name extends string, Value extends object>(name: Name, value: V
 
 /** Object.fromEntries makes own properties of any name, `__proto__` included. */
 function hooksOf(installs: readonly OfferingInstall[]): Record<string, readonly HookOffer[]> {
-  const entries = installs.flatMap(({ pluginId, offering }) =>
-    (offering.hooks ?? []).map((hook) => ({ name: hook.name, offer: hookOffer(pluginId, hook) })),
+  const entries = installs.flatMap(({ pluginId, offering, hooks = {} }) =>
+    (offering.hooks ?? []).map((hook) => {
+      const override = Object.hasOwn(hooks, hook.name) ? hooks[hook.name] : undefined;
+      return { name: hook.name, offer: overridden(hookOffer(pluginId, hook), override) };
+    }),
   );
   const byName = Map.groupBy(entries, ({ name }) => name);
   return Object.fromEntries(
@@ -55,12 +67,24 @@ function hooksOf(installs: readonly OfferingInstall[]): Record<string, readonly 
 }
 
 function hookOffer(pluginId: string, hook: ManifestHook): HookOffer {
-  const { fallback, mode } = hook;
+  const { fallback, mode, permission, roles } = hook;
   return {
     ...placed(pluginId, hook, "business", "optional"),
     ...(fallback ? { fallback } : {}),
     ...(mode ? { mode } : {}),
+    ...(permission ? { permission } : {}),
+    ...(roles ? { roles } : {}),
   };
+}
+
+/** The manifest's offer with what the operator set in its place. */
+function overridden(offer: HookOffer, override: HookOverride = {}): HookOffer {
+  const set = Object.keys(override) as (keyof HookOverride)[]; // Object.keys loses the key type
+  if (set.length === 0) return offer;
+  const { fallback, ...rest } = override;
+  const { fallback: own, ...kept } = offer;
+  const standIn = fallback === undefined ? own : (fallback ?? undefined);
+  return { ...kept, ...rest, ...(standIn ? { fallback: standIn } : {}), set };
 }
 
 function middlewareOf({ pluginId, offering }: OfferingInstall) {

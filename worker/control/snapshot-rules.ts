@@ -1,5 +1,6 @@
 import { flatten } from "../../sdk/contract/config/flat-config.ts";
 import type { JsonObject } from "../../sdk/contract/config/json-values.ts";
+import type { Fallback, HookOverrides } from "../../sdk/contract/hooks.ts";
 import { LIMITS, MODULE_LIMITS, type LimitName, type Limits } from "../../sdk/contract/limits.ts";
 import type { Manifest } from "../../sdk/contract/manifest.ts";
 import type { PluginParts } from "../../sdk/contract/plugin-parts.ts";
@@ -39,6 +40,10 @@ export interface InstallRecord {
   readonly safeMode: boolean;
   /** The isolate generation that calls begin with. */
   readonly generation: number;
+  /** What the operator set instead of what the manifest says of hooks. */
+  readonly hooks: HookOverrides;
+  /** What stands in where a plain call fails. */
+  readonly fallback: Fallback | null;
   /** Grows with every change of the install. */
   readonly updatedAt: number;
   readonly version: string;
@@ -152,6 +157,7 @@ function snapshotInstall(install: InstallRecord, ceilings: Limits): SnapshotInst
     ...(install.parts ? { parts: install.parts } : {}),
     limits: install.safeMode ? halvedLimits(limits) : limits,
     ...snapshotConfig(install),
+    ...(install.fallback ? { fallback: install.fallback } : {}),
     ...(install.persistVariables ? { persistVariables: true as const } : {}),
     ...(isWarm ? { warm: { revision: install.updatedAt } } : {}),
     ...(install.safeMode ? { safeMode: true as const } : {}),

@@ -5,6 +5,7 @@ import type { Addition, Grant } from "../../sdk/contract/grants.ts";
 import type { Environment } from "../../sdk/contract/config/environments.ts";
 import type { JsonObject } from "../../sdk/contract/config/json-values.ts";
 import type { SealedValue } from "../../sdk/contract/config/sealed-value.ts";
+import type { Fallback, HookOverrides } from "../../sdk/contract/hooks.ts";
 import type { Manifest } from "../../sdk/contract/manifest.ts";
 import type { Limits } from "../../sdk/contract/limits.ts";
 import { REUSE_MODES } from "../../sdk/contract/reuse.ts";
@@ -148,6 +149,10 @@ export const pluginInstances = sqliteTable(
     safeMode: text("safe_mode", { mode: "json" }).$type<SafeMode>(),
     /** The isolate generation that calls begin with; a restart raises it. */
     generation: integer().notNull().default(0),
+    /** By name of a hook: what the operator set instead of what the manifest says. */
+    hooks: text({ mode: "json" }).$type<HookOverrides>().notNull().default({}),
+    /** What stands in where a plain call of the plugin fails. */
+    fallback: text({ mode: "json" }).$type<Fallback>(),
     installedBy: text("installed_by").notNull(),
     createdAt: integer("created_at").notNull(),
     updatedAt: integer("updated_at").notNull(),
@@ -156,6 +161,22 @@ export const pluginInstances = sqliteTable(
     uniqueIndex("plugin_instances_by_plugin").on(table.tenantId, table.pluginId),
     index("plugin_instances_by_state").on(table.tenantId, table.state),
   ],
+);
+
+/** Installs that were removed and whose data is still to be deleted, and looked for once more. */
+export const installRemovals = sqliteTable(
+  "install_removals",
+  {
+    installId: text("install_id").primaryKey(),
+    tenantId: text("tenant_id").notNull(),
+    pluginId: text("plugin_id").notNull(),
+    removedAt: integer("removed_at").notNull(),
+    /** When it is tried next. */
+    dueAt: integer("due_at").notNull(),
+    /** Tries that failed since the last that did not. */
+    failures: integer().notNull(),
+  },
+  (table) => [index("install_removals_by_due").on(table.dueAt)],
 );
 
 /** Grants of capabilities, one row each; a row that was replaced or revoked stays, with its end. */
@@ -455,6 +476,29 @@ export const capabilityUsage = sqliteTable(
   (table) => [
     primaryKey({ columns: [table.tenantId, table.installId, table.capability, table.scope, table.day] }),
     index("plugin_capability_usage_by_day").on(table.day),
+  ],
+);
+
+/**
+ * Beside the sums of plugin_capability_usage, by UTC day: the most that one execution used or found held of a quota, and how often
+ * a capability was refused with which error.
+ */
+export const capabilityDetails = sqliteTable(
+  "plugin_capability_details",
+  {
+    tenantId: text("tenant_id").notNull(),
+    installId: text("install_id").notNull(),
+    capability: text().notNull(),
+    kind: text({ enum: ["peak", "refusal"] }).notNull(),
+    /** The quota, or the error. */
+    name: text().notNull(),
+    /** Days since the epoch. */
+    day: integer().notNull(),
+    value: integer().notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.tenantId, table.installId, table.capability, table.kind, table.name, table.day] }),
+    index("plugin_capability_details_by_day").on(table.day),
   ],
 );
 

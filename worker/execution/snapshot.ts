@@ -1,7 +1,7 @@
 import { PlatformError } from "../../sdk/contract/errors.ts";
 import type { Grants } from "../../sdk/contract/grants.ts";
 import type { Limits } from "../../sdk/contract/limits.ts";
-import type { PriorityClass } from "../../sdk/contract/hooks.ts";
+import type { Fallback, PriorityClass } from "../../sdk/contract/hooks.ts";
 import type { IncomingScheme } from "../../sdk/contract/manifest-offers.ts";
 import type { Offers } from "../../sdk/contract/offers.ts";
 import type { PluginParts } from "../../sdk/contract/plugin-parts.ts";
@@ -62,6 +62,8 @@ export interface SnapshotInstall {
   readonly safeMode?: true;
   /** The isolate generation that calls begin with; absent: the first. */
   readonly generation?: number;
+  /** What stands in where a plain call fails; absent: nothing. */
+  readonly fallback?: Fallback;
   /** Present where the plugin's variables outlive a call. */
   readonly persistVariables?: true;
   /** Capabilities it may use and how far. Whatever is not here is refused. */

@@ -18,7 +18,7 @@ const ROLES: readonly (readonly [RegExp, Layer])[] = [
   ],
   [/^worker\/execution\/(idempotency|bus)\//, "adapter"],
   [/^worker\/execution\/linking\//, "pure"],
-  [/^worker\/execution\/(invoke|fan-out)\.ts$/, "action"],
+  [/^worker\/execution\/(invoke|fan-out|fallback)\.ts$/, "action"],
   [/^worker\/execution\/[a-z-]+(\.generated)?\.(ts|wasm)$/, "adapter"],
   [/^worker\/execution\/capabilities\/([a-z-]+\/)?([a-z-]+-)?(grant|rules|quotas)\.ts$/, "pure"],
   [

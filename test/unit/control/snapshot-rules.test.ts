@@ -25,6 +25,8 @@ const install: InstallRecord = {
   persistVariables: false,
   safeMode: false,
   generation: 0,
+  hooks: {},
+  fallback: null,
   updatedAt: 5_000,
   version: "1.2.3",
   versionState: "validated",

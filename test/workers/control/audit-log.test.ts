@@ -125,6 +125,8 @@ describe("a row", () => {
       limits: {},
       reuse: "fresh",
       persistVariables: false,
+      hooks: {},
+      fallback: null,
       configRevision: 0,
     });
     expect(JSON.parse(last?.after ?? "")).toEqual({
@@ -132,6 +134,8 @@ describe("a row", () => {
       limits: { fuel: 10 },
       reuse: "fresh",
       persistVariables: false,
+      hooks: {},
+      fallback: null,
       configRevision: 1,
       changed: ["config", "limits"],
       configChanged: ["/apiUrl"],

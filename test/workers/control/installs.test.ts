@@ -28,6 +28,8 @@ describe("install", () => {
     const { install, created } = await installPlugin(deps, actor, ECHO);
     expect(created).toBe(true);
     expect(install).toEqual({
+      hooks: {},
+      fallback: null,
       id: expect.stringMatching(/^[0-9A-Z]{26}$/) as string,
       tenantId: actor.tenantId,
       pluginId: "acme.echo",
@@ -110,7 +112,7 @@ describe("install", () => {
     expect(await revisionOf(actor.tenantId)).toBe(2);
   });
 
-  test("after an uninstall begins anew under the same id", async () => {
+  test("after an uninstall is another install with an id of its own", async () => {
     const actor = await seedTenant();
     await seedVersion({ tenantId: actor.tenantId });
     await seedVersion({ tenantId: actor.tenantId, version: "1.1.0" });
@@ -118,7 +120,8 @@ describe("install", () => {
     await moveInstall(makeDeps(), actor, "acme.echo", "uninstall");
     const second = await installPlugin(makeDeps(), actor, ECHO);
     expect(second.created).toBe(true);
-    expect(second.install).toMatchObject({ id: first.install.id, version: "1.1.0", state: "active" });
+    expect(second.install).toMatchObject({ version: "1.1.0", state: "active", configRevision: 0 });
+    expect(second.install.id).not.toBe(first.install.id);
     expect(second.install.configuration).toEqual({ values: { default: {} }, secrets: {} });
     expect(await eventTypes(actor)).toEqual([
       "plugin.installed",

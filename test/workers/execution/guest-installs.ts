@@ -1,6 +1,7 @@
 import { env } from "cloudflare:workers";
 import { inject } from "vitest";
 import type { Grants } from "../../../sdk/contract/grants.ts";
+import type { Fallback } from "../../../sdk/contract/hooks.ts";
 import type { Offers } from "../../../sdk/contract/offers.ts";
 import { isStreaming, isSuspending } from "../../../sdk/contract/extism-abi.ts";
 import { DEFAULT_LIMITS, WASM_PAGE_BYTES, type Limits } from "../../../sdk/contract/limits.ts";
@@ -27,6 +28,7 @@ export interface GuestInstall {
   /** Keeps instances between calls. */
   readonly warm?: boolean;
   readonly persistVariables?: true;
+  readonly fallback?: Fallback;
 }
 
 export async function installGuests(
@@ -80,6 +82,7 @@ async function installOf(tenantId: string, install: GuestInstall): Promise<Snaps
     ...(install.persistVariables ? { persistVariables: true } : {}),
     ...(install.warm ? { warm: { revision: 1 } } : {}),
     grants: install.grants ?? {},
+    ...(install.fallback ? { fallback: install.fallback } : {}),
     ...(install.topics ? { topics: install.topics } : {}),
   };
 }

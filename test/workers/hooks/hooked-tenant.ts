@@ -1,5 +1,6 @@
 import { env } from "cloudflare:workers";
 import type { HookOffer } from "../../../sdk/contract/offers.ts";
+import type { Role } from "../../../sdk/contract/roles.ts";
 import { snapshotKey, type Snapshot, type SnapshotInstall } from "../../../worker/execution/snapshot.ts";
 import { api, type ApiAnswer } from "../../support/workers/api.ts";
 import { mintToken } from "../../support/workers/tokens.ts";
@@ -41,7 +42,7 @@ export async function separateIsolates(snapshot: Snapshot): Promise<void> {
   await env.STORE.put(snapshotKey(snapshot.tenantId), JSON.stringify(separate));
 }
 
-export async function fire(tenant: string, hook: string, body: object): Promise<ApiAnswer> {
-  const token = await mintToken({ tenant, roles: ["caller"] });
+export async function fire(tenant: string, hook: string, body: object, role: Role = "caller"): Promise<ApiAnswer> {
+  const token = await mintToken({ tenant, roles: [role] });
   return api("post", `/api/plugins/hooks/${hook}`, { token, body });
 }

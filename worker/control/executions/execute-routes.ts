@@ -3,9 +3,10 @@ import type * as v from "valibot";
 import { PlatformError, type ErrorCode } from "../../../sdk/contract/errors.ts";
 import { DEFAULT_LIMITS, LIMITS, type Limits } from "../../../sdk/contract/limits.ts";
 import { PipedStreams } from "../../execution/call-streams.ts";
-import { invoke, type Invocation, type PluginEvent } from "../../execution/invoke.ts";
+import type { Answered, StoodIn } from "../../execution/fallback.ts";
+import { invoke, type PluginEvent } from "../../execution/invoke.ts";
 import type { Snapshot } from "../../execution/snapshot.ts";
-import { invokeThrough, isWatched } from "../middleware/actions.ts";
+import { answerThrough, isWatched } from "../middleware/actions.ts";
 import type { Visit } from "../middleware/rules.ts";
 import { readLimitedBody } from "../../http/limited-body.ts";
 import { parseJsonBody } from "../../http/json-body.ts";
@@ -59,7 +60,8 @@ function executeRoute(path: string, operationId: string): Route {
     summary: "Run a function of an installed plugin",
     description:
       "A JSON body names function, input and options, and the answer is JSON. With any other content type the body is the " +
-      "input and the answer's body is the output; execution id and fuel are in `x-execution-id` and `x-fuel-used`.",
+      "input and the answer's body is the output; execution id and fuel are in `x-execution-id` and `x-fuel-used`. Where the call " +
+      "fails and its install declares a fallback, that answers, and `fallback` (or `x-fallback`) says for what.",
     tag: "Executions",
     permission: "plugins:execute",
     params: ExecuteParams,
@@ -85,24 +87,27 @@ async function executeJson(context: Context<AppEnv>, pluginId: string, queryFunc
   const bytes = await readLimitedBody(context.req.raw, EXECUTE_BODY_LIMIT, "INPUT_TOO_LARGE", "input");
   const body = parseJsonBody(ExecuteBody, bytes);
   const logs = body.options?.logs;
-  const invocation = await call(context, {
+  const answered = await call(context, {
     pluginId,
     functionName: body.function ?? queryFunction,
     input: encodeInput(body),
     options: eventOptions(body),
   });
-  const { outcome, record } = invocation;
-  setExecutionHeaders(context, invocation);
-  const output = decodeOutput(succeeded(invocation, logs), body);
+  const { invocation, standIn } = answered;
+  setExecutionHeaders(context, answered);
+  const output = decodeOutput(succeeded(answered, logs), body);
+  const { durationMs = 0, fuel = 0, memoryBytes = 0, version } = invocation?.record ?? {};
+  const shown = logs && invocation?.outcome;
   const answer: v.InferInput<typeof ExecuteAnswer> = {
-    executionId: record.id,
-    status: "succeeded",
+    ...(invocation ? { executionId: invocation.record.id } : {}),
+    status: standIn ? "replaced" : "succeeded",
     ...output,
-    durationMs: record.durationMs,
-    fuel: record.fuel,
-    memoryBytes: record.memoryBytes,
-    version: record.version,
-    ...(logs ? { logs: [...outcome.logs], logsTruncated: outcome.logsTruncated } : {}),
+    durationMs,
+    fuel,
+    memoryBytes,
+    ...(version === undefined ? {} : { version }),
+    ...(standIn ? { fallback: describeStandIn(standIn) } : {}),
+    ...(shown ? { logs: [...shown.logs], logsTruncated: shown.logsTruncated } : {}),
   };
   return context.json(answer);
 }
@@ -120,23 +125,22 @@ async function executeRaw(context: Context<AppEnv>, pluginId: string, functionNa
     return executeStreaming(context, snapshot, pluginId, functionName);
   }
   const input = await readLimitedBody(context.req.raw, LIMITS.input.maximum, "INPUT_TOO_LARGE", "input");
-  const invocation = await call(context, { pluginId, functionName, input, options: { logLevel: DEFAULT_LOG_LEVEL } });
-  setExecutionHeaders(context, invocation);
-  const output = succeeded(invocation);
+  const answered = await call(context, { pluginId, functionName, input, options: { logLevel: DEFAULT_LOG_LEVEL } });
+  setExecutionHeaders(context, answered);
+  const output = succeeded(answered);
   return context.body(output as Uint8Array<ArrayBuffer>, 200, { "content-type": rawContentType(context) }); // output never is shared memory
 }
 
 async function call(
   context: Context<AppEnv>,
   event: Pick<PluginEvent, "pluginId" | "functionName" | "input" | "options">,
-): Promise<Invocation> {
+): Promise<Answered> {
   const deps = context.get("deps");
   const { subject, roles } = context.get("actor");
   const snapshot = await readSnapshot(context);
   const caller = { subject, roles, traceId: context.get("traceId") };
-  if (!snapshot.offers?.middleware) return invoke(deps, snapshot, { ...event, ...caller });
   const visit = visitOf(snapshot, event.pluginId, event.functionName);
-  return invokeThrough(deps, snapshot, visit, { ...event, ...caller });
+  return answerThrough(deps, snapshot, visit, { ...event, ...caller });
 }
 
 function streamsIn({ installs }: Snapshot, pluginId: string): boolean {
@@ -176,8 +180,8 @@ async function executeStreaming(
     deps.defer(ended.then(({ outcome }) => streams.end(outcome)).catch(() => undefined));
     return context.body(readable, 200, headers);
   }
-  setExecutionHeaders(context, first);
-  const output = succeeded(first);
+  setExecutionHeaders(context, { invocation: first });
+  const output = succeeded({ invocation: first });
   return context.body(output as Uint8Array<ArrayBuffer>, 200, headers); // output never is shared memory
 }
 
@@ -197,7 +201,10 @@ async function readSnapshot(context: Context<AppEnv>): Promise<Snapshot> {
 }
 
 /** @throws {PlatformError} the guest's failure, with what the call cost */
-function succeeded({ outcome, record }: Invocation, withLogs = false): Uint8Array {
+function succeeded({ invocation, standIn }: Answered, withLogs = false): Uint8Array {
+  if (standIn) return standIn.output;
+  if (!invocation) throw new TypeError("Nothing answered the call.");
+  const { outcome, record } = invocation;
   if (!outcome.failure) return outcome.output ?? new Uint8Array();
   const { code, detail, limit, exitCode } = outcome.failure;
   throw new PlatformError(code, detail, {
@@ -215,9 +222,19 @@ function succeeded({ outcome, record }: Invocation, withLogs = false): Uint8Arra
 }
 
 /** Set on the context, so that a problem answer carries them too. */
-function setExecutionHeaders(context: Context<AppEnv>, { record }: Invocation): void {
-  context.header("x-execution-id", record.id);
-  context.header("x-fuel-used", String(record.fuel));
+function setExecutionHeaders(context: Context<AppEnv>, { invocation, standIn }: Answered): void {
+  if (invocation) {
+    context.header("x-execution-id", invocation.record.id);
+    context.header("x-fuel-used", String(invocation.record.fuel));
+  }
+  if (!standIn) return;
+  context.header("x-fallback", standIn.by);
+  context.header("x-fallback-code", standIn.code);
+  if (standIn.executionId !== undefined) context.header("x-fallback-execution-id", standIn.executionId);
+}
+
+function describeStandIn({ output: _shown, ...standIn }: NonNullable<Answered["standIn"]>): StoodIn {
+  return standIn;
 }
 
 /** The output's type is the plugin's business; a caller who knows it may name one that a browser cannot run. */

@@ -41,14 +41,28 @@ export type ExecuteBody = v.InferOutput<typeof ExecuteBody>;
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
 
 export const ExecuteAnswer = v.object({
-  executionId: v.string(),
-  status: v.literal("succeeded"),
+  executionId: v.pipe(
+    v.optional(v.string()),
+    v.description("Absent where a value stands in for a call that was not made"),
+  ),
+  status: v.pipe(
+    v.picklist(["succeeded", "replaced"]),
+    v.description("`replaced`: the call failed, and what the install declared for that answers"),
+  ),
   output: v.unknown(),
   encoding: v.pipe(v.picklist(["json", "text", "base64"]), v.description("How `output` is written")),
   durationMs: count,
   fuel: v.pipe(count, v.description("Weighted units used")),
   memoryBytes: v.pipe(count, v.description("Linear and exchange memory held at the end")),
-  version: v.string(),
+  version: v.optional(v.string()),
+  fallback: v.optional(
+    v.object({
+      by: v.pipe(v.string(), v.description("`value`, or the plugin that answered")),
+      code: v.pipe(v.string(), v.description("Error code of the call that failed")),
+      detail: v.string(),
+      executionId: v.pipe(v.optional(v.string()), v.description("Execution that failed; absent where none was made")),
+    }),
+  ),
   logs: v.optional(v.array(v.object({ level: v.string(), text: v.string() }))),
   logsTruncated: v.optional(v.boolean()),
 });

@@ -34,8 +34,11 @@ export async function listGrants(db: Database, scope: InstallScope): Promise<Gra
   return rows as GrantRecord[]; // the column holds only names of the table
 }
 
-/** Grants that ended, newest first. */
-export async function listEndedGrants(db: Database, scope: InstallScope): Promise<EndedGrant[]> {
+/** Grants of a plugin that ended, newest first, those of installs that were removed among them. */
+export async function listEndedGrants(
+  db: Database,
+  { tenantId, pluginId }: { readonly tenantId: string; readonly pluginId: string },
+): Promise<EndedGrant[]> {
   const rows = await db
     .select({
       capability: pluginPermissions.capability,
@@ -48,7 +51,13 @@ export async function listEndedGrants(db: Database, scope: InstallScope): Promis
       ending: pluginPermissions.ending,
     })
     .from(pluginPermissions)
-    .where(and(ofInstall(scope), isNotNull(pluginPermissions.endedAt)))
+    .where(
+      and(
+        eq(pluginPermissions.tenantId, tenantId),
+        eq(pluginPermissions.pluginId, pluginId),
+        isNotNull(pluginPermissions.endedAt),
+      ),
+    )
     .orderBy(desc(pluginPermissions.endedAt), desc(pluginPermissions.id))
     .limit(HISTORY_LENGTH);
   return rows as EndedGrant[]; // the three are set together, and the column holds only names of the table

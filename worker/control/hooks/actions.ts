@@ -8,7 +8,18 @@ import type { Snapshot } from "../../execution/snapshot.ts";
 import type { Actor } from "../../lib/actor.ts";
 import { isWatched, throughMiddleware } from "../middleware/actions.ts";
 import type { Visit } from "../middleware/rules.ts";
-import { aborts, isAnswer, modeFor, offersFor, replaced, requirePayload, skipped, stepOf, type Step } from "./rules.ts";
+import {
+  aborts,
+  isAnswer,
+  modeFor,
+  offersFor,
+  replaced,
+  requireAccess,
+  requirePayload,
+  skipped,
+  stepOf,
+  type Step,
+} from "./rules.ts";
 import { describeStep, type StepAnswer } from "./schema.ts";
 
 const LOG_LEVEL_INFO = 2;
@@ -67,7 +78,8 @@ interface Run extends Firing {
  * Runs the functions of a hook, in order of class, priority and plugin id. What failed harms no other: its fallback stands in, or
  * it is left out; only the failure of a critical function ends the hook. Touches no D1: the log hears of it through the queue.
  *
- * @throws {PlatformError} REQUEST_INVALID where the payload lacks what a built-in hook needs; HOOK_ABORTED with every step
+ * @throws {PlatformError} REQUEST_INVALID where the payload lacks what a built-in hook needs; PERMISSION_DENIED where the hook or a
+ *   plugin demands more of the caller; HOOK_ABORTED with every step
  */
 export async function fireHook(
   deps: InvokeDeps,
@@ -77,6 +89,7 @@ export async function fireHook(
 ): Promise<Fired> {
   requirePayload(hook, input.payload);
   const offers = offersFor(firing.snapshot, hook);
+  requireAccess(hook, offers, firing.actor.roles);
   const mode = modeFor(hook, offers, input.mode);
   const startedAt = deps.clock.now();
   const { steps, value } = await MODES[mode]({ ...firing, deps }, offers, input.payload ?? null);

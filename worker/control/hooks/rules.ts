@@ -1,6 +1,7 @@
 import { PlatformError, type ErrorCode, type Issue } from "../../../sdk/contract/errors.ts";
 import { builtInHook, type HookMode } from "../../../sdk/contract/hooks.ts";
 import type { HookOffer } from "../../../sdk/contract/offers.ts";
+import { permits, type Role } from "../../../sdk/contract/roles.ts";
 import type { SandboxOutcome } from "../../../sdk/contract/sandbox.ts";
 import type { ExecutionRecord } from "../../execution/settle.ts";
 import type { Snapshot } from "../../execution/snapshot.ts";
@@ -29,10 +30,41 @@ export interface Step {
   readonly fallback: string | undefined;
 }
 
-/** Functions of a hook in their order. */
+/** Functions of a hook that run, in their order. */
 export function offersFor(snapshot: Snapshot, hook: string): readonly HookOffer[] {
   const hooks = snapshot.offers?.hooks ?? {};
-  return (Object.hasOwn(hooks, hook) ? hooks[hook] : undefined) ?? [];
+  return ((Object.hasOwn(hooks, hook) ? hooks[hook] : undefined) ?? []).filter(({ disabled }) => !disabled);
+}
+
+/**
+ * Whoever runs a hook needs what the catalogue and every function that would run ask for.
+ *
+ * @throws {PlatformError} PERMISSION_DENIED
+ */
+export function requireAccess(hook: string, offers: readonly HookOffer[], roles: readonly Role[]): void {
+  const spec = builtInHook(hook);
+  const demands = [...(spec ? [{ ...spec, pluginId: undefined }] : []), ...offers];
+  for (const { permission, roles: wanted, pluginId } of demands) {
+    const by = pluginId === undefined ? "The hook" : `The plugin "${pluginId}"`;
+    if (permission && !permits(roles, permission)) {
+      throw new PlatformError(
+        "PERMISSION_DENIED",
+        `${by} demands the permission "${permission}" of who runs ${hook}.`,
+        {
+          members: { permission, hook, ...(pluginId === undefined ? {} : { pluginId }) },
+        },
+      );
+    }
+    if (wanted && !wanted.some((role) => roles.includes(role))) {
+      throw new PlatformError(
+        "PERMISSION_DENIED",
+        `${by} demands one of the roles ${wanted.join(", ")} of who runs ${hook}.`,
+        {
+          members: { roles: wanted, hook, ...(pluginId === undefined ? {} : { pluginId }) },
+        },
+      );
+    }
+  }
 }
 
 /** The mode that was asked for, else the catalogue's, else that of the first function that names one, else waterfall. */

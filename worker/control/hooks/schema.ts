@@ -8,7 +8,7 @@ import {
   HOOKS,
   PRIORITY_CLASS_NAMES,
 } from "../../../sdk/contract/hooks.ts";
-import type { Offers } from "../../../sdk/contract/offers.ts";
+import type { HookOffer, Offers } from "../../../sdk/contract/offers.ts";
 import { modeFor, type Step } from "./rules.ts";
 
 export const HookParams = v.object({
@@ -94,11 +94,29 @@ const HookAnswer = v.object({
       criticality: v.picklist(CRITICALITIES),
       timeoutMs: v.optional(count),
       fallback: v.optional(v.unknown()),
+      permission: v.optional(v.string()),
+      roles: v.optional(v.array(v.string())),
+      disabled: v.pipe(v.boolean(), v.description("The operator took it out: it does not run")),
+      from: v.pipe(
+        v.record(v.string(), v.picklist(["manifest", "install"])),
+        v.description("Where each value comes from: the version's manifest, or what the operator set for the install"),
+      ),
     }),
   ),
 });
 
 export const HooksAnswer = v.object({ items: v.array(HookAnswer) });
+
+const OVERRIDABLE = ["class", "priority", "criticality", "timeoutMs", "fallback", "disabled"] as const;
+
+function describeOffer({ mode: _asked, set = [], roles, ...offer }: HookOffer) {
+  const disabled = offer.disabled === true;
+  const shown = OVERRIDABLE.filter((name) => set.includes(name) || (name !== "disabled" && offer[name] !== undefined));
+  const from = Object.fromEntries(
+    shown.map((name) => [name, set.includes(name) ? ("install" as const) : ("manifest" as const)]),
+  );
+  return { ...offer, ...(roles ? { roles: [...roles] } : {}), disabled, from };
+}
 
 /** Built-in hooks, and those that active plugins attach to, by name. */
 export function describeHooks({ hooks = {} }: Offers): v.InferInput<typeof HooksAnswer> {
@@ -111,7 +129,7 @@ export function describeHooks({ hooks = {} }: Offers): v.InferInput<typeof Hooks
       title: spec ? HOOKS[spec].title : null,
       mode: modeFor(name, offers, undefined),
       payload: spec ? { ...HOOKS[spec].payload } : {},
-      functions: offers.map(({ mode: _asked, ...offer }) => offer),
+      functions: offers.map(describeOffer),
     };
   });
   return { items };

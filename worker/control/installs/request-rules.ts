@@ -17,7 +17,10 @@ import type { Install, InstallChange, InstallInput, UpdateInput } from "./schema
  */
 export function requireSame(
   known: Install,
-  asked: Pick<InstallInput, "version" | "config" | "limits" | "reuse" | "persistVariables" | "grants">,
+  asked: Pick<
+    InstallInput,
+    "version" | "config" | "limits" | "reuse" | "persistVariables" | "hooks" | "fallback" | "grants"
+  >,
   config: JsonObject,
   granted: readonly Pick<GrantRecord, "capability" | "granted">[] = [],
 ): void {
@@ -30,6 +33,7 @@ export function requireSame(
     ...(asked.persistVariables === undefined || asked.persistVariables === known.persistVariables
       ? []
       : ["persistVariables"]),
+    ...(["hooks", "fallback"] as const).filter((name) => isOther(asked[name], known[name])),
   ];
   if (differences.length === 0) return;
   throw new PlatformError(
@@ -48,7 +52,14 @@ export function changesOf(known: Install, asked: UpdateInput, version: Pick<Vers
     ...(asked.persistVariables === undefined || asked.persistVariables === known.persistVariables
       ? {}
       : { persistVariables: asked.persistVariables }),
+    ...(asked.hooks !== undefined && isOther(asked.hooks, known.hooks) ? { hooks: asked.hooks } : {}),
+    ...(asked.fallback !== undefined && isOther(asked.fallback, known.fallback) ? { fallback: asked.fallback } : {}),
   };
+}
+
+/** True where something is asked for, and is not what there is. */
+function isOther(asked: unknown, known: unknown): boolean {
+  return asked !== undefined && !isSameJson(asked, known);
 }
 
 /** @throws {PlatformError} REQUEST_INVALID naming each limit that is wider than version and plan give */

@@ -6,6 +6,7 @@ import { lifecycleCaller } from "../lifecycle/routes.ts";
 import { installPlugin } from "./actions/install.ts";
 import { moveInstall } from "./actions/move.ts";
 import { updateInstall } from "./actions/update.ts";
+import { clearRemovedInstall } from "../removals/actions.ts";
 import {
   describeInstall,
   InstallAnswer,
@@ -50,18 +51,15 @@ function moveRoute(
     params: PluginParams,
     answers: { 200: { description: "The install after the move", schema: InstallAnswer } },
     errors: move === "activate" ? [...MOVE_ERRORS, "VERSION_NOT_FOUND", "SCAN_REFUSED", ...CONFIG_ERRORS] : MOVE_ERRORS,
-    handler: async (context, { params }) =>
-      context.json(
-        describeInstall(
-          await aroundChange(
-            context.get("deps"),
-            lifecycleCaller(context),
-            params.id,
-            () => moveInstall(context.get("deps"), context.get("actor"), params.id, move),
-            move === "uninstall",
-          ),
-        ),
-      ),
+    handler: async (context, { params }) => {
+      const deps = context.get("deps");
+      const actor = context.get("actor");
+      const removes = move === "uninstall";
+      const moving = () => moveInstall(deps, actor, params.id, move);
+      const moved = await aroundChange(deps, lifecycleCaller(context), params.id, moving, removes);
+      if (removes) deps.defer(clearRemovedInstall(deps, actor.tenantId, params.id));
+      return context.json(describeInstall(moved));
+    },
   });
 }
 

@@ -1,8 +1,10 @@
 import * as v from "valibot";
 import { configLimitIssues } from "../../../sdk/contract/config/config-limits.ts";
 import { namesOf, type JsonObject } from "../../../sdk/contract/config/json-values.ts";
+import type { Fallback, HookOverrides } from "../../../sdk/contract/hooks.ts";
 import { PLUGIN_ID_PATTERN } from "../../../sdk/contract/identifiers.ts";
 import { LIMITS, type LimitName, type Limits } from "../../../sdk/contract/limits.ts";
+import { fallback, hookOverrides } from "../../../sdk/contract/manifest-offers.ts";
 import { REUSE_MODES, type ReuseMode } from "../../../sdk/contract/reuse.ts";
 import { VERSION_MAX_LENGTH, VERSION_PATTERN } from "../../../sdk/contract/version.ts";
 import type { SealedDocument } from "../config/configuration-record.ts";
@@ -97,6 +99,21 @@ const PersistVariables = v.pipe(
   ),
 );
 
+const Hooks = v.pipe(
+  hookOverrides,
+  v.description(
+    "By name of a hook that the plugin attaches to: class, priority, criticality, timeoutMs, fallback (null: none) or `disabled` " +
+      "instead of what the manifest says; replaces all that was set before",
+  ),
+);
+
+const InstallFallback = v.pipe(
+  v.nullable(fallback),
+  v.description(
+    "What answers where a call of the plugin fails: `{ value }`, or `{ plugin, function? }` called with the same input; null: nothing",
+  ),
+);
+
 const options = {
   version: v.optional(
     v.pipe(versionText, v.description("Absent: the newest version that is no prerelease, if there is one")),
@@ -107,6 +124,8 @@ const options = {
   grants: v.optional(GrantsInput),
   reuse: v.optional(Reuse),
   persistVariables: v.optional(PersistVariables),
+  hooks: v.optional(Hooks),
+  fallback: v.optional(InstallFallback),
 };
 
 export const InstallBody = v.strictObject({ pluginId, ...options });
@@ -118,10 +137,12 @@ export const UpdateBody = v.pipe(
     limits: v.optional(NarrowedLimits),
     reuse: v.optional(Reuse),
     persistVariables: v.optional(PersistVariables),
+    hooks: v.optional(Hooks),
+    fallback: v.optional(InstallFallback),
   }),
   v.check(
     (body) => Object.values(body).some((value) => value !== undefined),
-    "must name version, config, limits, reuse or persistVariables",
+    "must name version, config, limits, reuse, persistVariables, hooks or fallback",
   ),
 );
 
@@ -150,6 +171,8 @@ export const InstallAnswer = v.object({
     v.description("Present while it runs without capabilities and with half its limits"),
   ),
   generation: v.pipe(v.number(), v.integer(), v.description("Of its isolates: a restart raises it")),
+  hooks: Hooks,
+  fallback: InstallFallback,
   installedBy: v.string(),
   createdAt: time,
   updatedAt: time,
@@ -173,6 +196,9 @@ export interface Install {
   readonly safeMode: SafeMode | null;
   /** The isolate generation that calls begin with. */
   readonly generation: number;
+  readonly hooks: HookOverrides;
+  /** What stands in where a plain call fails. */
+  readonly fallback: Fallback | null;
   readonly installedBy: string;
   readonly createdAt: number;
   /** Grows with every change, also within one millisecond, so that it tells two states of the row apart. */
@@ -183,6 +209,8 @@ export interface Install {
 export type InstallChange = Partial<
   Pick<
     Install,
+    | "id"
+    | "createdAt"
     | "ownerTenantId"
     | "versionId"
     | "state"
@@ -192,6 +220,8 @@ export type InstallChange = Partial<
     | "persistVariables"
     | "safeMode"
     | "generation"
+    | "hooks"
+    | "fallback"
     | "installedBy"
   >
 > & { readonly config?: Readonly<Record<string, never>> };

@@ -4,7 +4,9 @@ import type { Database, Statement } from "../../db/client.ts";
 import { pluginConfigurations, pluginInstances, pluginVersions, tenants } from "../../db/schema.ts";
 import { eventRecorded, recordEventsWhere, type NewEvent } from "../events/store.ts";
 import { bumpRevision } from "../snapshots/store.ts";
+import { chooseDefaultFunction } from "../snapshot-rules.ts";
 import type { Install, InstallChange } from "./schema.ts";
+import type { StandIn } from "./stand-in-rules.ts";
 
 /** @returns the install, removed ones included, or undefined where the tenant never installed the plugin */
 export async function getInstall(db: Database, tenantId: string, pluginId: string): Promise<Install | undefined> {
@@ -26,6 +28,8 @@ export async function getInstall(db: Database, tenantId: string, pluginId: strin
       persistVariables: pluginInstances.persistVariables,
       safeMode: pluginInstances.safeMode,
       generation: pluginInstances.generation,
+      hooks: pluginInstances.hooks,
+      fallback: pluginInstances.fallback,
       installedBy: pluginInstances.installedBy,
       createdAt: pluginInstances.createdAt,
       updatedAt: pluginInstances.updatedAt,
@@ -44,6 +48,33 @@ export async function getInstall(db: Database, tenantId: string, pluginId: strin
   if (!row) return undefined;
   const { config, values, secrets, ...install } = row;
   return { ...install, configuration: { values: values ?? { default: config }, secrets: secrets ?? {} } };
+}
+
+/** The tenant's installs, as others may name them to stand in for something. */
+export async function listStandIns(db: Database, tenantId: string): Promise<StandIn[]> {
+  const rows = await db
+    .select({
+      pluginId: pluginInstances.pluginId,
+      hooks: pluginInstances.hooks,
+      fallback: pluginInstances.fallback,
+      functions: sql<string>`json_extract(${pluginVersions.module}, '$.functions')`,
+      manifestFunction: sql<string | null>`json_extract(${pluginVersions.manifest}, '$.defaultFunction')`,
+    })
+    .from(pluginInstances)
+    .innerJoin(pluginVersions, eq(pluginVersions.id, pluginInstances.versionId))
+    .where(and(eq(pluginInstances.tenantId, tenantId), ne(pluginInstances.state, "uninstalled")));
+  return rows.map(({ manifestFunction, functions: text, ...row }) => {
+    const functions = JSON.parse(text) as string[]; // written by the package inspector
+    return { ...row, functions, defaultFunction: chooseDefaultFunction(manifestFunction ?? undefined, functions) };
+  });
+}
+
+/** Hooks that a version attaches to. */
+export async function listHookNames(db: Database, versionId: string): Promise<string[]> {
+  const rows = await db.all<{ name: string }>(
+    sql`SELECT DISTINCT json_extract(h.value, '$.name') AS name FROM ${pluginVersions}, json_each(${pluginVersions.manifest}, '$.hooks') AS h WHERE ${pluginVersions.id} = ${versionId} ORDER BY name`,
+  );
+  return rows.map(({ name }) => name);
 }
 
 /** What the tenant's plan says, and how many installs it has; undefined where there is no such tenant. */
@@ -93,6 +124,8 @@ export async function insertInstall(
       install.persistVariables ? 1 : 0,
       null, // safe mode
       install.generation,
+      JSON.stringify(install.hooks),
+      install.fallback && JSON.stringify(install.fallback),
       install.installedBy,
       install.createdAt,
       install.updatedAt,

@@ -2,6 +2,7 @@ import { PlatformError } from "../../../sdk/contract/errors.ts";
 import type { MiddlewareOffer } from "../../../sdk/contract/offers.ts";
 import type { Role } from "../../../sdk/contract/roles.ts";
 import { callPart, type PartResult } from "../../execution/fan-out.ts";
+import { invokeWithFallback, outputOf, type Answered } from "../../execution/fallback.ts";
 import { invoke, type Invocation, type InvokeDeps, type PluginEvent } from "../../execution/invoke.ts";
 import { DEFAULT_BUDGET, RequestBudget } from "../../execution/request-budget.ts";
 import type { Snapshot } from "../../execution/snapshot.ts";
@@ -83,6 +84,29 @@ export async function invokeThrough(
   if (!invocation) throw new TypeError("Middleware passed a request on, and nothing was called.");
   if (output === undefined) return invocation;
   return { ...invocation, outcome: { ...invocation.outcome, output } };
+}
+
+/** A plain call with middleware before and after it, which sees what stands in where the call fails. */
+export async function answerThrough(
+  deps: InvokeDeps,
+  snapshot: Snapshot,
+  visit: Visit,
+  event: PluginEvent,
+): Promise<Answered> {
+  const call = (made: PluginEvent): Promise<Answered> =>
+    invokeWithFallback(snapshot, made, (each) => invoke(deps, snapshot, each));
+  if (!isWatched(snapshot, visit)) return call(event);
+  let answered: Answered | undefined;
+  const output = await throughMiddleware(deps, snapshot, event, visit, event.input, async (passed) => {
+    const { input, annotations, budget: pool } = passed;
+    answered = await call({ ...event, input, annotations, budget: { pool, among: 1 } });
+    return outputOf(answered);
+  });
+  if (!answered) throw new TypeError("Middleware passed a request on, and nothing was called.");
+  const { invocation, standIn } = answered;
+  if (output === undefined) return answered;
+  if (standIn) return { invocation, standIn: { ...standIn, output } };
+  return { invocation: invocation && { ...invocation, outcome: { ...invocation.outcome, output } } };
 }
 
 interface Stage {

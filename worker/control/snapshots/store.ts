@@ -90,6 +90,8 @@ function selectInstalls(db: Database, tenantId: string, environment: DeploymentE
       persistVariables: pluginInstances.persistVariables,
       safeMode: sql<number>`${pluginInstances.safeMode} IS NOT NULL`.as("in_safe_mode"),
       generation: pluginInstances.generation,
+      hooks: pluginInstances.hooks,
+      fallback: pluginInstances.fallback,
       updatedAt: pluginInstances.updatedAt,
       version: pluginVersions.version,
       versionState: sql<InstallRecord["versionState"]>`${pluginVersions.state}`.as("version_state"),

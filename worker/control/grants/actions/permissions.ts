@@ -33,7 +33,7 @@ export interface Permissions {
 export async function readPermissions(deps: InstallDeps, actor: Actor, pluginId: string): Promise<Permissions> {
   const install = await requireInstall(deps, actor, pluginId);
   const state = await readState(deps, install);
-  const history = await listEndedGrants(deps.db, { tenantId: install.tenantId, installId: install.id });
+  const history = await listEndedGrants(deps.db, install);
   return { answer: describePermissions(install, state, history), tag: await tagOf(install, state) };
 }
 

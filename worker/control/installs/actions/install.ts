@@ -11,12 +11,14 @@ import { changesTo, type GrantChanges, type GrantRecord } from "../../grants/rul
 import { listGrants } from "../../grants/store.ts";
 import { openDocument } from "../../config/actions/present.ts";
 import { planFirstConfig } from "../../config/actions/version-change.ts";
-import { chooseVersion, ownFirst } from "../../plugins/rules.ts";
+import { chooseVersion, ownFirst, type VersionHead } from "../../plugins/rules.ts";
 import { listVersionHeads } from "../../plugins/store.ts";
 import { requireNarrower, requireRoom, requireSame } from "../request-rules.ts";
 import { nextState } from "../rules.ts";
 import type { Install, InstallInput } from "../schema.ts";
+import { auditedStandIns } from "../stand-in-rules.ts";
 import { changeInstall, getInstall, insertInstall, type Events } from "../store.ts";
+import { requireStandIns } from "./stand-ins.ts";
 import { audited, change, eventsOf, requirePlan, together, type InstallDeps } from "./change.ts";
 
 /**
@@ -47,7 +49,7 @@ export async function installPlugin(
   return { install, created };
 }
 
-/** @param removed  the row of an earlier install, which is taken up again under its id with nothing else of it kept */
+/** @param removed  the row of an earlier install, which the new one takes over: with an id of its own it finds nothing of the other */
 async function tryInstall(
   deps: InstallDeps,
   actor: Actor,
@@ -62,26 +64,21 @@ async function tryInstall(
   requireNarrower(version, input.limits, plan);
   requireRoom(plan, installs);
   const now = deps.clock.now();
-  const fields = {
-    ownerTenantId: version.tenantId,
-    versionId: version.id,
-    state: input.activate ? "active" : "installed",
-    limits: input.limits ?? {},
-    reuse: input.reuse ?? "fresh",
-    persistVariables: input.persistVariables ?? false,
-    safeMode: null,
-    installedBy: actor.subject,
-  } as const;
+  const fields = fieldsOf(actor, input, version);
   const row: Install = {
     ...fields,
-    id: removed?.id ?? deps.newId(),
+    id: deps.newId(),
     tenantId: actor.tenantId,
     pluginId: input.pluginId,
     version: version.version,
-    ...takenUp(removed, now),
+    // Isolates of the plugin before are not met again.
+    generation: removed?.generation ?? 0,
+    configRevision: 0,
     configuration: { values: {}, secrets: {} },
+    createdAt: now,
     updatedAt: now,
   };
+  await requireStandIns(deps, row, input);
   const move = removed ? "reinstall" : "install";
   nextState(removed ? removed.state : "validated", move);
   const events = eventsOf(deps, actor, row, input.activate ? [move, "activate"] : [move], {});
@@ -95,17 +92,25 @@ async function tryInstall(
   );
   const all: Events = [...events, ...grantEvents(deps, actor, row, changes)];
   if (!removed) return insertInstall(deps.db, { ...row, configRevision }, all, plan.installs, further);
-  const set = { ...fields, config: {}, configRevision };
+  const set = { ...fields, id: row.id, createdAt: now, config: {}, configRevision };
   return changeInstall(deps.db, removed, { set, events: all, now, quota: plan.installs, further });
 }
 
-/** What an install that comes back keeps. */
-function takenUp(
-  removed: Install | undefined,
-  now: number,
-): Pick<Install, "configRevision" | "generation" | "createdAt"> {
-  const { configRevision = 0, generation = 0, createdAt = now } = removed ?? {};
-  return { configRevision, generation, createdAt };
+/** What is not asked for is as a new install has it. */
+function fieldsOf(actor: Actor, input: InstallInput, version: VersionHead) {
+  const { limits = {}, reuse = "fresh", persistVariables = false, hooks = {}, fallback = null } = input;
+  return {
+    ownerTenantId: version.tenantId,
+    versionId: version.id,
+    state: input.activate ? "active" : "installed",
+    limits,
+    reuse,
+    persistVariables,
+    hooks,
+    fallback,
+    safeMode: null,
+    installedBy: actor.subject,
+  } as const;
 }
 
 function auditedInstall(deps: InstallDeps, actor: Actor, install: Install, { config = {}, grants = {} }: InstallInput) {
@@ -116,6 +121,7 @@ function auditedInstall(deps: InstallDeps, actor: Actor, install: Install, { con
     limits,
     reuse,
     persistVariables,
+    ...auditedStandIns(install),
     configRevision,
     configKeys: Object.keys(config).sort(),
     grants,

@@ -7,6 +7,7 @@ import { endGrants } from "../../grants/store.ts";
 import { forgetInstallSecrets } from "../../install-secrets/store.ts";
 import { chooseVersion } from "../../plugins/rules.ts";
 import { listVersionHeads } from "../../plugins/store.ts";
+import { insertRemoval } from "../../removals/store.ts";
 import { isAlreadyDone, nextState, type InstallState, type PluginMove } from "../rules.ts";
 import type { Install } from "../schema.ts";
 import { changeInstall, type Further } from "../store.ts";
@@ -51,11 +52,13 @@ export async function moveInstall(
   });
 }
 
-/** An install that comes back begins without grants, and its secrets go with it. */
+/** Grants and secrets end with the install; its data is deleted behind it. An install that comes back is another one. */
 function endWhatWasGiven(deps: InstallDeps, actor: Actor, install: Install): Further {
   const scope = { tenantId: install.tenantId, installId: install.id };
   const [by, at] = [actor.subject, deps.clock.now()];
+  const removal = { ...scope, pluginId: install.pluginId, removedAt: at, dueAt: at, failures: 0 };
   return (happened) => [
+    insertRemoval(deps.db, removal, happened),
     endGrants(deps.db, scope, undefined, { by, at, ending: "uninstalled" }, happened),
     decideConsent(deps.db, scope, { by, at, decision: "superseded" }, happened),
     forgetSecrets(deps.db, scope, happened),

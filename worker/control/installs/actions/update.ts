@@ -8,11 +8,13 @@ import { listVersionHeads } from "../../plugins/store.ts";
 import { changesOf, requireNarrower } from "../request-rules.ts";
 import { nextState } from "../rules.ts";
 import type { Install, UpdateInput } from "../schema.ts";
+import { auditedStandIns } from "../stand-in-rules.ts";
 import { changeInstall, type Events } from "../store.ts";
+import { requireStandIns } from "./stand-ins.ts";
 import { audited, change, eventsOf, requireInstall, requirePlan, together, type InstallDeps } from "./change.ts";
 
 /**
- * Changes version, configuration, limits, reuse or persistVariables of an install; each that is given replaces what was set before. An update
+ * Changes version, configuration, limits, reuse, persistVariables, hooks or fallback of an install; each that is given replaces what was set before. An update
  * that changes nothing writes no event. A version that asks for more than the installed one waits for an admin's consent:
  * nothing is changed then.
  *
@@ -37,6 +39,7 @@ export async function updateInstall(
       refusal = consentRequired(pluginId, { from: known.version, to: version.version }, additions);
       return requestConsent(deps, actor, known, version.version, additions);
     }
+    await requireStandIns(deps, moved, input);
     const fields = changesOf(known, input, version);
     const config = await planConfigUpdate(deps, actor, known, moved, input.config);
     const changed = [
@@ -44,7 +47,7 @@ export async function updateInstall(
       ...(config && input.config ? ["config"] : []),
       ...(fields.limits === undefined ? [] : ["limits"]),
       ...(fields.reuse === undefined ? [] : ["reuse"]),
-      ...(fields.persistVariables === undefined ? [] : ["persistVariables"]),
+      ...(["persistVariables", "hooks", "fallback"] as const).filter((name) => fields[name] !== undefined),
     ];
     if (changed.length === 0) return true;
     const data = { changed: changed.join(","), previousVersion: known.version };
@@ -70,8 +73,8 @@ export async function updateInstall(
 }
 
 /** What an update may change, for the log; of the configuration, which revision. */
-function auditedState({ version, limits, reuse, persistVariables, configRevision }: Install) {
-  return { version, limits, reuse, persistVariables, configRevision };
+function auditedState({ version, limits, reuse, persistVariables, configRevision, ...rest }: Install) {
+  return { version, limits, reuse, persistVariables, ...auditedStandIns(rest), configRevision };
 }
 
 /** The version the install will have. Limits asked for must be narrower than what it gives. */
