@@ -1,6 +1,6 @@
 import { Hono } from "hono";
 import { PlatformError } from "../sdk/contract/errors.ts";
-import { createDeps } from "./deps.ts";
+import { createDeps, type Deps } from "./deps.ts";
 import { answerProblem } from "./http/problem.ts";
 import { register } from "./http/register.ts";
 import { RememberingRouter } from "./http/remembering-router.ts";
@@ -8,11 +8,18 @@ import type { AppEnv, Route } from "./http/route.ts";
 import { finishHeaders } from "./http/security-headers.ts";
 import { traceIdOf } from "./http/trace.ts";
 
-/** The HTTP application of a table of routes: context before, headers after, every failure a problem document. */
-export function createApp(routes: readonly Route[]): Hono<AppEnv> {
+/**
+ * The HTTP application of a table of routes: context before, headers after, every failure a problem document.
+ *
+ * @param makeDeps  of each request; tests give their own time and memory
+ */
+export function createApp(
+  routes: readonly Route[],
+  makeDeps: (env: Env, context: Pick<ExecutionContext, "waitUntil">) => Deps = createDeps,
+): Hono<AppEnv> {
   const app = new Hono<AppEnv>({ strict: false, router: new RememberingRouter() });
   app.use(async (context, next) => {
-    const deps = createDeps(context.env, context.executionCtx);
+    const deps = makeDeps(context.env, context.executionCtx);
     const traceId = traceIdOf(context.req.header("traceparent"), deps.randomBytes);
     context.set("deps", deps);
     context.set("traceId", traceId);

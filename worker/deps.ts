@@ -2,6 +2,7 @@ import { findClient } from "./control/oauth/actions.ts";
 import { queueOutgoing } from "./control/plugin-webhooks/actions/send.ts";
 import { raiseFinding, readSecurityLog } from "./control/security/actions.ts";
 import { openDatabase, type Database } from "./db/client.ts";
+import { StoreWatch, watchBucket, watchDatabase } from "./db/watched-stores.ts";
 import { parsePrivateHosts, PublicEgress, type PublicNames } from "./execution/capabilities/http/egress.ts";
 import type { CapabilityServices } from "./execution/capabilities/services.ts";
 import { Publisher } from "./execution/bus/publisher.ts";
@@ -24,6 +25,8 @@ import { systemIds, type IdSource } from "./lib/ulid.ts";
 export interface Deps {
   readonly env: Env;
   readonly db: Database;
+  /** What the request has asked of database and bucket. */
+  readonly stores: StoreWatch;
   readonly snapshots: SnapshotStore;
   readonly isolates: Isolates;
   readonly outcomes: OutcomeReporter;
@@ -74,12 +77,14 @@ function pause(milliseconds: number): Promise<void> {
 
 /** @param kept  state between requests; tests give their own to begin cold */
 export function createDeps(
-  env: Env,
+  bindings: Env,
   context: Pick<ExecutionContext, "waitUntil">,
   clock: Clock = systemClock,
   kept: Resident = resident,
 ): Deps {
   const defer = (work: Promise<unknown>): void => context.waitUntil(work);
+  const stores = new StoreWatch(() => undefined);
+  const env = watchedEnv(bindings, stores);
   const randomBytes = randomPool((bytes) => crypto.getRandomValues(bytes));
   const recordings = new RecordingStore({ bucket: env.STORE, keyRing: env.RECORDING_KEYS, randomBytes });
   const newId = systemIds(() => clock.now(), randomBytes);
@@ -87,12 +92,13 @@ export function createDeps(
   const bus = new Publisher(env.MESSAGES, clock, newId);
   let database: Database | undefined;
   // Opened on first use: a warm call never needs it.
-  const db = (): Database => (database ??= openDatabase(env.DB));
+  const db = (): Database => (database ??= openDatabase(watchDatabase(env.DB, stores)));
   return {
     env,
     get db() {
       return db();
     },
+    stores,
     snapshots: new RetryingSnapshotStore(env.STORE, kept.snapshots, clock, defer, { pause, randomBytes }),
     isolates: new Isolates({
       loader: env.LOADER,
@@ -118,6 +124,11 @@ export function createDeps(
     pause,
     defer,
   };
+}
+
+/** The bindings, with the bucket watched. */
+function watchedEnv(bindings: Env, stores: StoreWatch): Env {
+  return Object.create(bindings, { STORE: { value: watchBucket(bindings.STORE, stores) } }) as Env; // one member replaced
 }
 
 /** What plugins' capabilities reach. */

@@ -706,6 +706,20 @@ export const ERRORS = {
     trips: false,
     title: "The key that sealed the backup is not in the key ring.",
   },
+  DATABASE_UNAVAILABLE: {
+    status: 503,
+    blame: "platform",
+    retryable: true,
+    trips: false,
+    title: "The database does not answer. `mayHaveApplied` says whether the change may have been made.",
+  },
+  STORE_UNAVAILABLE: {
+    status: 503,
+    blame: "platform",
+    retryable: true,
+    trips: false,
+    title: "The object store does not answer. `mayHaveApplied` says whether the change may have been made.",
+  },
   NOT_READY: { status: 503, blame: "platform", retryable: true, trips: false, title: "The platform is not ready." },
   INTERNAL: { status: 500, blame: "platform", retryable: true, trips: false, title: "An internal error." },
 } as const satisfies Record<string, ErrorSpec>;

@@ -18,6 +18,8 @@ import { readRevisions, readTenantRecord } from "./snapshots/store.ts";
 export interface CompileDeps extends Pick<Deps, "db" | "clock"> {
   readonly env: Pick<Env, "STORE" | "ENVIRONMENT">;
   readonly snapshots: Pick<Deps["snapshots"], "remember">;
+  /** Waits between tries; absent: as long as the system says. */
+  readonly pause?: Deps["pause"];
 }
 
 export { bumpRevision } from "./snapshots/store.ts";
@@ -36,9 +38,10 @@ const BACKOFF_MS = 50;
  *   compilation, by a request or by the cron job, brings the snapshot up to date)
  */
 export async function compileSnapshot(deps: CompileDeps, tenantId: string): Promise<Snapshot> {
+  const pause = deps.pause ?? ((milliseconds: number) => scheduler.wait(milliseconds));
   let cause: unknown;
   for (let attempt = 0; attempt < TRIES; attempt++) {
-    if (cause !== undefined) await scheduler.wait(BACKOFF_MS * 2 ** (attempt - 1));
+    if (cause !== undefined) await pause(BACKOFF_MS * 2 ** (attempt - 1));
     try {
       const snapshot = await tryCompile(deps, tenantId);
       if (snapshot) return snapshot;

@@ -93,13 +93,19 @@ export class SnapshotStore {
     const options = known?.etag === undefined ? undefined : { onlyIf: { etagDoesNotMatch: known.etag } };
     const object = await this.#get(snapshotKey(tenantId), options);
     if (object === null) return this.#keep(tenantId, undefined, undefined);
-    if (!("body" in object)) return this.#keep(tenantId, known?.snapshot, object.etag);
-    return this.#keep(tenantId, parseSnapshot(await object.json(), tenantId), object.etag);
+    if (object.content === undefined) return this.#keep(tenantId, known?.snapshot, object.etag);
+    return this.#keep(tenantId, parseSnapshot(object.content, tenantId), object.etag);
   }
 
-  async #get(key: string, options: R2GetOptions | undefined): Promise<R2ObjectBody | R2Object | null> {
+  /** @returns without content where that is known already */
+  async #get(
+    key: string,
+    options: R2GetOptions | undefined,
+  ): Promise<{ readonly etag: string; readonly content?: unknown } | null> {
     try {
-      return await this.#bucket.get(key, options);
+      const object: R2ObjectBody | R2Object | null = await this.#bucket.get(key, options);
+      if (object === null || !("body" in object)) return object && { etag: object.etag };
+      return { etag: object.etag, content: await object.json() };
     } catch (cause) {
       throw new PlatformError("SNAPSHOT_UNAVAILABLE", "The tenant's snapshot could not be read.", { cause });
     }

@@ -16,6 +16,8 @@ const PROTECTED: readonly ErrorCode[] = [
   "TENANT_UNKNOWN",
   "PERMISSION_DENIED",
   "SNAPSHOT_UNAVAILABLE",
+  "DATABASE_UNAVAILABLE",
+  "STORE_UNAVAILABLE",
   "NOT_READY",
 ];
 const WITH_BODY: readonly ErrorCode[] = [

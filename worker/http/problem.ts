@@ -1,6 +1,7 @@
 import type { Context } from "hono";
 import { ERRORS, PlatformError, type ErrorCode } from "../../sdk/contract/errors.ts";
 import { logError } from "../lib/json-log.ts";
+import { outageIn } from "../lib/outage.ts";
 import type { AppEnv } from "./route.ts";
 
 /** Seconds after which a 503 may be tried again. */
@@ -18,11 +19,36 @@ export function errorPage(code: ErrorCode): string {
  */
 export function answerProblem(context: Context<AppEnv>, error: unknown): Response {
   const traceId = context.get("traceId");
-  const known = error instanceof PlatformError ? error : new PlatformError("INTERNAL", "The request failed.");
+  const known = withDoubt(context, knownError(error));
   if (ERRORS[known.code].status >= 500 && ERRORS[known.code].blame === "platform") logFailure(context, known, error);
   return context.body(JSON.stringify(problemOf(known, context.req.path, traceId)), ERRORS[known.code].status, {
     "content-type": "application/problem+json",
     ...extraHeaders(known),
+  });
+}
+
+/** A store that fails is known by what the error was caused by, unless somebody gave it a meaning before. */
+function knownError(error: unknown): PlatformError {
+  if (error instanceof PlatformError) return error;
+  const cause = outageIn(error);
+  if (!cause) return new PlatformError("INTERNAL", "The request failed.");
+  return cause.store === "database"
+    ? new PlatformError("DATABASE_UNAVAILABLE", "The database does not answer at the moment.", { cause })
+    : new PlatformError("STORE_UNAVAILABLE", "The object store does not answer at the moment.", { cause });
+}
+
+/** Says of a request that the platform failed whether its change may have been made all the same. */
+function withDoubt(context: Context<AppEnv>, error: PlatformError): PlatformError {
+  const { status, blame } = ERRORS[error.code];
+  const isOutage = error.code === "DATABASE_UNAVAILABLE" || error.code === "STORE_UNAVAILABLE";
+  const mayHaveApplied = context.get("deps").stores.wrote;
+  if (blame !== "platform" || status < 500 || !(isOutage || mayHaveApplied)) return error;
+  const { issues, limit, members, cause } = error;
+  return new PlatformError(error.code, error.message, {
+    ...(issues ? { issues } : {}),
+    ...(limit ? { limit } : {}),
+    members: { ...members, mayHaveApplied },
+    cause,
   });
 }
 
