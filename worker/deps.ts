@@ -9,6 +9,8 @@ import { Publisher } from "./execution/bus/publisher.ts";
 import { IdempotentCalls } from "./execution/idempotency/idempotent-calls.ts";
 import { RetryingSnapshotStore } from "./execution/idempotency/retrying-snapshot-store.ts";
 import { emailProvider, type EmailProvider } from "./email/provider.ts";
+import { BreakerBook } from "./execution/breaker/book-rules.ts";
+import { Breakers, type CallGuard } from "./execution/breaker/breakers.ts";
 import { IsolateBook } from "./execution/isolate-book.ts";
 import { Isolates } from "./execution/isolate.ts";
 import { noPendingRecords, OutcomeReporter, type PendingRecords } from "./execution/outcome-reporter.ts";
@@ -30,6 +32,7 @@ export interface Deps {
   readonly snapshots: SnapshotStore;
   readonly isolates: Isolates;
   readonly outcomes: OutcomeReporter;
+  readonly breakers: CallGuard;
   readonly configs: ConfigOpener;
   readonly recordings: RecordingStore;
   readonly recorder: Recorder;
@@ -52,6 +55,7 @@ export interface Deps {
 export interface Resident {
   readonly snapshots: SnapshotCache;
   readonly isolates: IsolateBook;
+  readonly breakers: BreakerBook;
   readonly pendingRecords: PendingRecords;
   readonly captures: CaptureBook;
   readonly publicNames: PublicNames;
@@ -62,6 +66,7 @@ export function createResident(): Resident {
   return {
     snapshots: new SnapshotCache(),
     isolates: new IsolateBook(),
+    breakers: new BreakerBook(),
     pendingRecords: noPendingRecords(),
     captures: new CaptureBook(),
     publicNames: new Map(),
@@ -90,6 +95,8 @@ export function createDeps(
   const newId = systemIds(() => clock.now(), randomBytes);
   const afterAnswer = (): Promise<void> => pause(0);
   const bus = new Publisher(env.MESSAGES, clock, newId);
+  const outcomes = new OutcomeReporter(env.OUTCOMES, kept.pendingRecords, clock, defer);
+  const namespace = env.PLUGIN_HEALTH;
   let database: Database | undefined;
   // Opened on first use: a warm call never needs it.
   const db = (): Database => (database ??= openDatabase(watchDatabase(env.DB, stores)));
@@ -108,7 +115,8 @@ export function createDeps(
       clock,
       pause,
     }),
-    outcomes: new OutcomeReporter(env.OUTCOMES, kept.pendingRecords, clock, defer),
+    outcomes,
+    breakers: new Breakers({ namespace, book: kept.breakers, clock, newId, pause, defer, outcomes }),
     configs: new ConfigOpener(env.CONFIG_KEYS, kept.openedConfigs),
     recordings,
     recorder: new Recorder({ store: recordings, book: kept.captures, clock, afterAnswer, defer }),

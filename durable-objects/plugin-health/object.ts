@@ -58,7 +58,8 @@ export class PluginHealth extends StatefulObject {
     const now = Date.now();
     this.#addTally(version, tally, now);
     // What an operator ordered holds whatever happens, so nothing is counted that would decide otherwise afterwards.
-    if (this.#forced()) return this.verdict(version);
+    const saysNothing = good === 0 && faults.length === 0 && !probe;
+    if (saysNothing || this.#forced()) return this.verdict(version);
     const known = this.#breaker(version, now);
     const counted = count(
       known,

@@ -92,6 +92,9 @@ export interface SandboxFailure {
   readonly limit?: { readonly name: string; readonly used: number; readonly allowed: number };
   /** The guest's own exit code where it gave one. */
   readonly exitCode?: number;
+  /** Why the call was not made, where a breaker refused it. */
+  readonly breaker?: Readonly<Record<string, unknown>>;
+  readonly retryAfterSeconds?: number;
 }
 
 export interface SandboxOutcome {

@@ -5,6 +5,8 @@ import type { ExecutionContext, SandboxCall, SandboxOutcome } from "../../sdk/co
 import type { IdSource } from "../lib/ulid.ts";
 import { admit, type CallOptions } from "./admit.ts";
 import { CallBridge } from "./bridge.ts";
+import type { CallGuard, GuardedCall, Passage } from "./breaker/breakers.ts";
+import { refusalOf } from "./breaker/fault-rules.ts";
 import { CallLedger } from "./call-ledger.ts";
 import { BufferedStreams, type CallStreams } from "./call-streams.ts";
 import type { CapabilityServices } from "./capabilities/services.ts";
@@ -14,7 +16,7 @@ import { withRetries, type RetryDeps } from "./idempotency/retry.ts";
 import type { CallHost, Isolates } from "./isolate.ts";
 import type { OutcomeReporter } from "./outcome-reporter.ts";
 import type { Recorder } from "./recording-store.ts";
-import { DEFAULT_BUDGET, RequestBudget } from "./request-budget.ts";
+import { DEFAULT_BUDGET, RequestBudget, type Allowance } from "./request-budget.ts";
 import { keepVariables, readVariables } from "./kept-variables.ts";
 import type { ConfigOpener } from "./sealed-config.ts";
 import { resolve, type Target } from "./resolve.ts";
@@ -31,6 +33,7 @@ export interface InvokeDeps extends RunDeps {
   readonly configs: ConfigOpener;
   readonly newId: IdSource;
   readonly capabilities: CapabilityServices;
+  readonly breakers: CallGuard;
 }
 
 export interface PluginEvent {
@@ -65,8 +68,8 @@ export interface Invocation {
 const SEED_BYTES = 32;
 
 /**
- * Runs one function of an installed plugin: resolve → admit → isolate → call → settle. Touches no D1, no Durable Object
- * unless the install keeps its variables, and R2 only when the isolate is cold.
+ * Runs one function of an installed plugin: resolve → admit → breaker → isolate → call → settle. While warm it touches no
+ * D1, no Durable Object unless the install keeps its variables, and R2 only when the isolate is cold.
  *
  * @returns what happened, the guest's failures included
  * @throws {PlatformError} where no call was made: INSTALL_NOT_FOUND, PLUGIN_INACTIVE, FUNCTION_NOT_FOUND, REQUEST_INVALID;
@@ -106,19 +109,14 @@ export async function invoke(deps: InvokeDeps, snapshot: Snapshot, event: Plugin
   };
   const ledger = new CallLedger();
   const streams = event.streams ?? new BufferedStreams(event.input, limits);
-  const ended =
+  const { passage, ended } =
     "failure" in granted
-      ? failedOutcome(granted.failure)
-      : granted.close(await runBridged(deps, snapshot, event, target.install, call, { ledger, streams }));
+      ? { passage: undefined, ended: failedOutcome(granted.failure) }
+      : await runGuarded(deps, snapshot, event, target.install, call, { ledger, streams, granted });
   const ran = variables ? await keepVariables(deps.capabilities, owner, ended) : ended;
   const outcome = streams.finish(ran);
 
-  const durationMs = deps.clock.now() - now;
-  const { subject, traceId } = event;
-  const { tenantId } = snapshot;
-  const record = settle({ tenantId, subject, traceId, target, call, outcome, durationMs, streams, ...ledger.used });
-  deps.outcomes.report(record);
-  deps.recorder.capture({ tenantId, install: target.install, call, outcome: ran, exchanges: ledger.exchanges });
+  const record = tell(deps, snapshot, event, target, { call, outcome, ran, passage, ledger, streams });
   return { record, outcome };
 }
 
@@ -143,6 +141,59 @@ function contextOf(
     ...(callingPlugin === undefined ? {} : { callingPlugin }),
     ...(annotations ? { annotations } : {}),
   };
+}
+
+interface FinishedCall {
+  readonly call: SandboxCall;
+  readonly outcome: SandboxOutcome;
+  /** The same before what passed through streams was added. */
+  readonly ran: SandboxOutcome;
+  /** Absent where no breaker was asked. */
+  readonly passage: Passage | undefined;
+  readonly ledger: CallLedger;
+  readonly streams: CallStreams;
+}
+
+/** Hands a finished call to all who keep something of it, behind the answer. */
+function tell(
+  deps: InvokeDeps,
+  snapshot: Snapshot,
+  { subject, traceId, streams: piped }: PluginEvent,
+  target: Target,
+  { call, outcome, ran, passage, ledger, streams }: FinishedCall,
+): ExecutionRecord {
+  const { tenantId } = snapshot;
+  const { install } = target;
+  const durationMs = deps.clock.now() - call.now;
+  const record = settle({ tenantId, subject, traceId, target, call, outcome, durationMs, streams, ...ledger.used });
+  deps.outcomes.report(record);
+  if (passage) {
+    const ended = { passage, failure: outcome.failure, durationMs, isStreamed: piped !== undefined };
+    deps.breakers.settle({ ...guardedCall(snapshot, install, call), ...ended });
+  }
+  deps.recorder.capture({ tenantId, install, call, outcome: ran, exchanges: ledger.exchanges });
+  return record;
+}
+
+function guardedCall({ tenantId }: Snapshot, install: SnapshotInstall, call: SandboxCall): GuardedCall {
+  return { tenantId, install, executionId: call.executionId, limits: call.limits };
+}
+
+/** Runs an admitted call, unless a breaker refuses it. */
+async function runGuarded(
+  deps: InvokeDeps,
+  snapshot: Snapshot,
+  event: PluginEvent,
+  install: SnapshotInstall,
+  call: SandboxCall,
+  parts: { readonly ledger: CallLedger; readonly streams: CallStreams; readonly granted: Allowance },
+): Promise<{ readonly passage: Passage; readonly ended: SandboxOutcome }> {
+  const asked = deps.breakers.admit(guardedCall(snapshot, install, call));
+  const passage = asked instanceof Promise ? await asked : asked;
+  const outcome = passage.admitted
+    ? await runBridged(deps, snapshot, event, install, call, parts)
+    : failedOutcome(refusalOf(passage.verdict, install.pluginId, call.now));
+  return { passage, ended: parts.granted.close(outcome) };
 }
 
 /** Only a plugin that can wait can call a capability; the rest are spared the bridge. */

@@ -60,9 +60,9 @@ export class OutcomeReporter {
     this.#defer = defer;
   }
 
-  /** Never throws and never delays the answer. Failures and full batches are sent at once. */
+  /** Never throws and never delays the answer. Failures of calls that ran and full batches are sent at once. */
   report(record: ExecutionRecord): void {
-    this.#add(record, record.status === "failed");
+    this.#add(record, record.status === "failed" && record.errorCode !== "BREAKER_OPEN");
   }
 
   /** The same for an event of the log, after the records of the executions that led to it. */

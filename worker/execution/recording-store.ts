@@ -141,6 +141,8 @@ export class Recorder {
     const { call, install, outcome } = captured;
     // What the other calls of the request used is no part of a recording, so a replay would end otherwise.
     if (outcome.failure?.code === "BUDGET_SPENT") return;
+    // Nothing ran.
+    if (outcome.failure?.code === "BREAKER_OPEN") return;
     const finished = {
       executionId: call.executionId,
       installId: install.installId,

@@ -76,7 +76,8 @@ export function problemOf(error: PlatformError, instance: string, traceId: strin
 
 function extraHeaders({ code, members }: PlatformError): Record<string, string> {
   const { status } = ERRORS[code];
-  if (status === 503) return { "retry-after": String(RETRY_AFTER_SECONDS) };
+  const wait = members?.["retryAfterSeconds"];
+  if (status === 503) return { "retry-after": String(typeof wait === "number" ? wait : RETRY_AFTER_SECONDS) };
   if (code === "AUTHENTICATION_REQUIRED") return { "www-authenticate": 'Bearer realm="patchbay"' };
   if (code === "WEBHOOK_SIGNATURE_INVALID") return { "www-authenticate": 'Signature realm="patchbay"' };
   if (status === 401) return { "www-authenticate": 'Bearer realm="patchbay", error="invalid_token"' };

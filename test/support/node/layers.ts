@@ -13,10 +13,10 @@ const ROLES: readonly (readonly [RegExp, Layer])[] = [
     "pure",
   ],
   [
-    /^worker\/execution\/(recording|idempotency|bus)\/(([a-z-]+-)?rules|codec|comparison|envelope|key-ring|recording|replayed-calls|retry)\.ts$/,
+    /^worker\/execution\/(recording|idempotency|bus|breaker)\/(([a-z-]+-)?rules|codec|comparison|envelope|key-ring|recording|replayed-calls|retry)\.ts$/,
     "pure",
   ],
-  [/^worker\/execution\/(idempotency|bus)\//, "adapter"],
+  [/^worker\/execution\/(idempotency|bus|breaker)\//, "adapter"],
   [/^worker\/execution\/linking\//, "pure"],
   [/^worker\/execution\/(invoke|fan-out|fallback)\.ts$/, "action"],
   [/^worker\/execution\/[a-z-]+(\.generated)?\.(ts|wasm)$/, "adapter"],

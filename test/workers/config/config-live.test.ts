@@ -3,6 +3,7 @@ import { env } from "cloudflare:workers";
 import { describe, expect, test } from "vitest";
 import { freshKeys } from "./key-rings.ts";
 import { createDeps, createResident, type Deps } from "../../../worker/deps.ts";
+import { REPORT_MS } from "../../../worker/execution/breaker/book-rules.ts";
 import { invoke } from "../../../worker/execution/invoke.ts";
 import { snapshotKey, type Snapshot } from "../../../worker/execution/snapshot.ts";
 import { STALE_MS } from "../../../worker/execution/snapshot-store.ts";
@@ -86,8 +87,12 @@ describe("secrets at a call", () => {
     expect(await plugin.read("apiKey")).toBe(SECRET);
     const [database, store, health] = [counted(env.DB), counted(env.STORE), counted(env.PLUGIN_HEALTH)];
     const bindings = { DB: database.binding, STORE: store.binding, PLUGIN_HEALTH: health.binding };
+    const startedAt = Date.now();
     for (let call = 0; call < 10; call++) expect(await plugin.read("apiKey", bindings)).toBe(SECRET);
-    expect([database.uses(), health.uses()]).toEqual([[], []]);
+    expect(database.uses()).toEqual([]);
+    // What the calls came to is reported behind their answers, at most once a second.
+    const reports = health.uses().filter((use) => use === "get").length;
+    expect(reports).toBeLessThanOrEqual(Math.ceil((Date.now() - startedAt) / REPORT_MS));
     expect(store.uses().filter((use) => use !== "put").length).toBeLessThanOrEqual(2);
 
     const plain = await installedPlugin();

@@ -7,7 +7,8 @@ export const FAILURES_TOLD = 10;
 
 /**
  * What the log says of execution records that were stored together. Calls are many, so they are told together: of each
- * plugin one event that they began and one that they ended, with counts; and of failures the first few by themselves. What a plugin was refused is told of each
+ * plugin one event that they began and one that they ended, with counts; and of failures the first few by themselves; what a
+ * breaker refused is only counted, since its own event says so. What a plugin was refused is told of each
  * execution.
  *
  * @param records  records of any tenants, none of them told before
@@ -26,7 +27,7 @@ export function eventsOfExecutions(
     const subjects = new Set(group.map(({ subject }) => subject));
     const subject = subjects.size === 1 ? first.subject : SYSTEM_SUBJECT;
     const shared = (): Shared => ({ id: newId(), tenantId, pluginId, subject, createdAt: now });
-    const failed = group.filter(({ status }) => status === "failed");
+    const failed = group.filter(({ status, errorCode }) => status === "failed" && errorCode !== "BREAKER_OPEN");
     return [
       newEvent({ ...shared(), type: "execution.started", data: summaryOf(group) }),
       newEvent({ ...shared(), type: "execution.completed", data: { ...summaryOf(group), ...endOf(group) } }),

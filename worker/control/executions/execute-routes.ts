@@ -39,6 +39,7 @@ export const EXECUTE_FAILURES: readonly ErrorCode[] = [
   "PLUGIN_TRAPPED",
   "PLUGIN_LOAD_FAILED",
   "OUTPUT_ENCODING_INVALID",
+  "BREAKER_OPEN",
   "ISOLATE_UNAVAILABLE",
   "ISOLATE_BUSY",
   "ISOLATE_REPLACED_TOO_OFTEN",
@@ -206,7 +207,7 @@ function succeeded({ invocation, standIn }: Answered, withLogs = false): Uint8Ar
   if (!invocation) throw new TypeError("Nothing answered the call.");
   const { outcome, record } = invocation;
   if (!outcome.failure) return outcome.output ?? new Uint8Array();
-  const { code, detail, limit, exitCode } = outcome.failure;
+  const { code, detail, limit, exitCode, breaker, retryAfterSeconds } = outcome.failure;
   throw new PlatformError(code, detail, {
     ...(limit ? { limit } : {}),
     members: {
@@ -216,6 +217,7 @@ function succeeded({ invocation, standIn }: Answered, withLogs = false): Uint8Ar
       durationMs: record.durationMs,
       version: record.version,
       ...(exitCode === undefined ? {} : { exitCode }),
+      ...(breaker ? { breaker, retryAfterSeconds } : {}),
       ...(withLogs ? { logs: outcome.logs, logsTruncated: outcome.logsTruncated } : {}),
     },
   });

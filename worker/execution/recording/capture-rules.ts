@@ -97,6 +97,7 @@ export function whyNotRecorded(
   if (execution.inputBytes > RECORDED_INPUT_BYTES) {
     return `The input has ${execution.inputBytes} bytes; inputs over ${RECORDED_INPUT_BYTES} are not recorded.`;
   }
+  if (execution.errorCode === "BREAKER_OPEN") return "Its breaker refused it: nothing ran.";
   if (execution.errorCode === "BUDGET_SPENT") {
     return "The request's budget ended it, and what other calls of the request used is not recorded.";
   }

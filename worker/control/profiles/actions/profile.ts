@@ -1,6 +1,7 @@
 import { PlatformError } from "../../../../sdk/contract/errors.ts";
 import type { SandboxOutcome } from "../../../../sdk/contract/sandbox.ts";
 import type { Deps } from "../../../deps.ts";
+import { UNGUARDED } from "../../../execution/breaker/breakers.ts";
 import { invoke, type InvokeDeps, type PluginEvent } from "../../../execution/invoke.ts";
 import { ProfiledCalls } from "../../../execution/profiled-calls.ts";
 import { recordedTarget } from "../../../execution/recording/recording.ts";
@@ -30,7 +31,7 @@ export async function profilePlugin(deps: ProfileDeps, actor: Actor, event: Plug
 
   const made = await prepareProfile(deps, actor, resolution.target.install);
   const calls = profiledCalls(deps, made);
-  const { record, outcome } = await invoke({ ...deps, isolates: calls }, snapshot, event);
+  const { record, outcome } = await invoke({ ...deps, isolates: calls, breakers: UNGUARDED }, snapshot, event);
   const { id: executionId, pluginId, version, functionName, durationMs } = record;
   return answerOf({ executionId, pluginId, version, functionName, durationMs }, outcome, calls, made);
 }
