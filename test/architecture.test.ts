@@ -152,8 +152,9 @@ describe("names", () => {
     expect(paths.filter((file) => BANNED_NAMES.test(file))).toEqual([]);
   });
 
-  test("exports are named; only the worker's entry and tool configurations have a default", () => {
-    const allowed = /^(worker\/index\.ts|test\/.*\/worker\.ts|[a-z.-]+\.config\.ts)$/;
+  test("exports are named; only the worker's entry, plugins and tool configurations have a default", () => {
+    const allowed =
+      /^(worker\/index\.ts|test\/.*\/worker\.ts|test\/fixtures\/typescript\/[a-z-]+\.ts|[a-z.-]+\.config\.ts)$/;
     expect(
       sources.filter((source) => source.defaultExport && !allowed.test(source.path)).map((source) => source.path),
     ).toEqual([]);

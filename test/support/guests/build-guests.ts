@@ -2,16 +2,18 @@ import { mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
 import wabt from "wabt";
 import type { TestProject } from "vitest/node";
+import { buildPlugin } from "../../../sdk/builder/build-plugin.ts";
 import { platformGuest } from "./platform-guest-text.ts";
 import type { GuestModules } from "./provided-guests.ts";
 
 /**
  * The plugins of test/fixtures/guests as modules, not yet rewritten: `<name>.wat` is assembled, `<name>.wasm` (compiled from
- * the C beside it) is taken as it is. Written to dist/guests for tests that upload files, and handed to vitest tests in Node
+ * the C beside it) is taken as it is; plugins of test/fixtures/typescript are built, as `typescript-<name>`. Written to dist/guests for tests that upload files, and handed to vitest tests in Node
  * and in workerd as base64 by `inject("guests")`, since workerd can neither read files nor assemble.
  */
 const ROOT = path.resolve(import.meta.dirname, "../../..");
 const FIXTURES = path.join(ROOT, "test/fixtures/guests");
+const TYPESCRIPT = path.join(ROOT, "test/fixtures/typescript");
 const TARGET = path.join(ROOT, "dist/guests");
 
 /** Global setup of the vitest projects. */
@@ -31,6 +33,10 @@ export async function buildGuests(): Promise<ReadonlyMap<string, Uint8Array>> {
     if (ext === ".wat" || ext === ".wasm") guests.set(name, await buildGuest(path.join(FIXTURES, file), name));
   }
   guests.set("platform", await buildPlatformGuest());
+  for (const file of (await readdir(TYPESCRIPT)).sort()) {
+    const { name, ext } = path.parse(file);
+    if (ext === ".ts") guests.set(`typescript-${name}`, (await buildPlugin(path.join(TYPESCRIPT, file))).wasm);
+  }
   return guests;
 }
 

@@ -1,0 +1,65 @@
+import { capabilityFunction, type Content } from "../capability-call.ts";
+
+export interface StoredFile {
+  readonly path: string;
+  readonly bytes: number;
+  readonly contentType: string;
+  /** Hexadecimal. */
+  readonly sha256: string;
+  /** Milliseconds since the epoch. */
+  readonly modifiedAt: number;
+}
+
+export interface FilePiece extends StoredFile {
+  readonly offset: number;
+  readonly content: Uint8Array<ArrayBuffer>;
+  /** Whether the file goes on behind it. */
+  readonly more: boolean;
+}
+
+export interface PieceOptions {
+  readonly offset?: number;
+  /** Bytes, at most 4 MiB; 1 MiB where nothing is said. */
+  readonly length?: number;
+}
+
+export interface ListOptions {
+  readonly prefix?: string;
+  readonly after?: string;
+  readonly limit?: number;
+}
+
+type Missing = { readonly found: false };
+type Found<Value> = Missing | ({ readonly found: true } & Value);
+
+const put = capabilityFunction<{ path: string; contentType?: string }, StoredFile>("files_put");
+const get = capabilityFunction<{ path: string } & PieceOptions, Found<Omit<FilePiece, "content">>>("files_get");
+const head = capabilityFunction<{ path: string }, Found<StoredFile>>("files_head");
+const list = capabilityFunction<ListOptions, { files: StoredFile[]; more: boolean }>("files_list");
+const remove = capabilityFunction<{ path: string }, { deleted: boolean }>("files_delete");
+
+/** Files of the install. Every function throws CapabilityError where it is refused. */
+export const files = {
+  /** Replaces the file as a whole. */
+  async put(path: string, content: Content, contentType?: string): Promise<StoredFile> {
+    return put({ path, ...(contentType === undefined ? {} : { contentType }) }, content).value;
+  },
+
+  async get(path: string, options: PieceOptions = {}): Promise<FilePiece | undefined> {
+    const answer = get({ path, ...options });
+    return answer.value.found ? { ...answer.value, content: answer.body() } : undefined;
+  },
+
+  async head(path: string): Promise<StoredFile | undefined> {
+    const { value } = head({ path });
+    return value.found ? value : undefined;
+  },
+
+  async list(options: ListOptions = {}): Promise<{ readonly files: readonly StoredFile[]; readonly more: boolean }> {
+    return list(options).value;
+  },
+
+  async delete(path: string): Promise<boolean> {
+    return remove({ path }).value.deleted;
+  },
+};
