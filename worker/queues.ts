@@ -3,6 +3,8 @@ import { recordExecutions } from "./control/executions/actions.ts";
 import { recordToldEvents } from "./control/events/actions/told.ts";
 import { followEvents } from "./control/events/actions/follow.ts";
 import { deliverWebhooks } from "./control/webhooks/actions/deliver.ts";
+import { judgeUpgrades, takeBackStopped } from "./control/upgrades/actions/watch.ts";
+import type { Upgrade } from "./control/upgrades/upgrade-record.ts";
 import type { WebhookBell } from "./control/webhooks/webhook-record.ts";
 import type { Deps } from "./deps.ts";
 import type { BusMessage } from "./execution/bus/rules.ts";
@@ -38,9 +40,10 @@ export async function consume(deps: Deps, batch: MessageBatch): Promise<void> {
 
 /** A batch is acknowledged whole or tried again whole; inserting twice changes nothing. */
 async function consumeOutcomes(deps: Deps, batch: MessageBatch<Outcome>): Promise<void> {
+  let counted: readonly Upgrade[] = [];
   try {
     const outcomes = batch.messages.map((message) => message.body);
-    await recordExecutions(
+    counted = await recordExecutions(
       deps,
       outcomes.filter((outcome): outcome is ExecutionRecord => !isToldEvent(outcome)),
     );
@@ -52,6 +55,8 @@ async function consumeOutcomes(deps: Deps, batch: MessageBatch<Outcome>): Promis
     logError("outcomes.insert-failed", { records: batch.messages.length, attempts, error: errorText(error) });
     batch.retryAll({ delaySeconds: Math.min(2 ** attempts, LONGEST_RETRY_DELAY) });
   }
+  await judgeUpgrades(deps, counted);
+  await takeBackStopped(deps, batch.messages.map(({ body }) => body).filter(isToldEvent));
 }
 
 /** Each message is acknowledged or comes back by itself. Only giving one up is an event, which is rare. */

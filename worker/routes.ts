@@ -31,6 +31,7 @@ import { profileRoutes } from "./control/profiles/routes.ts";
 import { settingsRoutes } from "./control/settings/routes.ts";
 import { tenantRoutes } from "./control/tenants/routes.ts";
 import { topicRoutes } from "./control/topics/routes.ts";
+import { upgradeRoutes } from "./control/upgrades/routes.ts";
 import { webhookRoutes } from "./control/webhooks/routes.ts";
 import type { FirstAnswer } from "./execution/idempotency/idempotent-calls.ts";
 import {
@@ -61,6 +62,7 @@ const operations: readonly Route[] = [
   ...deadLetterRoutes,
   ...pluginRoutes,
   ...installRoutes,
+  ...upgradeRoutes,
   ...lifecycleRoutes,
   ...healingRoutes,
   ...grantRoutes,

@@ -14,6 +14,7 @@ import { deleteMetricsBefore } from "./control/metrics/store.ts";
 import { clearRemovedInstalls } from "./control/removals/actions.ts";
 import { sweepIncoming } from "./control/packages/store.ts";
 import { deleteDeliveriesBefore } from "./control/webhooks/delivery-store.ts";
+import { applyUpdatePolicies, judgeRunningUpgrades } from "./control/upgrades/actions/watch.ts";
 import type { Deps } from "./deps.ts";
 import { RECORDING_RETENTION_MS } from "./execution/recording/capture-rules.ts";
 import { errorText } from "./lib/error-text.ts";
@@ -42,11 +43,13 @@ export interface Job {
 export const SCHEDULE: Readonly<Record<string, readonly Job[]>> = {
   "* * * * *": [
     { name: "evaluate-alerts", run: (deps) => evaluateAll(deps) },
+    { name: "step-canaries", run: (deps) => judgeRunningUpgrades(deps) },
     { name: "follow-events", run: (deps) => followRecentEvents(deps) },
     { name: "clear-removed-installs", run: (deps) => clearRemovedInstalls(deps) },
   ],
   "*/15 * * * *": [
     { name: "rewrite-outdated-versions", run: (deps) => rewriteOutdatedVersions(deps) },
+    { name: "apply-update-policies", run: (deps) => applyUpdatePolicies(deps) },
     { name: "compile-stale-snapshots", run: (deps) => compileStaleSnapshots(deps) },
     { name: "sweep-incoming-uploads", run: (deps) => sweepIncoming(deps) },
     {

@@ -155,6 +155,20 @@ export const ERRORS = {
     trips: false,
     title: "The version asks for more than its predecessor, and no admin has consented.",
   },
+  UPGRADE_NOT_FOUND: {
+    status: 404,
+    blame: "caller",
+    retryable: false,
+    trips: false,
+    title: "The plugin was never upgraded.",
+  },
+  UPGRADE_REFUSED: {
+    status: 409,
+    blame: "caller",
+    retryable: false,
+    trips: false,
+    title: "The version answers recorded calls otherwise than the installed one.",
+  },
   QUOTA_EXCEEDED: {
     status: 403,
     blame: "caller",

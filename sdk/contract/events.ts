@@ -53,6 +53,7 @@ const alert = {
   windowMinutes: count,
   startedAt: time,
 };
+const upgrade = { installId: text, upgradeId: text, fromVersion: text, version: text };
 
 export const EVENTS = {
   "package.uploaded": {
@@ -206,6 +207,56 @@ export const EVENTS = {
     severity: "notice",
     audience: "operator",
     data: v.strictObject(install),
+  },
+  "upgrade.started": {
+    title: "an install began to move to another version",
+    severity: "notice",
+    audience: "operator",
+    data: v.strictObject({ ...upgrade, forced: v.boolean(), steps: count }),
+  },
+  "upgrade.gated": {
+    title: "recorded calls were replayed against the version that an install is to move to",
+    severity: "notice",
+    audience: "developer",
+    data: v.strictObject({
+      ...upgrade,
+      outcome: text,
+      replayed: count,
+      same: count,
+      fixed: count,
+      different: count,
+      notComparable: count,
+    }),
+  },
+  "upgrade.canary-stepped": {
+    title: "the version that an install is to move to was given a larger share of the calls",
+    severity: "info",
+    audience: "operator",
+    data: v.strictObject({ ...upgrade, step: count, share: count }),
+  },
+  "upgrade.promoted": {
+    title: "the version that an install was to move to has all its calls",
+    severity: "notice",
+    audience: "operator",
+    data: v.strictObject(upgrade),
+  },
+  "upgrade.returned": {
+    title: "a version failed too often on its share of the calls and was taken back",
+    severity: "error",
+    audience: "operator",
+    data: v.strictObject({ ...upgrade, reason: v.optional(text) }),
+  },
+  "upgrade.aborted": {
+    title: "somebody stopped an upgrade, and the installed version has all calls again",
+    severity: "notice",
+    audience: "operator",
+    data: v.strictObject({ ...upgrade, reason: v.optional(text) }),
+  },
+  "upgrade.rolled-back": {
+    title: "an install went back to a version that it had",
+    severity: "warning",
+    audience: "operator",
+    data: v.strictObject({ installId: text, fromVersion: text, version: text, reason: v.optional(text) }),
   },
   "hook.fired": {
     title: "plugins ran for a hook",

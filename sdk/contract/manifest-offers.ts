@@ -199,3 +199,21 @@ export const incomingWebhook = v.pipe(
 export function shapeOf(path: string): string {
   return path.replaceAll(/:[^/]+/g, ":");
 }
+
+/**
+ * How the outputs of two versions are held against each other when recorded calls are replayed against a new one: byte for byte,
+ * as JSON whatever its spelling, or as JSON but for some places.
+ */
+export const comparator = v.union(
+  [
+    v.picklist(["exact", "json"]),
+    closedObject({
+      ignore: list(
+        pattern(/^(\/([^~/]|~[01])*)+$/, "must be a JSON pointer into the output, such as `/took`", 256),
+        20,
+      ),
+    }),
+  ],
+  "must be exact, json, or `{ ignore }` with JSON pointers",
+);
+export type Comparator = v.InferOutput<typeof comparator>;

@@ -12,7 +12,7 @@ import { JSON_MAX_DEPTH, jsonPointer, readJson, RESERVED_KEYS } from "./json-tex
 import { LIMITS, PACKAGE_LIMITS, type LimitName } from "./limits.ts";
 import { isReservedModuleName, MODULE_NAME_PATTERN } from "./linking.ts";
 import { closedObject, distinct, functionName, list, pattern, pluginId, record, text } from "./manifest-fields.ts";
-import { endpoint, hook, incomingWebhook, lifecycle, middleware, shapeOf } from "./manifest-offers.ts";
+import { comparator, endpoint, hook, incomingWebhook, lifecycle, middleware, shapeOf } from "./manifest-offers.ts";
 import { TOPIC_FILTER_PATTERN, TOPIC_LENGTH } from "./topics.ts";
 import { parseRange, parseVersion } from "./version.ts";
 
@@ -239,6 +239,7 @@ export const ManifestSchema = closedObject({
     [],
   ),
   lifecycle: v.exactOptional(lifecycle, {}),
+  comparison: v.exactOptional(record(functionName, comparator, 100)),
   dependencies: v.exactOptional(record(pluginId, range, 50), {}),
   limits: v.exactOptional(limits, {}),
   api: v.exactOptional(

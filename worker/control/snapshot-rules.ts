@@ -7,7 +7,13 @@ import type { PluginParts } from "../../sdk/contract/plugin-parts.ts";
 import { PLANS, type Plan } from "../../sdk/contract/plans.ts";
 import type { ReuseMode } from "../../sdk/contract/reuse.ts";
 import type { Role } from "../../sdk/contract/roles.ts";
-import { SNAPSHOT_FORMAT, type Snapshot, type SnapshotInstall, type SnapshotKey } from "../execution/snapshot.ts";
+import {
+  SNAPSHOT_FORMAT,
+  type Snapshot,
+  type SnapshotCanary,
+  type SnapshotInstall,
+  type SnapshotKey,
+} from "../execution/snapshot.ts";
 import { offersOf, type OfferingManifest } from "./offer-rules.ts";
 import type { SealedSecrets } from "./config/configuration-record.ts";
 import { asksOf, effectiveGrants, type AskingManifest, type GrantRecord } from "./grants/rules.ts";
@@ -23,8 +29,31 @@ export interface TenantRecord {
   readonly members: readonly MemberRecord[];
 }
 
+/** What a version says. */
+export interface VersionFacts {
+  readonly version: string;
+  readonly versionState: "validated" | "quarantined";
+  readonly rewrittenDigest: string;
+  readonly rewriterVersion: string;
+  /** Bytes of the rewritten module. */
+  readonly moduleBytes: number;
+  readonly functions: readonly string[];
+  readonly suspends: boolean;
+  readonly streams: boolean;
+  readonly parts?: PluginParts;
+  readonly manifestFunction: string | undefined;
+  readonly manifestLimits: Partial<Limits>;
+  /** What of the manifest says which capabilities it asks for. */
+  readonly asking: AskingManifest;
+  /** What of the manifest says where the plugin takes part, when its lifecycle functions are called, and which webhooks it takes. */
+  readonly offering: OfferingManifest & {
+    readonly lifecycle?: Manifest["lifecycle"] | null;
+    readonly webhooks?: Manifest["webhooks"] | null;
+  };
+}
+
 /** An install that was not removed, with what its version says. */
-export interface InstallRecord {
+export interface InstallRecord extends VersionFacts {
   readonly installId: string;
   readonly pluginId: string;
   readonly state: SnapshotInstall["state"];
@@ -46,27 +75,16 @@ export interface InstallRecord {
   readonly fallback: Fallback | null;
   /** Grows with every change of the install. */
   readonly updatedAt: number;
-  readonly version: string;
-  readonly versionState: "validated" | "quarantined";
-  readonly rewrittenDigest: string;
-  readonly rewriterVersion: string;
-  /** Bytes of the rewritten module. */
-  readonly moduleBytes: number;
-  readonly functions: readonly string[];
-  readonly suspends: boolean;
-  readonly streams: boolean;
-  readonly parts?: PluginParts;
-  readonly manifestFunction: string | undefined;
-  readonly manifestLimits: Partial<Limits>;
-  /** What of the manifest says which capabilities it asks for. */
-  readonly asking: AskingManifest;
-  /** What of the manifest says where the plugin takes part, when its lifecycle functions are called, and which webhooks it takes. */
-  readonly offering: OfferingManifest & {
-    readonly lifecycle?: Manifest["lifecycle"] | null;
-    readonly webhooks?: Manifest["webhooks"] | null;
-  };
+  /** The version of a running upgrade. */
+  readonly canary?: CanaryRecord;
   /** Grants in force. */
   readonly granted: readonly Pick<GrantRecord, "capability" | "asked" | "granted">[];
+}
+
+/** A version that takes a share of the calls, with what it reads as its configuration where that is another. */
+export interface CanaryRecord extends Omit<SnapshotCanary, "candidate"> {
+  readonly facts: VersionFacts;
+  readonly config?: Pick<InstallRecord, "config" | "secrets" | "configRevision">;
 }
 
 export interface KeyRecord {
@@ -135,11 +153,28 @@ export function buildSnapshot(tenant: TenantRecord, now: number): Snapshot {
     ),
     keys: Object.fromEntries(keys.map((key) => [key.keyId, snapshotKeyEntry(key)])),
     members: Object.fromEntries(tenant.members.map((member) => [member.subject, member.roles])),
+    ...(tenant.installs.some(hasCanary) ? { canaries: true as const } : {}),
     ...(Object.keys(offers).length > 0 ? { offers } : {}),
   };
 }
 
-function snapshotInstall(install: InstallRecord, ceilings: Limits): SnapshotInstall {
+/** A candidate that was quarantined meanwhile gets no calls. */
+function hasCanary(install: InstallRecord): boolean {
+  return install.canary?.facts.versionState === "validated";
+}
+
+function canaryOf(install: InstallRecord, ceilings: Limits): Pick<SnapshotInstall, "canary"> {
+  const { canary, ...installed } = install;
+  if (!canary || !hasCanary(install)) return {};
+  const { facts, config, share, salt, assignBy } = canary;
+  const { parts: _own, ...rest } = installed;
+  const { parts, ...version } = facts;
+  const record = { ...rest, ...version, ...(parts ? { parts } : {}), ...config };
+  return { canary: { candidate: snapshotInstall(record, ceilings), share, salt, assignBy } };
+}
+
+/** One install as execution knows it. */
+export function snapshotInstall(install: InstallRecord, ceilings: Limits): SnapshotInstall {
   const limits = effectiveLimits(install.manifestLimits, install.limits, ceilings);
   const isWarm = install.reuse === "warm" && !install.safeMode; // what earlier calls left may be what is wrong
   return {
@@ -166,6 +201,7 @@ function snapshotInstall(install: InstallRecord, ceilings: Limits): SnapshotInst
     ...topicsOf(install.asking.events),
     ...lifecycleOf(install.offering.lifecycle),
     ...incomingOf(install.offering.webhooks),
+    ...canaryOf(install, ceilings),
   };
 }
 

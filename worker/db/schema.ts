@@ -1,7 +1,7 @@
 import { sql } from "drizzle-orm";
 import { index, integer, primaryKey, real, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
 import type { EventType, EventValue } from "../../sdk/contract/events.ts";
-import type { Addition, Grant } from "../../sdk/contract/grants.ts";
+import type { Addition, Grant, Grants } from "../../sdk/contract/grants.ts";
 import type { Environment } from "../../sdk/contract/config/environments.ts";
 import type { JsonObject } from "../../sdk/contract/config/json-values.ts";
 import type { SealedValue } from "../../sdk/contract/config/sealed-value.ts";
@@ -14,6 +14,7 @@ import type { HealingVerification, InstallFacts } from "../control/healing/heali
 import { CAUSES, HEALING_OUTCOMES, REMEDIES } from "../control/healing/healing-record.ts";
 import type { SafeMode } from "../control/installs/safe-mode-record.ts";
 import type { Channel, Condition, Evidence } from "../control/alerts/alert-record.ts";
+import type { CanaryStep, GateReport } from "../control/upgrades/upgrade-record.ts";
 import type { OutgoingContent, SealedSecret } from "../control/webhooks/webhook-record.ts";
 import type { Delivery } from "../execution/bus/rules.ts";
 import type { ModuleSummary, ScanVerdict } from "../../sdk/contract/package-report.ts";
@@ -235,6 +236,90 @@ export const pluginConsents = sqliteTable(
   ],
 );
 
+/**
+ * Moves of installs to other versions: what replaying recorded calls showed, how far the canary got, and how it ended. At most
+ * one of an install is running, which is in state `canary`.
+ */
+export const pluginUpgrades = sqliteTable(
+  "plugin_upgrades",
+  {
+    id: text().primaryKey(),
+    tenantId: text("tenant_id").notNull(),
+    installId: text("install_id").notNull(),
+    pluginId: text("plugin_id").notNull(),
+    fromVersion: text("from_version").notNull(),
+    version: text().notNull(),
+    versionId: text("version_id").notNull(),
+    state: text({ enum: ["refused", "canary", "promoted", "returned", "aborted", "rolled-back"] }).notNull(),
+    /** Why it ended, or why it goes on although the gate said no. */
+    reason: text(),
+    forced: integer({ mode: "boolean" }).notNull(),
+    gate: text({ mode: "json" }).$type<GateReport>().notNull(),
+    steps: text({ mode: "json" }).$type<readonly CanaryStep[]>().notNull(),
+    /** Place in `steps`, from 0. */
+    step: integer().notNull(),
+    stepStartedAt: integer("step_started_at").notNull(),
+    assignBy: text("assign_by", { enum: ["call", "subject"] }).notNull(),
+    salt: text().notNull(),
+    /** Calls of the present step, and those of them that failed by the plugin's fault. */
+    candidateCalls: integer("candidate_calls").notNull().default(0),
+    candidateFaults: integer("candidate_faults").notNull().default(0),
+    incumbentCalls: integer("incumbent_calls").notNull().default(0),
+    incumbentFaults: integer("incumbent_faults").notNull().default(0),
+    /** What the candidate reads as its configuration, by environment; null: what the install reads. */
+    effective: text({ mode: "json" }).$type<Partial<Record<Environment, JsonObject>>>(),
+    secrets: text({ mode: "json" }).$type<Partial<Record<Environment, Record<string, SealedValue>>>>(),
+    startedBy: text("started_by").notNull(),
+    startedAt: integer("started_at").notNull(),
+    endedAt: integer("ended_at"),
+  },
+  (table) => [
+    uniqueIndex("plugin_upgrades_running")
+      .on(table.tenantId, table.installId)
+      .where(sql`state = 'canary'`),
+    index("plugin_upgrades_by_install").on(table.tenantId, table.installId, table.id),
+    index("plugin_upgrades_by_state").on(table.state, table.stepStartedAt),
+  ],
+);
+
+/** Versions that an install had, to go back to. */
+export const pluginKeptVersions = sqliteTable(
+  "plugin_kept_versions",
+  {
+    tenantId: text("tenant_id").notNull(),
+    installId: text("install_id").notNull(),
+    versionId: text("version_id").notNull(),
+    version: text().notNull(),
+    /** Grants when the install left the version, and what its successor took over of them. */
+    grants: text({ mode: "json" }).$type<Grants>().notNull(),
+    carried: text({ mode: "json" }).$type<Grants>().notNull(),
+    leftAt: integer("left_at").notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.tenantId, table.installId, table.versionId] })],
+);
+
+/** Which new versions an install takes by itself. */
+export const updatePolicies = sqliteTable(
+  "plugin_update_policies",
+  {
+    tenantId: text("tenant_id").notNull(),
+    installId: text("install_id").notNull(),
+    pluginId: text("plugin_id").notNull(),
+    policy: text({ enum: ["none", "patch", "minor"] }).notNull(),
+    channel: text().notNull(),
+    /** The install stays in its version, whoever asks. */
+    pinned: integer({ mode: "boolean" }).notNull(),
+    updatedBy: text("updated_by").notNull(),
+    updatedAt: integer("updated_at").notNull(),
+    /** When it was last looked whether there is a newer version. */
+    checkedAt: integer("checked_at").notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.tenantId, table.installId] }),
+    index("plugin_update_policies_by_check").on(table.policy, table.checkedAt),
+  ],
+);
+
 /** Revisions of the configuration of an install. The one that holds is named by plugin_instances.config_revision. */
 export const pluginConfigurations = sqliteTable(
   "plugin_configurations",
@@ -317,9 +402,14 @@ export const pluginExecutions = sqliteTable(
     traceId: text("trace_id").notNull(),
     subject: text().notNull(),
     startedAt: integer("started_at").notNull(),
+    /** Why the call was chosen to be recorded; null: it was not. */
+    recorded: text({ enum: ["failure", "sample"] }),
   },
   (table) => [
     index("plugin_executions_by_plugin").on(table.tenantId, table.pluginId, table.id),
+    index("plugin_executions_recorded")
+      .on(table.tenantId, table.installId, table.version, table.recorded, table.id)
+      .where(sql`recorded IS NOT NULL`),
     index("plugin_executions_by_age").on(table.startedAt),
   ],
 );

@@ -19,6 +19,7 @@ import type { Recorder } from "./recording-store.ts";
 import { DEFAULT_BUDGET, RequestBudget, type Allowance } from "./request-budget.ts";
 import { keepVariables, readVariables } from "./kept-variables.ts";
 import type { ConfigOpener } from "./sealed-config.ts";
+import { withoutCanaries } from "./canary.ts";
 import { resolve, type Target } from "./resolve.ts";
 import { failedOutcome, settle, type ExecutionRecord } from "./settle.ts";
 import type { Snapshot, SnapshotInstall } from "./snapshot.ts";
@@ -44,6 +45,8 @@ export interface PluginEvent {
   readonly subject: string;
   readonly roles: readonly Role[];
   readonly traceId: string;
+  /** Assigns the call to a version while an upgrade runs; absent: the execution's id. Calls that belong together share it. */
+  readonly variantKey?: string;
   /** Given where the caller needs the id before the call has ended. */
   readonly executionId?: string;
   /** Where input and output pass piece by piece; the input above is then empty. */
@@ -76,10 +79,8 @@ const SEED_BYTES = 32;
  *   CONFIG_KEY_UNKNOWN, CONFIG_UNREADABLE or NOT_READY where a secret of the configuration cannot be opened
  */
 export async function invoke(deps: InvokeDeps, snapshot: Snapshot, event: PluginEvent): Promise<Invocation> {
-  const resolution = resolve(snapshot, event.pluginId, event.functionName);
-  if ("refused" in resolution) throw new PlatformError(resolution.refused, resolution.detail);
-  const { target } = resolution;
-
+  const executionId = event.executionId ?? deps.newId();
+  const target = requireTarget(snapshot, event, executionId);
   const admission = admit(target.install.limits, event.options, event.input.byteLength);
   if ("issues" in admission)
     throw new PlatformError("REQUEST_INVALID", "An option is not valid.", { issues: admission.issues });
@@ -92,7 +93,6 @@ export async function invoke(deps: InvokeDeps, snapshot: Snapshot, event: Plugin
   const now = deps.clock.now();
   const granted = "limits" in admission ? withinBudget(event, admission.limits, now) : admission;
   const limits = "limits" in granted ? granted.limits : target.install.limits;
-  const executionId = event.executionId ?? deps.newId();
   const context = contextOf(snapshot, event, target, executionId, now + limits.wallClock);
   const call: SandboxCall = {
     executionId,
@@ -113,11 +113,27 @@ export async function invoke(deps: InvokeDeps, snapshot: Snapshot, event: Plugin
     "failure" in granted
       ? { passage: undefined, ended: failedOutcome(granted.failure) }
       : await runGuarded(deps, snapshot, event, target.install, call, { ledger, streams, granted });
+  if (passage?.admitted === false && isCandidate(snapshot, target)) {
+    return invoke(deps, withoutCanaries(snapshot), { ...event, executionId });
+  }
   const ran = variables ? await keepVariables(deps.capabilities, owner, ended) : ended;
   const outcome = streams.finish(ran);
 
   const record = tell(deps, snapshot, event, target, { call, outcome, ran, passage, ledger, streams });
   return { record, outcome };
+}
+
+/** @throws {PlatformError} INSTALL_NOT_FOUND, PLUGIN_INACTIVE, FUNCTION_NOT_FOUND */
+function requireTarget(snapshot: Snapshot, event: PluginEvent, executionId: string): Target {
+  const { pluginId, functionName, subject, streams, variantKey: key = executionId } = event;
+  const resolution = resolve(snapshot, pluginId, functionName, { key, subject, streams: streams !== undefined });
+  if ("refused" in resolution) throw new PlatformError(resolution.refused, resolution.detail);
+  return resolution.target;
+}
+
+/** True for a version that an upgrade tries: where its breaker is open the installed one runs, and the call does not fail. */
+function isCandidate({ installs }: Snapshot, { install }: Target): boolean {
+  return installs[install.pluginId] !== install;
 }
 
 function contextOf(
@@ -165,13 +181,14 @@ function tell(
   const { tenantId } = snapshot;
   const { install } = target;
   const durationMs = deps.clock.now() - call.now;
-  const record = settle({ tenantId, subject, traceId, target, call, outcome, durationMs, streams, ...ledger.used });
+  const { exchanges, used } = ledger;
+  const recorded = deps.recorder.capture({ tenantId, install, call, outcome: ran, exchanges });
+  const record = settle({ tenantId, subject, traceId, target, call, outcome, durationMs, streams, recorded, ...used });
   deps.outcomes.report(record);
   if (passage) {
     const ended = { passage, failure: outcome.failure, durationMs, isStreamed: piped !== undefined };
     deps.breakers.settle({ ...guardedCall(snapshot, install, call), ...ended });
   }
-  deps.recorder.capture({ tenantId, install, call, outcome: ran, exchanges: ledger.exchanges });
   return record;
 }
 
@@ -228,7 +245,7 @@ async function runBridged(
 function reachOf(
   deps: InvokeDeps,
   snapshot: Snapshot,
-  { budget, hops, subject, roles, traceId, options, annotations }: PluginEvent,
+  { budget, hops, subject, roles, traceId, options, annotations, variantKey }: PluginEvent,
   { executionId, pluginId: callingPlugin, deadline }: ExecutionContext,
 ): TenantReach {
   let pool = budget?.pool;
@@ -251,6 +268,7 @@ function reachOf(
         parent: executionId,
         budget: { pool, among: 1 },
         callingPlugin,
+        variantKey: variantKey ?? executionId,
         ...(hops === undefined ? {} : { hops }),
         ...(annotations ? { annotations } : {}),
       });

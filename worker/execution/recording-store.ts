@@ -136,13 +136,17 @@ export class Recorder {
     this.#deps = deps;
   }
 
-  /** Never throws and never delays the answer: nothing but the choice happens before it. */
-  capture(captured: CapturedCall): void {
+  /**
+   * Never throws and never delays the answer: nothing but the choice happens before it.
+   *
+   * @returns why the call is recorded, or undefined
+   */
+  capture(captured: CapturedCall): Recording["capturedFor"] | undefined {
     const { call, install, outcome } = captured;
     // What the other calls of the request used is no part of a recording, so a replay would end otherwise.
-    if (outcome.failure?.code === "BUDGET_SPENT") return;
+    if (outcome.failure?.code === "BUDGET_SPENT") return undefined;
     // Nothing ran.
-    if (outcome.failure?.code === "BREAKER_OPEN") return;
+    if (outcome.failure?.code === "BREAKER_OPEN") return undefined;
     const finished = {
       executionId: call.executionId,
       installId: install.installId,
@@ -152,6 +156,7 @@ export class Recorder {
     };
     const reason = captureReason(finished, this.#deps.book, this.#deps.clock.now());
     if (reason) this.#deps.defer(this.#store(captured, reason));
+    return reason;
   }
 
   async #store(captured: CapturedCall, reason: Recording["capturedFor"]): Promise<void> {

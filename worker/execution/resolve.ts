@@ -1,4 +1,5 @@
 import type { ErrorCode } from "../../sdk/contract/errors.ts";
+import { chooseVariant, type VariantCall } from "./canary.ts";
 import type { Snapshot, SnapshotInstall } from "./snapshot.ts";
 
 /** What a call will run: an active install and one of its functions. */
@@ -19,9 +20,16 @@ export type Resolution = { readonly target: Target } | Refusal;
  *
  * @param pluginId      id from the path; looked up as an own key only
  * @param functionName  absent: the plugin's default function
+ * @param call          what assigns the call to a version where an upgrade runs; absent: the installed version
  */
-export function resolve(snapshot: Snapshot, pluginId: string, functionName: string | undefined): Resolution {
-  const install = Object.hasOwn(snapshot.installs, pluginId) ? snapshot.installs[pluginId] : undefined;
+export function resolve(
+  snapshot: Snapshot,
+  pluginId: string,
+  functionName: string | undefined,
+  call?: VariantCall,
+): Resolution {
+  const installed = Object.hasOwn(snapshot.installs, pluginId) ? snapshot.installs[pluginId] : undefined;
+  const install = installed && call ? chooseVariant(installed, functionName, call) : installed;
   if (!install) return { refused: "INSTALL_NOT_FOUND", detail: `Plugin "${pluginId}" is not installed.` };
   if (install.state !== "active") {
     return { refused: "PLUGIN_INACTIVE", detail: `Plugin "${pluginId}" is ${install.state}; activate it first.` };

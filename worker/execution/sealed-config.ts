@@ -97,7 +97,7 @@ export class ConfigOpener {
   }
 
   /**
-   * Touches no store. Secrets are opened once for each revision and worker isolate.
+   * Touches no store. Secrets are opened once for each version, revision and worker isolate.
    *
    * @throws {PlatformError} CONFIG_KEY_UNKNOWN, CONFIG_UNREADABLE; NOT_READY where the key ring is not valid
    */
@@ -105,7 +105,7 @@ export class ConfigOpener {
     const sealed = { texts: install.config, jsonNames: install.configJsonNames ?? [] };
     const secrets = Object.entries(install.secrets ?? {});
     if (secrets.length === 0) return sealed;
-    const key = [tenantId, install.installId, install.configRevision].join(" ");
+    const key = [tenantId, install.installId, install.version, install.configRevision].join(" ");
     return this.#opened.get(key) ?? this.#openAll(tenantId, install.installId, key, sealed, secrets);
   }
 

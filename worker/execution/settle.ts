@@ -23,6 +23,8 @@ export interface ExecutionRecord {
   readonly traceId: string;
   readonly subject: string;
   readonly startedAt: number;
+  /** Why the call was chosen to be recorded; absent: it was not. */
+  readonly recorded?: "failure" | "sample" | null;
   /** For the usage figures, which are tables of their own; absent for a call that only computed. */
   readonly capabilities?: readonly CapabilityUse[];
   /** What the plugin recorded of itself, for a table of its own; absent where it recorded nothing. */
@@ -40,6 +42,7 @@ export interface SettledCall {
   readonly call: SandboxCall;
   readonly outcome: SandboxOutcome;
   readonly durationMs: number;
+  readonly recorded?: ExecutionRecord["recorded"];
   readonly capabilities: readonly CapabilityUse[];
   readonly metrics?: CallMetrics | undefined;
   /** Bytes that passed piece by piece. */
@@ -69,6 +72,7 @@ export function settle(settled: SettledCall): ExecutionRecord {
     traceId: settled.traceId,
     subject: settled.subject,
     startedAt: call.now,
+    ...(settled.recorded ? { recorded: settled.recorded } : {}),
     ...(settled.capabilities.length > 0 ? { capabilities: settled.capabilities } : {}),
     ...(settled.metrics ? { metrics: settled.metrics } : {}),
   };

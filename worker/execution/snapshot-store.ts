@@ -2,12 +2,18 @@ import { PlatformError } from "../../sdk/contract/errors.ts";
 import type { Clock } from "../lib/clock.ts";
 import { errorText } from "../lib/error-text.ts";
 import { logError } from "../lib/json-log.ts";
+import { withoutCanaries } from "./canary.ts";
 import { parseSnapshot, snapshotKey, type Snapshot } from "./snapshot.ts";
 
 /** A snapshot younger than this is used as it is. */
 export const FRESH_MS = 2_000;
 /** Up to this age it is used while a check runs behind the answer; beyond, the call waits for the check. */
 export const STALE_MS = 30_000;
+/**
+ * The same for a snapshot with a canary. A candidate that was taken back gets no call after this, because whoever cannot check
+ * goes on without canaries.
+ */
+export const CANARY_STALE_MS = 3_000;
 /** Tenants kept in memory; the one unused for longest goes first. */
 const CAPACITY = 500;
 /** Names without a tenant are kept apart, so that made-up ones cannot push tenants out. */
@@ -46,7 +52,8 @@ export class SnapshotCache {
 
 /**
  * Reads tenants' snapshots: from memory when fresh, else from R2 (strongly consistent). A change made elsewhere is seen
- * by this isolate's first call more than FRESH_MS later at the earliest, and by every call STALE_MS later.
+ * by this isolate's first call more than FRESH_MS later at the earliest, and by every call STALE_MS later, or CANARY_STALE_MS
+ * where an upgrade runs.
  */
 export class SnapshotStore {
   readonly #bucket: R2Bucket;
@@ -70,7 +77,7 @@ export class SnapshotStore {
     const now = this.#clock.now();
     const age = entry ? now - entry.checkedAt : Infinity;
     if (entry && age < FRESH_MS) return entry.snapshot;
-    if (entry?.snapshot && age < STALE_MS) {
+    if (entry?.snapshot && age < (entry.snapshot.canaries ? CANARY_STALE_MS : STALE_MS)) {
       if (now - entry.checkStartedAt >= FRESH_MS) {
         entry.checkStartedAt = now;
         this.#defer(
@@ -81,7 +88,10 @@ export class SnapshotStore {
       }
       return entry.snapshot;
     }
-    return this.#check(tenantId, entry);
+    const checked = this.#check(tenantId, entry);
+    if (!entry?.snapshot?.canaries || age >= STALE_MS) return checked;
+    const installed = withoutCanaries(entry.snapshot);
+    return checked.catch(() => installed);
   }
 
   /** Takes a snapshot just written by this isolate, so that its next call sees the change. Older ones are ignored. */

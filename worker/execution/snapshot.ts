@@ -25,6 +25,8 @@ export interface Snapshot {
   readonly keys: Readonly<Record<string, SnapshotKey>>;
   /** Roles of members whose tokens carry none, by subject. */
   readonly members: Readonly<Record<string, readonly Role[]>>;
+  /** Present where an install has a canary: such a snapshot is checked more often. */
+  readonly canaries?: true;
   /** Where active installs take part in what others do; absent: nowhere. */
   readonly offers?: Offers;
 }
@@ -74,6 +76,18 @@ export interface SnapshotInstall {
   readonly lifecycle?: SnapshotLifecycle;
   /** Webhooks of other services that it takes; absent: none. */
   readonly incoming?: readonly IncomingWebhook[];
+  /** Present while an upgrade proves itself on a share of the calls. */
+  readonly canary?: SnapshotCanary;
+}
+
+/** A version that takes a share of an install's calls (execution/canary.ts). */
+export interface SnapshotCanary {
+  readonly candidate: SnapshotInstall;
+  /** Basis points of the calls: 0 to 10,000. */
+  readonly share: number;
+  /** Of this upgrade alone, so that no caller is always among the first. */
+  readonly salt: string;
+  readonly assignBy: "call" | "subject";
 }
 
 /** What a version's manifest says of topics, as filters. */

@@ -9,7 +9,7 @@ const ROLES: readonly (readonly [RegExp, Layer])[] = [
   [/^worker\/(index|app|deps|schedule|queues|routes)\.ts$/, "composition"],
   [/^worker\/execution\/sandbox\//, "pure"],
   [
-    /^worker\/execution\/(metering\/|(resolve|admit|settle|snapshot|isolate-book|call-streams|lanes|slots|request-budget|call-ledger)\.ts$)/,
+    /^worker\/execution\/(metering\/|(resolve|admit|canary|settle|snapshot|isolate-book|call-streams|lanes|slots|request-budget|call-ledger)\.ts$)/,
     "pure",
   ],
   [

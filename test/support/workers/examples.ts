@@ -74,6 +74,10 @@ const named =
     foreign,
     ...(body === undefined ? {} : { body }),
   });
+/** No upgrade runs unless a test began one. */
+const running =
+  (suffix: string): ExampleOf =>
+  (resources) => ({ ...plugin(suffix, "INSTALL_NOT_FOUND")(resources), ends: "STATE_CONFLICT" });
 
 const execution = { body: { input: "hello" }, foreign: "INSTALL_NOT_FOUND", ends: "INTEGRITY_FAILED" } as const;
 
@@ -195,6 +199,18 @@ export const EXAMPLES: Readonly<Record<string, ExampleOf>> = {
   unloadPlugin: plugin("/unload", "INSTALL_NOT_FOUND"),
   uninstallPlugin: plugin("", "INSTALL_NOT_FOUND"),
   uninstallPluginByPath: pluginAfter("uninstall", "INSTALL_NOT_FOUND"),
+
+  upgradePlugin: plugin("/upgrade", "INSTALL_NOT_FOUND", { version: "1.1.0" }),
+  getUpgrade: (resources) => ({ ...plugin("/upgrade", "INSTALL_NOT_FOUND")(resources), ends: "UPGRADE_NOT_FOUND" }),
+  promoteUpgrade: running("/upgrade/promote"),
+  abortUpgrade: running("/upgrade/abort"),
+  rollBackPlugin: running("/rollback"),
+  getUpdatePolicy: plugin("/update-policy", "INSTALL_NOT_FOUND"),
+  setUpdatePolicy: plugin("/update-policy", "INSTALL_NOT_FOUND", { policy: "patch" }),
+  bisectPlugin: (resources) => ({
+    ...plugin("/bisect", "INSTALL_NOT_FOUND", { good: "1.0.0", bad: "1.1.0" })(resources),
+    ends: "RECORDING_NOT_FOUND",
+  }),
 
   listAuditLog: plain("/audit-logs"),
   getPermissions: plugin("/permissions", "INSTALL_NOT_FOUND"),

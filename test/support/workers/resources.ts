@@ -70,6 +70,12 @@ export async function seedResources(tenantId: string): Promise<Resources> {
     .values({ id: tenantId, name: tenantId, plan: "pro", status: "active", snapshotRevision: 1, createdAt });
   const { pluginId } = resources;
   const versionId = await seedVersion({ tenantId, pluginId, manifest: { permissions: [{ capability: "storage" }] } });
+  await seedVersion({
+    tenantId,
+    pluginId,
+    version: "1.1.0",
+    manifest: { permissions: [{ capability: "storage" }] },
+  });
   await seedVersion({ tenantId, pluginId, version: "2.0.0", manifest: { permissions: [{ capability: "crypto" }] } });
   await db.batch([
     insertInstall(resources, versionId, createdAt),

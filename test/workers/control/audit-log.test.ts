@@ -36,6 +36,7 @@ const WITHOUT_ROW: Readonly<Record<string, string>> = {
   profilePlugin: "runs a plugin and keeps nothing",
   profileExecution: "runs a recorded call again and keeps nothing",
   replayExecution: "runs a recorded call again and keeps nothing",
+  bisectPlugin: "runs recorded calls again and keeps nothing",
 };
 
 const mutating = routes
@@ -46,6 +47,9 @@ const mutating = routes
 const BEFORE: Readonly<Record<string, (resources: Resources) => [method: string, path: string, body?: unknown]>> = {
   rollBackConfig: ({ pluginId }) => ["patch", `/${pluginId}/config`, { a: 9 }],
   unyankVersion: ({ pluginId }) => ["put", `/${pluginId}/versions/1.0.0/yank`, { reason: "loses orders" }],
+  promoteUpgrade: ({ pluginId }) => ["post", `/${pluginId}/upgrade`, { version: "1.1.0" }],
+  abortUpgrade: ({ pluginId }) => ["post", `/${pluginId}/upgrade`, { version: "1.1.0" }],
+  rollBackPlugin: ({ pluginId }) => ["post", `/${pluginId}/upgrade`, { version: "1.1.0" }],
   activatePlugin: ({ pluginId }) => ["post", `/${pluginId}/deactivate`],
   loadPlugin: ({ pluginId }) => ["post", `/${pluginId}/deactivate`],
   installPlugin: ({ pluginId }) => ["delete", `/${pluginId}`],

@@ -67,10 +67,11 @@ describe("recordExecutions", () => {
       status: "failed",
       errorCode: "PLUGIN_ERROR",
       errorDetail: `it's "quoted", $.path, ü, 🙂 and\nlines`,
+      recorded: "failure",
     });
     await recordExecutions(makeDeps(), [succeeded, failed]);
     const rows = await db.select().from(pluginExecutions).where(eq(pluginExecutions.tenantId, actor.tenantId));
-    expect(rows).toEqual([succeeded, failed]);
+    expect(rows).toEqual([{ ...succeeded, recorded: null }, failed]);
   });
 
   test("a record that comes twice is kept once, as it came first", async () => {

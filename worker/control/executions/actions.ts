@@ -3,6 +3,7 @@ import type { Deps } from "../../deps.ts";
 import type { ExecutionRecord } from "../../execution/settle.ts";
 import type { Actor } from "../../lib/actor.ts";
 import { requirePlugin } from "../plugins/actions.ts";
+import type { Upgrade } from "../upgrades/upgrade-record.ts";
 import { auditRowsOfRefusals } from "./refusal-rules.ts";
 import { eventsOfExecutions } from "./event-rules.ts";
 import type { ExecutionFilter } from "./schema.ts";
@@ -18,28 +19,36 @@ const RECORDS_PER_STATEMENT = 500;
 const TRIES = 5;
 
 /** A record as answers show it: the tenant is the caller's own. */
-export type ShownExecution = Omit<ExecutionRecord, "tenantId">;
+export type ShownExecution = Omit<ExecutionRecord, "tenantId" | "recorded">;
 
 /**
  * Stores records from the queue and tells of them in the log, each once: what is stored already is left out, so a queue
  * may deliver twice and in other batches.
  *
+ * @returns running upgrades whose calls were among them, with their counts as they are now
  * @throws {PlatformError} STATE_CONFLICT where others stored some of the records meanwhile, every time
  */
-export async function recordExecutions(deps: RecordDeps, records: readonly ExecutionRecord[]): Promise<void> {
+export async function recordExecutions(
+  deps: RecordDeps,
+  records: readonly ExecutionRecord[],
+): Promise<readonly Upgrade[]> {
   const distinct = records.filter(({ id }, index) => records.findIndex((other) => other.id === id) === index);
+  const counted = new Map<string, Upgrade>();
   for (let start = 0; start < distinct.length; start += RECORDS_PER_STATEMENT) {
-    await recordTogether(deps, distinct.slice(start, start + RECORDS_PER_STATEMENT));
+    const upgrades = await recordTogether(deps, distinct.slice(start, start + RECORDS_PER_STATEMENT));
+    for (const upgrade of upgrades) counted.set(upgrade.id, upgrade);
   }
+  return [...counted.values()];
 }
 
-async function recordTogether(deps: RecordDeps, records: readonly ExecutionRecord[]): Promise<void> {
+async function recordTogether(deps: RecordDeps, records: readonly ExecutionRecord[]): Promise<readonly Upgrade[]> {
   for (let attempt = 0; attempt < TRIES; attempt++) {
     const fresh = await selectNewExecutions(deps.db, records);
     const now = deps.clock.now();
     const events = eventsOfExecutions(fresh, deps.newId, now);
     const audit = auditRowsOfRefusals(fresh, deps.newId, now);
-    if (await insertExecutions(deps.db, fresh, events, audit)) return;
+    const counted = await insertExecutions(deps.db, fresh, events, audit);
+    if (counted) return counted;
   }
   throw new PlatformError("STATE_CONFLICT", `Others stored some of the records meanwhile, ${TRIES} times.`);
 }
@@ -77,6 +86,6 @@ function requirePeriod({ from, to }: ExecutionFilter): void {
   });
 }
 
-function show({ tenantId: _own, ...shown }: ExecutionRecord): ShownExecution {
+function show({ tenantId: _own, recorded: _chosen, ...shown }: ExecutionRecord): ShownExecution {
   return shown;
 }

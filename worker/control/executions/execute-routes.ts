@@ -5,6 +5,7 @@ import { DEFAULT_LIMITS, LIMITS, type Limits } from "../../../sdk/contract/limit
 import { PipedStreams } from "../../execution/call-streams.ts";
 import type { Answered, StoodIn } from "../../execution/fallback.ts";
 import { invoke, type PluginEvent } from "../../execution/invoke.ts";
+import { IDEMPOTENCY_HEADER } from "../../execution/idempotency/key-rules.ts";
 import type { Snapshot } from "../../execution/snapshot.ts";
 import { answerThrough, isWatched } from "../middleware/actions.ts";
 import type { Visit } from "../middleware/rules.ts";
@@ -139,7 +140,8 @@ async function call(
   const deps = context.get("deps");
   const { subject, roles } = context.get("actor");
   const snapshot = await readSnapshot(context);
-  const caller = { subject, roles, traceId: context.get("traceId") };
+  const variantKey = context.req.header(IDEMPOTENCY_HEADER);
+  const caller = { subject, roles, traceId: context.get("traceId"), ...(variantKey ? { variantKey } : {}) };
   const visit = visitOf(snapshot, event.pluginId, event.functionName);
   return answerThrough(deps, snapshot, visit, { ...event, ...caller });
 }

@@ -7,6 +7,8 @@ import { recordAudit } from "../audit-log/store.ts";
 import { eventRecorded, recordEventsWhere, type NewEvent } from "../events/store.ts";
 import { addUsage } from "../grants/usage-store.ts";
 import { addMetrics } from "../metrics/store.ts";
+import { countCanaryCalls } from "../upgrades/store.ts";
+import type { Upgrade } from "../upgrades/upgrade-record.ts";
 
 const RECORD_FIELDS = sql.join(
   Object.keys(getTableColumns(pluginExecutions)).map((field) => sql.raw(`json_extract(value, '$.${field}')`)),
@@ -34,28 +36,29 @@ export async function selectNewExecutions(
  * @param records  at most 2 MB as JSON, which is what a bound value holds
  * @param events   at least one
  * @param audit    rows for what was refused
- * @returns false where nothing was written
+ * @returns the running upgrades whose calls were among them, or undefined where nothing was written
  */
 export async function insertExecutions(
   db: Database,
   records: readonly ExecutionRecord[],
   events: readonly NewEvent[],
   audit: readonly NewAuditRow[] = [],
-): Promise<boolean> {
+): Promise<readonly Upgrade[] | undefined> {
   const [proof] = events;
-  if (!proof) return true;
+  if (!proof) return [];
   const ids = JSON.stringify(records.map(({ id }) => id));
   const json = JSON.stringify(records.map(({ metrics: _counted, ...record }) => record));
   const noneStored = sql`NOT EXISTS (SELECT 1 FROM ${pluginExecutions} WHERE ${pluginExecutions.id} IN (SELECT value FROM json_each(${ids})))`;
   const isFirst = eventRecorded(proof.id);
-  const [recorded] = await db.batch([
+  const [recorded, counted] = await db.batch([
     recordEventsWhere(db, events, noneStored),
+    countCanaryCalls(db, records, isFirst),
     db.insert(pluginExecutions).select(sql`SELECT ${RECORD_FIELDS} FROM json_each(${json}) WHERE ${isFirst}`),
     ...addUsage(db, records, isFirst),
     ...addMetrics(db, records, isFirst),
     ...(audit.length > 0 ? [recordAudit(db, audit, isFirst)] : []),
   ]);
-  return recorded.length > 0;
+  return recorded.length > 0 ? counted : undefined;
 }
 
 export interface ExecutionFilter {

@@ -2,6 +2,7 @@ import { PlatformError } from "../../../sdk/contract/errors.ts";
 import { LIFECYCLE_FUNCTIONS } from "../../../sdk/contract/manifest-offers.ts";
 import { commit } from "../../db/client.ts";
 import type { Deps } from "../../deps.ts";
+import { withoutCanaries } from "../../execution/canary.ts";
 import { invoke, type Invocation, type InvokeDeps } from "../../execution/invoke.ts";
 import type { Snapshot, SnapshotInstall } from "../../execution/snapshot.ts";
 import type { Actor } from "../../lib/actor.ts";
@@ -46,7 +47,8 @@ export async function runLifecycle(
   phase: LifecyclePhase,
   { pluginIds, snapshot }: { readonly pluginIds?: readonly string[]; readonly snapshot?: Snapshot } = {},
 ): Promise<readonly LifecycleResult[]> {
-  const current = snapshot ?? (await compileSnapshot(deps, caller.tenantId));
+  // What begins and ends is the installed version; a candidate of an upgrade only takes calls.
+  const current = withoutCanaries(snapshot ?? (await compileSnapshot(deps, caller.tenantId)));
   const wanted = Object.values(current.installs).filter(({ pluginId }) => pluginIds?.includes(pluginId) ?? true);
   const results: LifecycleResult[] = [];
   for (const install of lifecycleOrder(wanted, phase)) {

@@ -1,14 +1,11 @@
 import * as v from "valibot";
-import { PLUGIN_ID_PATTERN, ULID_PATTERN } from "../../../sdk/contract/identifiers.ts";
+import { PLUGIN_ID_PATTERN } from "../../../sdk/contract/identifiers.ts";
 import { VERSION_MAX_LENGTH, VERSION_PATTERN } from "../../../sdk/contract/version.ts";
-import { decodeCursor, pageOf, pageQuery, toPage } from "../../http/page.ts";
 import { defineRoute, type Route } from "../../http/route.ts";
 import { uploadPackage } from "./actions/upload.ts";
-import { listPluginVersions } from "./actions/versions.ts";
 import { yankVersion } from "./actions/yank.ts";
-import { describeSummary, describeVersion, UPLOAD_FORM, VersionAnswer, VersionListItem, YankBody } from "./schema.ts";
+import { describeVersion, UPLOAD_FORM, VersionAnswer, YankBody } from "./schema.ts";
 
-const VersionPosition = v.tuple([v.pipe(v.string(), v.regex(ULID_PATTERN))]);
 const PluginParams = v.object({
   id: v.pipe(v.string(), v.regex(PLUGIN_ID_PATTERN, "must be a plugin id: `name` or `publisher.name`")),
 });
@@ -59,24 +56,6 @@ export const packageRoutes: readonly Route[] = [
     handler: async (context) => {
       const { record, created } = await uploadPackage(context.get("deps"), context.get("actor"), context.req.raw);
       return context.json(describeVersion(record), created ? 201 : 200);
-    },
-  }),
-  defineRoute({
-    method: "get",
-    mount: "plugins",
-    path: "/:id/versions",
-    operationId: "listPluginVersions",
-    summary: "Versions of a plugin, newest first",
-    tag: "Packages",
-    permission: "plugins:read",
-    params: PluginParams,
-    query: v.object(pageQuery),
-    answers: { 200: { description: "A page of versions", schema: pageOf(VersionListItem) } },
-    errors: ["PLUGIN_NOT_FOUND"],
-    handler: async (context, { params, query }) => {
-      const page = { limit: query.limit, after: decodeCursor(query.cursor, VersionPosition)?.[0] };
-      const rows = await listPluginVersions(context.get("deps"), context.get("actor"), params.id, page);
-      return context.json(toPage(rows.map(describeSummary), query.limit, (row) => [row.id]));
     },
   }),
   defineRoute({

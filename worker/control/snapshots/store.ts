@@ -10,12 +10,13 @@ import {
   pluginConfigurations,
   pluginInstances,
   pluginPermissions,
+  pluginUpgrades,
   pluginVersions,
   tenants,
 } from "../../db/schema.ts";
 import { secretsIn } from "../config/configuration-record.ts";
 import type { AskingManifest } from "../grants/rules.ts";
-import type { InstallRecord, TenantRecord } from "../snapshot-rules.ts";
+import type { CanaryRecord, InstallRecord, TenantRecord, VersionFacts } from "../snapshot-rules.ts";
 
 /** D1 side of the snapshot compiler: what it reads of a tenant, and the revision that every change must raise. */
 
@@ -38,7 +39,7 @@ export async function readTenantRecord(
   tenantId: string,
   environment: DeploymentEnvironment,
 ): Promise<TenantRecord | undefined> {
-  const [tenantRows, installRows, grantRows, keyRows, memberRows] = await db.batch([
+  const [tenantRows, installRows, grantRows, keyRows, memberRows, canaryRows] = await db.batch([
     db.select().from(tenants).where(eq(tenants.id, tenantId)),
     selectInstalls(db, tenantId, environment),
     selectGrants(db, tenantId),
@@ -53,16 +54,22 @@ export async function readTenantRecord(
       .from(apiKeys)
       .where(and(eq(apiKeys.tenantId, tenantId), isNull(apiKeys.revokedAt))),
     db.select({ subject: members.subject, roles: members.roles }).from(members).where(eq(members.tenantId, tenantId)),
+    selectCanaries(db, tenantId),
   ]);
   const tenant = tenantRows[0];
   if (!tenant) return undefined;
+  const canaries = new Map(canaryRows.map((row) => [row.installId, row]));
   const grants = Map.groupBy(grantRows as GrantRow[], (row) => row.installId); // the column holds only names of the table
   return {
     id: tenant.id,
     plan: tenant.plan,
     status: tenant.status,
     revision: tenant.snapshotRevision,
-    installs: installRows.map((row) => installRecord(row, grants.get(row.installId) ?? [], environment)),
+    installs: installRows.map((row) => {
+      const canary = canaries.get(row.installId);
+      const record = installRecord(row, grants.get(row.installId) ?? [], environment);
+      return canary ? { ...record, canary: canaryRecord(canary, record, environment) } : record;
+    }),
     keys: keyRows,
     members: memberRows,
   };
@@ -93,21 +100,7 @@ function selectInstalls(db: Database, tenantId: string, environment: DeploymentE
       hooks: pluginInstances.hooks,
       fallback: pluginInstances.fallback,
       updatedAt: pluginInstances.updatedAt,
-      version: pluginVersions.version,
-      versionState: sql<InstallRecord["versionState"]>`${pluginVersions.state}`.as("version_state"),
-      rewrittenDigest: pluginVersions.rewrittenDigest,
-      rewriterVersion: pluginVersions.rewriterVersion,
-      moduleBytes: sql<number>`json_extract(${pluginVersions.module}, '$.rewriting.bytes')`.as("module_bytes"),
-      functions: sql<string>`json_extract(${pluginVersions.module}, '$.functions')`.as("functions"),
-      suspends: sql<number>`json_extract(${pluginVersions.module}, '$.suspends')`.as("suspends"),
-      streams: sql<number | null>`json_extract(${pluginVersions.module}, '$.streams')`.as("streams"),
-      parts: sql<string | null>`json_extract(${pluginVersions.module}, '$.parts')`.as("parts"),
-      manifestFunction: sql<string | null>`json_extract(${pluginVersions.manifest}, '$.defaultFunction')`.as(
-        "manifest_function",
-      ),
-      manifestLimits: sql<string | null>`json_extract(${pluginVersions.manifest}, '$.limits')`.as("manifest_limits"),
-      asking: manifestParts("permissions", "events", "services").as("asking"),
-      offering: manifestParts("hooks", "middleware", "services", "api", "lifecycle", "webhooks").as("offering"),
+      ...versionColumns(),
     })
     .from(pluginInstances)
     .innerJoin(pluginVersions, eq(pluginVersions.id, pluginInstances.versionId))
@@ -119,6 +112,27 @@ function selectInstalls(db: Database, tenantId: string, environment: DeploymentE
       ),
     )
     .where(and(eq(pluginInstances.tenantId, tenantId), ne(pluginInstances.state, "uninstalled")));
+}
+
+/** Column names must differ from one another. */
+function versionColumns() {
+  return {
+    version: pluginVersions.version,
+    versionState: sql<InstallRecord["versionState"]>`${pluginVersions.state}`.as("version_state"),
+    rewrittenDigest: pluginVersions.rewrittenDigest,
+    rewriterVersion: pluginVersions.rewriterVersion,
+    moduleBytes: sql<number>`json_extract(${pluginVersions.module}, '$.rewriting.bytes')`.as("module_bytes"),
+    functions: sql<string>`json_extract(${pluginVersions.module}, '$.functions')`.as("functions"),
+    suspends: sql<number>`json_extract(${pluginVersions.module}, '$.suspends')`.as("suspends"),
+    streams: sql<number | null>`json_extract(${pluginVersions.module}, '$.streams')`.as("streams"),
+    parts: sql<string | null>`json_extract(${pluginVersions.module}, '$.parts')`.as("parts"),
+    manifestFunction: sql<string | null>`json_extract(${pluginVersions.manifest}, '$.defaultFunction')`.as(
+      "manifest_function",
+    ),
+    manifestLimits: sql<string | null>`json_extract(${pluginVersions.manifest}, '$.limits')`.as("manifest_limits"),
+    asking: manifestParts("permissions", "events", "services").as("asking"),
+    offering: manifestParts("hooks", "middleware", "services", "api", "lifecycle", "webhooks").as("offering"),
+  };
 }
 
 function manifestParts(...names: readonly string[]): SQL<string> {
@@ -148,22 +162,81 @@ function installRecord(
   granted: InstallRecord["granted"],
   environment: DeploymentEnvironment,
 ): InstallRecord {
-  const { parts, ...rest } = row;
+  const { parts: _text, ...rest } = row;
   return {
     ...rest,
-    ...(parts === null ? {} : { parts: JSON.parse(parts) as PluginParts }), // written by the upload
+    ...versionFacts(row),
+    safeMode: row.safeMode === 1,
     config: JSON.parse(row.config) as JsonObject, // written by the actions of configurations
     secrets: secretsIn({ secrets: row.secrets ?? {} }, environment),
     granted,
+  };
+}
+
+/** Versions of running upgrades. */
+function selectCanaries(db: Database, tenantId: string) {
+  return db
+    .select({
+      installId: pluginUpgrades.installId,
+      share: sql<number>`json_extract(${pluginUpgrades.steps}, '$[' || ${pluginUpgrades.step} || '].share')`.as(
+        "share",
+      ),
+      salt: pluginUpgrades.salt,
+      assignBy: pluginUpgrades.assignBy,
+      effective: pluginUpgrades.effective,
+      candidateSecrets: pluginUpgrades.secrets,
+      ...versionColumns(),
+    })
+    .from(pluginUpgrades)
+    .innerJoin(pluginVersions, eq(pluginVersions.id, pluginUpgrades.versionId))
+    .where(and(eq(pluginUpgrades.tenantId, tenantId), eq(pluginUpgrades.state, "canary")));
+}
+
+function canaryRecord(
+  row: Awaited<ReturnType<typeof selectCanaries>>[number],
+  { configRevision }: InstallRecord,
+  environment: DeploymentEnvironment,
+): CanaryRecord {
+  const { share, salt, assignBy, effective, candidateSecrets } = row;
+  const config = effective && {
+    config: effective[environment] ?? effective.default ?? {},
+    secrets: secretsIn({ secrets: candidateSecrets ?? {} }, environment),
+    configRevision: configRevision + 1,
+  };
+  return { share, salt, assignBy, facts: versionFacts(row), ...(config ? { config } : {}) };
+}
+
+type VersionRow = Pick<Awaited<ReturnType<typeof selectCanaries>>[number], keyof ReturnType<typeof versionColumns>>;
+
+/** @returns what the version says, and of the row nothing else */
+function versionFacts(row: VersionRow): VersionFacts {
+  return {
+    version: row.version,
+    versionState: row.versionState,
+    rewrittenDigest: row.rewrittenDigest,
+    rewriterVersion: row.rewriterVersion,
+    moduleBytes: row.moduleBytes,
+    ...(row.parts === null ? {} : { parts: JSON.parse(row.parts) as PluginParts }), // written by the upload
     asking: JSON.parse(row.asking) as AskingManifest, // validated on upload
     offering: JSON.parse(row.offering) as InstallRecord["offering"], // validated on upload
     functions: JSON.parse(row.functions) as string[], // written by the package inspector
-    safeMode: row.safeMode === 1,
     suspends: row.suspends === 1,
     streams: row.streams === 1,
     manifestFunction: row.manifestFunction ?? undefined,
     manifestLimits: row.manifestLimits === null ? {} : (JSON.parse(row.manifestLimits) as Partial<Limits>), // validated on upload
   };
+}
+
+/** What a version says, for a call that no snapshot knows of. */
+export async function readVersionFacts(
+  db: Database,
+  versionIds: readonly string[],
+): Promise<ReadonlyMap<string, VersionFacts>> {
+  const rows = await db
+    .select({ versionId: pluginVersions.id, ...versionColumns() })
+    .from(pluginVersions)
+    .where(sql`${pluginVersions.id} IN (SELECT value FROM json_each(${JSON.stringify(versionIds)}))`);
+  return new Map(rows.map((row) => [row.versionId, versionFacts(row)]));
 }
 
 /** Revision of every tenant's state in D1, by tenant id. */

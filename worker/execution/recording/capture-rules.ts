@@ -67,8 +67,8 @@ export function isSampled(executionId: string, rate: number): boolean {
   return hash32(executionId) < rate * 2 ** 32;
 }
 
-/** FNV-1a, 32 bits, finished with MurmurHash3's mixer so that close ids do not fall close together. */
-function hash32(text: string): number {
+/** Spreads texts evenly over 32 bits; not cryptographic. FNV-1a, finished with MurmurHash3's mixer so that close ids do not fall close together. */
+export function hash32(text: string): number {
   let hash = 0x811c9dc5;
   for (let index = 0; index < text.length; index++) hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193);
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);

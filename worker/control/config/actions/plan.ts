@@ -29,6 +29,9 @@ export interface ConfigPlan {
   /** False where only the version or the seals are others: then the event need not be told. */
   readonly changes: boolean;
   readonly further: Further;
+  /** What plugins read, by environment, and its secrets. */
+  readonly effective: Partial<Record<Environment, JsonObject>>;
+  readonly secrets: SealedDocument["secrets"];
 }
 
 export interface PlannedChange extends Pick<RevisionHead, "environment" | "change"> {
@@ -84,7 +87,15 @@ export async function planRevision(
   };
   const changes = changed.length > 0;
   const further: Further = (happened) => insertRevision(deps.db, row, happened);
-  return { configRevision: revision, event, changed, changes, further };
+  return {
+    configRevision: revision,
+    event,
+    changed,
+    changes,
+    further,
+    effective: row.effective,
+    secrets: sealed.secrets,
+  };
 }
 
 function effectiveByEnvironment(

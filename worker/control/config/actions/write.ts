@@ -6,6 +6,7 @@ import { audited, change, requireInstall, together, type InstallDeps } from "../
 import { nextState } from "../../installs/rules.ts";
 import type { Install } from "../../installs/schema.ts";
 import { changeInstall } from "../../installs/store.ts";
+import { requireNoUpgrade } from "../../upgrades/actions/keep.ts";
 import { documentIssues, keepSecrets, withoutKept, type OpenDocument } from "../document-rules.ts";
 import { requireMatch } from "../precondition-rules.ts";
 import { configInvalid, revisionNotFound, templateNotFound } from "../refusal-rules.ts";
@@ -151,6 +152,7 @@ async function writeConfig(
     const install = await requireInstall(deps, actor, pluginId);
     requireMatch(condition.ifMatch, install.configRevision, condition.required);
     nextState(install.state, "update");
+    await requireNoUpgrade(deps, install);
     const present = await readPresent(deps, install);
     const decision = await decide(present);
     requireFitting(present.version, decision.document);

@@ -15,6 +15,7 @@ import { versionFor } from "../../installs/actions/update.ts";
 import { nextState } from "../../installs/rules.ts";
 import type { Install } from "../../installs/schema.ts";
 import { changeInstall, type Further } from "../../installs/store.ts";
+import { keepLeft, requireMovable } from "../../upgrades/actions/keep.ts";
 import { additionsOf, grantsAfterConsent } from "../consent-rules.ts";
 import { decideConsent, getPendingConsent } from "../consent-store.ts";
 import { asksOf, changesTo } from "../rules.ts";
@@ -53,6 +54,7 @@ export async function decideOnConsent(
 
 async function accept(deps: InstallDeps, actor: Actor, install: Install, input: ConsentInput): Promise<boolean> {
   nextState(install.state, "update");
+  await requireMovable(deps, install);
   const version = await versionFor(deps, actor, install, { version: input.version });
   const moved = { ...install, versionId: version.id, version: version.version };
   const scope = { tenantId: install.tenantId, installId: install.id };
@@ -79,6 +81,7 @@ async function accept(deps: InstallDeps, actor: Actor, install: Install, input: 
     now: deps.clock.now(),
     further: together(
       grants,
+      keepLeft(deps, install, grantedIn(records), wanted),
       config?.further,
       decideOn(deps, actor, install, "granted"),
       audited(deps, actor, {

@@ -8,7 +8,8 @@ import { decideConsent, getPendingConsent, insertConsent } from "../consent-stor
 import { asksOf, changesTo } from "../rules.ts";
 import type { Addition } from "../../../../sdk/contract/grants.ts";
 import { listGrants } from "../store.ts";
-import { grantStatements, requireManifest } from "./change.ts";
+import { keepLeft } from "../../upgrades/actions/keep.ts";
+import { grantedIn, grantStatements, requireManifest } from "./change.ts";
 
 /** What a change of an install's version means for its grants. Whoever moves an install to another version asks here. */
 
@@ -26,7 +27,7 @@ export async function additionsIn(deps: InstallDeps, install: Install, moved: In
 
 /**
  * The statements that let grants go on in another version: what it asks for no longer is dropped, and nothing is added,
- * also where it asks for more. What waits for consent waits no longer.
+ * also where it asks for more. What waits for consent waits no longer, and the version that is left is kept.
  */
 export async function carryGrantsOver(
   deps: InstallDeps,
@@ -38,12 +39,14 @@ export async function carryGrantsOver(
   const scope = { tenantId: install.tenantId, installId: install.id };
   const [after, records] = await Promise.all([requireManifest(deps, moved), listGrants(deps.db, scope)]);
   const asks = asksOf(after);
-  const changes = changesTo(records, asks, grantsCarriedOver(records, asks));
+  const wanted = grantsCarriedOver(records, asks);
+  const changes = changesTo(records, asks, wanted);
+  const kept = keepLeft(deps, install, grantedIn(records), wanted);
   const grants = grantStatements(deps, actor, moved, changes, ({ capability }) =>
     asks[capability] ? "replaced" : "unasked",
   );
   const superseded = { by: actor.subject, at: deps.clock.now(), decision: "superseded" } as const;
-  return (happened) => [...grants(happened), decideConsent(deps.db, scope, superseded, happened)];
+  return together(grants, kept, (happened) => [decideConsent(deps.db, scope, superseded, happened)]);
 }
 
 /**

@@ -4,10 +4,11 @@ import { planConfigUpdate } from "../../config/actions/version-change.ts";
 import { additionsIn, carryGrantsOver, requestConsent } from "../../grants/actions/version-change.ts";
 import { consentRequired } from "../../grants/consent-rules.ts";
 import { chooseVersion, type VersionHead } from "../../plugins/rules.ts";
+import { requireMovable, requireNoUpgrade } from "../../upgrades/actions/keep.ts";
 import { listVersionHeads } from "../../plugins/store.ts";
 import { changesOf, requireNarrower } from "../request-rules.ts";
 import { nextState } from "../rules.ts";
-import type { Install, UpdateInput } from "../schema.ts";
+import type { Install, InstallChange, UpdateInput } from "../schema.ts";
 import { auditedStandIns } from "../stand-in-rules.ts";
 import { changeInstall, type Events } from "../store.ts";
 import { requireStandIns } from "./stand-ins.ts";
@@ -33,6 +34,8 @@ export async function updateInstall(
     const known = await requireInstall(deps, actor, pluginId);
     nextState(known.state, "update");
     const version = await versionFor(deps, actor, known, input);
+    if (version.id !== known.versionId) await requireMovable(deps, known);
+    else if (input.config) await requireNoUpgrade(deps, known);
     const moved: Install = { ...known, versionId: version.id, version: version.version };
     const additions = await additionsIn(deps, known, moved);
     if (additions.length > 0) {
@@ -42,17 +45,11 @@ export async function updateInstall(
     await requireStandIns(deps, moved, input);
     const fields = changesOf(known, input, version);
     const config = await planConfigUpdate(deps, actor, known, moved, input.config);
-    const changed = [
-      ...(fields.versionId === undefined ? [] : ["version"]),
-      ...(config && input.config ? ["config"] : []),
-      ...(fields.limits === undefined ? [] : ["limits"]),
-      ...(fields.reuse === undefined ? [] : ["reuse"]),
-      ...(["persistVariables", "hooks", "fallback"] as const).filter((name) => fields[name] !== undefined),
-    ];
+    const changed = namesOf(fields, config !== undefined && input.config !== undefined);
     if (changed.length === 0) return true;
-    const data = { changed: changed.join(","), previousVersion: known.version };
+    const told = { changed: changed.join(","), previousVersion: known.version };
     const events: Events = [
-      ...eventsOf(deps, actor, moved, ["update"], data),
+      ...eventsOf(deps, actor, moved, ["update"], told),
       ...(config?.changes ? [config.event] : []),
     ];
     const set = { ...fields, ...(config ? { configRevision: config.configRevision } : {}) };
@@ -70,6 +67,15 @@ export async function updateInstall(
   });
   if (refusal) throw refusal;
   return install;
+}
+
+function namesOf(fields: InstallChange, configChanges: boolean): string[] {
+  const others = ["limits", "reuse", "persistVariables", "hooks", "fallback"] as const;
+  return [
+    ...(fields.versionId === undefined ? [] : ["version"]),
+    ...(configChanges ? ["config"] : []),
+    ...others.filter((name) => fields[name] !== undefined),
+  ];
 }
 
 /** What an update may change, for the log; of the configuration, which revision. */
