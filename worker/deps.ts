@@ -96,7 +96,7 @@ export function createDeps(
   const afterAnswer = (): Promise<void> => pause(0);
   const bus = new Publisher(env.MESSAGES, clock, newId);
   const outcomes = new OutcomeReporter(env.OUTCOMES, kept.pendingRecords, clock, defer);
-  const namespace = env.PLUGIN_HEALTH;
+  const { PLUGIN_HEALTH: namespace, LOADER: loader, STORE: bucket } = env;
   let database: Database | undefined;
   // Opened on first use: a warm call never needs it.
   const db = (): Database => (database ??= openDatabase(watchDatabase(env.DB, stores)));
@@ -107,14 +107,7 @@ export function createDeps(
     },
     stores,
     snapshots: new RetryingSnapshotStore(env.STORE, kept.snapshots, clock, defer, { pause, randomBytes }),
-    isolates: new Isolates({
-      loader: env.LOADER,
-      bucket: env.STORE,
-      health: env.PLUGIN_HEALTH,
-      book: kept.isolates,
-      clock,
-      pause,
-    }),
+    isolates: new Isolates({ loader, bucket, health: namespace, book: kept.isolates, clock, pause }),
     outcomes,
     breakers: new Breakers({ namespace, book: kept.breakers, clock, newId, pause, defer, outcomes }),
     configs: new ConfigOpener(env.CONFIG_KEYS, kept.openedConfigs),
