@@ -9,6 +9,8 @@ import { EVENTS, type EventSpec } from "../sdk/contract/events.ts";
 import { LIMITS, PACKAGE_LIMITS } from "../sdk/contract/limits.ts";
 import { FAILURES_TOLD } from "../worker/control/executions/event-rules.ts";
 import { SETTING_GROUPS, specsOf, type SettingSpec } from "../sdk/contract/settings.ts";
+import { LONGEST_DAYS, USUAL_DAYS } from "../worker/control/reports/range-rules.ts";
+import { REPORTS, type ReportSpec } from "../worker/control/reports/report-record.ts";
 import { WEBHOOK_ATTEMPTS, WEBHOOK_TIMEOUT_MS, WEBHOOKS } from "../worker/control/webhooks/rules.ts";
 import { PERMISSIONS, permits, ROLE_NAMES, type Permission } from "../sdk/contract/roles.ts";
 import {
@@ -89,12 +91,18 @@ change, \`{ "audit": { "intervalMinutes": 5 } }\`; what is left out stays. Jobs 
 change is a revision (\`GET /api/v1/admin/settings/history\`) with an event \`settings.changed\` of the platform tenant. With
 \`If-Match\`, a change is made only where nobody else made one since the \`ETag\` was read.`;
 
+const REPORTS_INTRODUCTION = `\`GET /api/plugins/reports/:kind\` tells of a tenant's time \`from\` to \`to\` (milliseconds since the epoch; absent: the last ${USUAL_DAYS} days; at most
+${LONGEST_DAYS}), as JSON or, with \`Accept: text/html\` or \`?format=html\`, as a page to read and print: one file, without scripts, nothing from
+elsewhere, under a policy that lets in its own style alone. JSON and page say the same: sections with columns and rows. A section
+has at most 500 rows and says where there are more. Each is one query of the tenant's own rows.`;
+
 export const PAGES: Readonly<Record<string, () => string>> = {
   "docs/capabilities.md": capabilitiesPage,
   "docs/errors.md": errorsPage,
   "docs/events.md": eventsPage,
   "docs/host-functions.md": hostFunctionsPage,
   "docs/limits.md": limitsPage,
+  "docs/reports.md": reportsPage,
   "docs/roles.md": rolesPage,
   "docs/settings.md": settingsPage,
 };
@@ -225,6 +233,21 @@ function limitsPage(): string {
     ["limit", "of", "default", "maximum", "error"],
     rows,
   )}\n\n## Of a package\n\n${table(["limit", "value"], packageRows)}\n`;
+}
+
+function reportsPage(): string {
+  const kinds = Object.entries<ReportSpec>(REPORTS);
+  const parts = kinds.map(([kind, { title, summary, permission, sections }]) => {
+    const rows = Object.entries(sections).map(([id, section]) => [
+      `\`${id}\``,
+      section.note,
+      Object.keys(section.columns)
+        .map((name) => `\`${name}\``)
+        .join(", "),
+    ]);
+    return `## ${title}\n\n${summary}. \`GET /api/plugins/reports/${kind}\`, with the permission \`${permission}\`.\n\n${table(["section", "what it holds", "columns"], rows)}`;
+  });
+  return `# Reports\n\n${MADE}\n\n${REPORTS_INTRODUCTION}\n\n${parts.join("\n\n")}\n`;
 }
 
 function rolesPage(): string {

@@ -28,6 +28,7 @@ import { oauthRoutes } from "./control/oauth/routes.ts";
 import { pluginWebhookRoutes } from "./control/plugin-webhooks/routes.ts";
 import { pluginRoutes } from "./control/plugins/routes.ts";
 import { profileRoutes } from "./control/profiles/routes.ts";
+import { reportRoutes } from "./control/reports/routes.ts";
 import { settingsRoutes } from "./control/settings/routes.ts";
 import { tenantRoutes } from "./control/tenants/routes.ts";
 import { topicRoutes } from "./control/topics/routes.ts";
@@ -55,6 +56,7 @@ const operations: readonly Route[] = [
   ...webhookRoutes,
   ...alertRoutes,
   ...alertEmailRoutes,
+  ...reportRoutes,
   ...pluginWebhookRoutes,
   ...oauthRoutes,
   ...metricRoutes,

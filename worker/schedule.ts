@@ -15,20 +15,18 @@ import { clearRemovedInstalls } from "./control/removals/actions.ts";
 import { sweepIncoming } from "./control/packages/store.ts";
 import { deleteDeliveriesBefore } from "./control/webhooks/delivery-store.ts";
 import { applyUpdatePolicies, judgeRunningUpgrades } from "./control/upgrades/actions/watch.ts";
+import {
+  DEAD_LETTER_RETENTION_MS,
+  EVENT_RETENTION_MS,
+  EXECUTION_RETENTION_MS,
+  HOUR_METRICS_RETENTION_MS,
+  MINUTE_METRICS_RETENTION_MS,
+} from "./control/retention-rules.ts";
 import type { Deps } from "./deps.ts";
 import { RECORDING_RETENTION_MS } from "./execution/recording/capture-rules.ts";
 import { errorText } from "./lib/error-text.ts";
 import { logError } from "./lib/json-log.ts";
 
-/** How long execution records are kept. */
-export const EXECUTION_RETENTION_MS = 30 * 24 * 3_600_000;
-/** How long events, and alerts and silences that are over, are kept. */
-export const EVENT_RETENTION_MS = 90 * 24 * 3_600_000;
-/** How long dead letters and deliveries to webhooks are kept. */
-export const DEAD_LETTER_RETENTION_MS = 30 * 24 * 3_600_000;
-/** How long metrics of plugins are kept. */
-export const MINUTE_METRICS_RETENTION_MS = 2 * 24 * 3_600_000;
-export const HOUR_METRICS_RETENTION_MS = 90 * 24 * 3_600_000;
 /** Rows deleted in one run, so that a run ends well within a query's time. */
 const DELETIONS_PER_RUN = 10_000;
 /** Listings of up to 1,000 recordings in one run. */

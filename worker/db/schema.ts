@@ -536,6 +536,7 @@ export const auditLog = sqliteTable(
   },
   (table) => [
     uniqueIndex("audit_log_by_sequence").on(table.tenantId, table.sequence),
+    index("audit_log_by_time").on(table.tenantId, table.at),
     index("audit_log_by_resource").on(table.tenantId, table.resource, table.resourceId, table.sequence),
   ],
 );

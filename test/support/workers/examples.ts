@@ -125,6 +125,9 @@ export const EXAMPLES: Readonly<Record<string, ExampleOf>> = {
   listAlertEmails: plain("/alerts/emails"),
   addAlertEmail: plain("/alerts/emails", { address: "oncall@example.com" }),
   deleteAlertEmail: named("alertEmailId", "/alerts/emails", "EMAIL_NOT_FOUND"),
+  getAuditReport: plain("/reports/audit"),
+  getComplianceReport: plain("/reports/compliance?format=json"),
+  getCapacityReport: plain("/reports/capacity"),
   listAlertEmailDeliveries: named("alertEmailId", "/alerts/emails", "EMAIL_NOT_FOUND", "/deliveries"),
   // Nothing is told of a link that is none.
   showAlertEmailLink: () => ({ path: "/alerts/emails/confirm?token=none", ends: "EMAIL_LINK_INVALID" }),

@@ -333,7 +333,12 @@ describe("a provider", () => {
   });
 
   test("over HTTP that cannot be reached, or takes too long", async () => {
-    const failing = (error: Error) => emailProvider(env, () => Promise.reject(error), clock)?.send(mail);
+    const failing = (error: Error) => {
+      const refuse = async () => {
+        throw error;
+      };
+      return emailProvider(env, refuse, clock)?.send(mail);
+    };
     expect(await failing(new TypeError("no connection"))).toEqual({ status: null, errorCode: "UPSTREAM_UNREACHABLE" });
     expect(await failing(new DOMException("late", "TimeoutError"))).toEqual({
       status: null,
@@ -359,8 +364,12 @@ describe("a provider", () => {
 
   test("over the binding: what it refuses is a result", async () => {
     const log = vi.spyOn(console, "error").mockReturnValue();
-    const refusing = (error: Error) =>
-      over({ EMAIL_TOKEN: "", EMAIL: { send: () => Promise.reject(error) } })?.send(mail);
+    const refusing = (error: Error) => {
+      const send = async () => {
+        throw error;
+      };
+      return over({ EMAIL_TOKEN: "", EMAIL: { send } })?.send(mail);
+    };
     const suppressed = Object.assign(new Error("no mail to ops@example.com"), { code: "E_RECIPIENT_SUPPRESSED" });
     expect(await refusing(suppressed)).toEqual({ status: null, errorCode: "EMAIL_REFUSED", final: true });
     expect(await refusing(new Error("busy"))).toEqual({ status: null, errorCode: "EMAIL_REFUSED", final: false });

@@ -4,6 +4,7 @@ import { evaluateAll, evaluateEvents } from "../../../worker/control/alerts/acti
 import { createRule } from "../../../worker/control/alerts/actions/manage.ts";
 import { executionFigures } from "../../../worker/control/alerts/figures-store.ts";
 import { RuleBody } from "../../../worker/control/alerts/schema.ts";
+import { auditFindings } from "../../../worker/db/schema.ts";
 import { db, seedInstall, seedTenant } from "../control/fixtures.ts";
 import { alertsOf, Bench, MINUTE, toldOf } from "./bench.ts";
 
@@ -93,6 +94,38 @@ describe("a rule on a figure", () => {
   });
 });
 
+test("open findings of audits are a figure, whether the plugin runs or not", async () => {
+  const actor = await seedInstall();
+  const at = new Bench();
+  const figure = { metric: "open-findings", threshold: 2 };
+  await createRule(at.deps, actor, metricRule(figure));
+  const finding = (n: number) => ({
+    id: `finding-${n}-of-${actor.tenantId}`,
+    tenantId: actor.tenantId,
+    installId: "i",
+    pluginId: "acme.echo",
+    rule: "r",
+    dedupKey: String(n),
+    severity: "high" as const,
+    evidence: {},
+    remedy: "none" as never, // no remedy is looked at here
+    remedyText: "",
+    state: n === 0 ? ("fixed" as const) : ("open" as const),
+    firstSeenAt: at.now,
+    lastSeenAt: at.now,
+    stateSince: at.now,
+    count: 1,
+    auditId: "a",
+    history: [],
+  });
+  for (const n of [0, 1]) await db.insert(auditFindings).values(finding(n));
+  await evaluateAll(at.deps);
+  expect(await alertsOf(actor.tenantId)).toEqual([]);
+  await db.insert(auditFindings).values(finding(2));
+  await evaluateAll(at.deps);
+  expect(await alertsOf(actor.tenantId)).toMatchObject([{ scope: "acme.echo", evidence: { value: 2, executions: 0 } }]);
+});
+
 test("figures are those of each plugin and of each tenant, with the nearest rank", async () => {
   const [one, two] = [await seedTenant(), await seedTenant()];
   const at = new Bench();
@@ -104,7 +137,7 @@ test("figures are those of each plugin and of each tenant, with the nearest rank
   );
   await at.execute(one.tenantId, "acme.b", [500], 1);
   await at.execute(two.tenantId, "acme.a", [7]);
-  const rows = await executionFigures(db, at.now - MINUTE, true);
+  const rows = await executionFigures(db, at.now - MINUTE, { p95: true, findings: false });
   const of = (tenantId: string, pluginId: string) =>
     rows.find((row) => row.tenantId === tenantId && row.pluginId === pluginId);
   expect(of(one.tenantId, "acme.a")).toMatchObject({ executions: 20, failed: 0, fuel: 200, p95: 19 });

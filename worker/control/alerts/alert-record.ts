@@ -2,7 +2,7 @@ import type { EventValue, Severity } from "../../../sdk/contract/events.ts";
 
 export const SEVERITIES = ["info", "notice", "warning", "error"] as const satisfies readonly Severity[];
 
-/** What rules may ask about the executions of a window: unit and how a value is read. */
+/** Figures that rules may ask about, of the executions of a window but for the last. */
 export const ALERT_METRICS = {
   "error-rate": { title: "executions that failed", unit: "%" },
   failed: { title: "executions that failed", unit: "" },
@@ -11,6 +11,8 @@ export const ALERT_METRICS = {
   fuel: { title: "fuel of all executions", unit: "" },
   "memory-peak": { title: "largest memory of one execution", unit: "bytes" },
   "host-calls": { title: "host calls of all executions", unit: "" },
+  /** As they are now, whatever the window. */
+  "open-findings": { title: "open findings of audits", unit: "" },
 } as const satisfies Record<string, { readonly title: string; readonly unit: string }>;
 
 export type AlertMetric = keyof typeof ALERT_METRICS;

@@ -44,9 +44,14 @@ function builtInTable({ alerts, audit }: Settings): Readonly<Record<string, Buil
       windowMinutes: 10,
     }),
     "critical-findings": events("Critical findings", "error", {
-      types: ["security.finding", "finding.opened", "anomaly.detected"],
+      types: ["security.finding", "finding.opened"],
       filter: { severity: "critical" },
       count: audit.criticalThreshold,
+      windowMinutes: 60,
+    }),
+    "audit-emergency": events("Emergency found by an audit", "error", {
+      types: ["audit.emergency"],
+      count: 1,
       windowMinutes: 60,
     }),
     "dead-letters": events("Messages given up", "warning", {

@@ -119,17 +119,19 @@ export interface ExecutionFigures {
   readonly fuel: number;
   readonly memoryPeak: number;
   readonly hostCalls: number;
+  readonly openFindings: number;
   /** Milliseconds; undefined where nobody asked. */
   readonly p95: number | undefined;
 }
 
 /** What a plugin that did nothing has. */
-const NOTHING: Omit<ExecutionFigures, "pluginId"> = {
+export const NOTHING: Omit<ExecutionFigures, "pluginId"> = {
   executions: 0,
   failed: 0,
   fuel: 0,
   memoryPeak: 0,
   hostCalls: 0,
+  openFindings: 0,
   p95: 0,
 };
 
@@ -141,6 +143,7 @@ const VALUES: Readonly<Record<AlertMetric, (figures: Omit<ExecutionFigures, "plu
   fuel: ({ fuel }) => fuel,
   "memory-peak": ({ memoryPeak }) => memoryPeak,
   "host-calls": ({ hostCalls }) => hostCalls,
+  "open-findings": ({ openFindings }) => openFindings,
 };
 
 /**
@@ -167,7 +170,7 @@ export function observeMetric(
     const shown = `${title}: ${value}${unit} within ${windowMinutes} min (${found.executions} executions)`;
     return {
       scope,
-      holds: all.includes(scope) && found.executions >= minimumCalls && reaches,
+      holds: all.includes(scope) && reaches && (metric === "open-findings" || found.executions >= minimumCalls),
       evidence: {
         value,
         threshold,

@@ -1,7 +1,7 @@
 import { and, eq, gt, inArray, sql, type SQL } from "drizzle-orm";
 import type { Database } from "../../db/client.ts";
 import { pluginExecutions, pluginInstances, tenants } from "../../db/schema.ts";
-import type { ExecutionFigures } from "./condition-rules.ts";
+import { NOTHING, type ExecutionFigures } from "./condition-rules.ts";
 
 /** Plugins of all tenants together that one look at a window tells of. */
 const GROUPS = 10_000;
@@ -17,12 +17,17 @@ export interface TenantFigures extends ExecutionFigures {
  * @param since  milliseconds since the epoch
  * @param p95    whether to sort durations, which costs the most
  */
-export async function executionFigures(db: Database, since: number, p95: boolean): Promise<TenantFigures[]> {
+export async function executionFigures(
+  db: Database,
+  since: number,
+  { p95, findings }: { readonly p95: boolean; readonly findings: boolean },
+): Promise<TenantFigures[]> {
   const within = sql`FROM ${pluginExecutions} WHERE ${gt(pluginExecutions.startedAt, since)}`;
   const rows = await db.all<TenantFigures>(
     sql`${sums("plugin_id")} ${within} GROUP BY tenant_id, plugin_id UNION ALL ${sums("''")} ${within} GROUP BY tenant_id LIMIT ${GROUPS}`,
   );
-  if (!p95) return rows;
+  const counted = findings ? await withFindings(db, rows) : rows;
+  if (!p95) return counted;
   const ranked = (plugin: string) =>
     sql`SELECT tenant_id, ${sql.raw(plugin)} AS plugin, duration_ms, row_number() OVER (PARTITION BY tenant_id, ${sql.raw(plugin)} ORDER BY duration_ms) AS place, count(*) OVER (PARTITION BY tenant_id, ${sql.raw(plugin)}) AS size ${within}`;
   // Nearest rank: the smallest duration that 95 % of the executions do not exceed.
@@ -32,12 +37,31 @@ export async function executionFigures(db: Database, since: number, p95: boolean
     sql`${nearest("plugin_id")} UNION ALL ${nearest("''")} LIMIT ${GROUPS}`,
   );
   const byScope = new Map(latencies.map((row) => [`${row.tenantId} ${row.pluginId}`, row.p95]));
-  return rows.map((row) => ({ ...row, p95: byScope.get(`${row.tenantId} ${row.pluginId}`) ?? 0 }));
+  return counted.map((row) => ({ ...row, p95: byScope.get(`${row.tenantId} ${row.pluginId}`) ?? 0 }));
+}
+
+/** The figures with the open findings of audits, also of plugins without executions. */
+async function withFindings(db: Database, rows: readonly TenantFigures[]): Promise<TenantFigures[]> {
+  const found = await db.all<Pick<TenantFigures, "tenantId" | "pluginId" | "openFindings">>(
+    sql`${openFindings("plugin_id")} AND plugin_id <> '' GROUP BY tenant_id, plugin_id UNION ALL ${openFindings("''")} GROUP BY tenant_id LIMIT ${GROUPS}`,
+  );
+  const byScope = new Map(rows.map((row) => [`${row.tenantId} ${row.pluginId}`, row]));
+  for (const row of found) {
+    const key = `${row.tenantId} ${row.pluginId}`;
+    byScope.set(key, { ...NOTHING, ...byScope.get(key), ...row });
+  }
+  return [...byScope.values()];
+}
+
+function openFindings(plugin: string): SQL {
+  return sql.raw(
+    `SELECT tenant_id AS tenantId, ${plugin} AS pluginId, count(*) AS openFindings FROM audit_findings WHERE state = 'open'`,
+  );
 }
 
 function sums(plugin: string): SQL {
   return sql.raw(
-    `SELECT tenant_id AS tenantId, ${plugin} AS pluginId, count(*) AS executions, sum(status = 'failed') AS failed, sum(fuel) AS fuel, max(memory_bytes) AS memoryPeak, sum(host_calls) AS hostCalls`,
+    `SELECT tenant_id AS tenantId, ${plugin} AS pluginId, count(*) AS executions, sum(status = 'failed') AS failed, sum(fuel) AS fuel, max(memory_bytes) AS memoryPeak, sum(host_calls) AS hostCalls, 0 AS openFindings`,
   );
 }
 

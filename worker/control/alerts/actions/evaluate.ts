@@ -5,6 +5,7 @@ import { readSettings } from "../../settings/store.ts";
 import type {
   AbsenceCondition,
   Alert,
+  AlertMetric,
   Condition,
   EventCondition,
   KnownRule,
@@ -128,8 +129,9 @@ async function figuresByWindow(
   const byWindow = Map.groupBy(rules, ({ condition }) => condition.windowMinutes);
   const found = new Map<number, Map<string, TenantFigures[]>>();
   for (const [minutes, group] of byWindow) {
-    const p95 = group.some(({ condition }) => condition.metric === "p95-latency");
-    const rows = await executionFigures(db, now - windowMs({ windowMinutes: minutes }), p95);
+    const asks = (metric: AlertMetric): boolean => group.some(({ condition }) => condition.metric === metric);
+    const also = { p95: asks("p95-latency"), findings: asks("open-findings") };
+    const rows = await executionFigures(db, now - windowMs({ windowMinutes: minutes }), also);
     found.set(
       minutes,
       Map.groupBy(rows, ({ tenantId }) => tenantId),

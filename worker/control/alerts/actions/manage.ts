@@ -8,6 +8,7 @@ import { readSettings } from "../../settings/store.ts";
 import { listWebhooks } from "../../webhooks/store.ts";
 import type { Alert, Channel, KnownRule, Silence, StoredRule } from "../alert-record.ts";
 import { rulesOf } from "../built-in-rules.ts";
+import { RULES, SILENCES } from "../limit-rules.ts";
 import { listEmails } from "../email-store.ts";
 import {
   deleteRule,
@@ -24,9 +25,6 @@ import { acknowledge, getAlert } from "../store.ts";
 
 export type ManageDeps = Pick<Deps, "db" | "clock" | "newId" | "email">;
 
-/** Rules of a tenant's own, changes of built-in ones included. */
-export const RULES = 50;
-export const SILENCES = 100;
 /** Longest silence. Milliseconds. */
 const SILENCE_MS = 90 * 24 * 3_600_000;
 
