@@ -17,3 +17,8 @@ export function filesOf(
 export function contentKey({ tenantId, installId }: Owner, id: string): string {
   return `plugin-files/${tenantId}/${installId}/${id}`;
 }
+
+/** Where the bytes of a piece are, until the file is whole. */
+export function pieceKey(key: string, piece: number): string {
+  return `${key}.${piece}`;
+}

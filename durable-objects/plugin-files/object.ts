@@ -1,10 +1,16 @@
 import { StatefulObject } from "../object-state/object.ts";
 import type { StateScope } from "../object-state/state.ts";
 import { prefixEnd } from "../plugin-storage/rules.ts";
+import { pieceKey } from "./client.ts";
 import {
+  type BegunFile,
   type FileQuotas,
   KEPT_MS,
   type KeptFile,
+  MOST_BEGUN,
+  MOST_PIECES,
+  type PieceQuotas,
+  type PieceRoom,
   type Refused,
   refusalOf,
   RESERVED_MS,
@@ -25,6 +31,15 @@ const SCHEMA = `
   ) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS reserved (key TEXT PRIMARY KEY, path TEXT NOT NULL, bytes INTEGER NOT NULL, until INTEGER NOT NULL) WITHOUT ROWID;
   CREATE INDEX IF NOT EXISTS reserved_by_path ON reserved (path);
+  CREATE TABLE IF NOT EXISTS begun (
+    key TEXT PRIMARY KEY,
+    path TEXT NOT NULL,
+    contentType TEXT NOT NULL,
+    bytes INTEGER NOT NULL,
+    pieces INTEGER NOT NULL,
+    stored INTEGER NOT NULL,
+    until INTEGER NOT NULL
+  ) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS dropped (key TEXT PRIMARY KEY, until INTEGER NOT NULL) WITHOUT ROWID;
   CREATE INDEX IF NOT EXISTS dropped_by_time ON dropped (until);
   CREATE TABLE IF NOT EXISTS totals (only INTEGER PRIMARY KEY CHECK (only = 1), bytes INTEGER NOT NULL, files INTEGER NOT NULL);
@@ -41,7 +56,7 @@ export class PluginFiles extends StatefulObject {
   protected readonly scope: StateScope = {
     object: "PluginFiles",
     tables: "ours",
-    except: ["reserved", "dropped", "totals"],
+    except: ["reserved", "begun", "dropped", "totals"],
   };
   #hasTables = false;
 
@@ -98,6 +113,75 @@ export class PluginFiles extends StatefulObject {
     await this.#wake(Date.now());
   }
 
+  /**
+   * Begins a file that is written in pieces; it takes its place among the files at once.
+   *
+   * @returns `begun` where as many are begun already as may be
+   */
+  async begin(
+    path: string,
+    key: string,
+    contentType: string,
+    quotas: FileQuotas,
+  ): Promise<Refused | { readonly begun: number }> {
+    const [count] = this.#sql.exec<{ begun: number }>("SELECT count(*) AS begun FROM begun");
+    if (count && count.begun >= MOST_BEGUN) return count;
+    const refused = refusalOf(this.used(), 0, this.#find(path) && 0, quotas);
+    if (refused) return refused;
+    const until = Date.now() + RESERVED_MS;
+    this.#sql.exec("INSERT INTO begun VALUES (?, ?, ?, 0, 0, 0, ?)", key, path, contentType, until);
+    await this.#wake(until);
+    return undefined;
+  }
+
+  /** Takes room for the next piece before its bytes are written; undefined where no such file is begun. */
+  async reservePiece(key: string, bytes: number, quotas: PieceQuotas): Promise<PieceRoom> {
+    const found = this.#begun(key);
+    if (!found) return undefined;
+    const whole = found.bytes + bytes;
+    if (whole > quotas.fileBytes) return { large: whole };
+    if (found.pieces >= MOST_PIECES) return { pieces: MOST_PIECES };
+    const all = this.used().bytes + bytes;
+    if (all > quotas.bytes) return { full: all };
+    const until = Date.now() + RESERVED_MS;
+    this.#sql.exec("UPDATE begun SET bytes = ?, pieces = pieces + 1, until = ? WHERE key = ?", whole, until, key);
+    return { piece: found.pieces, key: pieceKey(key, found.pieces), bytes: whole };
+  }
+
+  /** The bytes of a piece are written. */
+  storedPiece(key: string): void {
+    this.#sql.exec("UPDATE begun SET stored = stored + 1 WHERE key = ?", key);
+  }
+
+  /**
+   * Ends the writing: the pieces are for whoever makes one of them, and are deleted whether that succeeds or not. What is made is
+   * committed or cancelled as any other write.
+   *
+   * @returns the file; one whose pieces are not all stored stays as it is. Undefined where no such file is begun
+   */
+  async finish(key: string): Promise<BegunFile | undefined> {
+    const found = this.#begun(key);
+    if (!found || found.stored < found.pieces) return found;
+    const until = Date.now() + RESERVED_MS;
+    this.ctx.storage.transactionSync(() => {
+      this.#dropBegun(found, until);
+      this.#sql.exec("INSERT INTO reserved VALUES (?, ?, ?, ?)", key, found.path, found.bytes, until);
+    });
+    await this.#wake(until);
+    return found;
+  }
+
+  /** @returns true where such a file was begun */
+  async abort(key: string): Promise<boolean> {
+    const found = this.#begun(key);
+    if (!found) return false;
+    // A piece that is on its way to R2 comes after what is deleted at once.
+    const until = Date.now() + KEPT_MS;
+    this.ctx.storage.transactionSync(() => this.#dropBegun(found, until));
+    await this.#wake(until);
+    return true;
+  }
+
   find(path: string): KeptFile | undefined {
     return this.#find(path);
   }
@@ -131,8 +215,8 @@ export class PluginFiles extends StatefulObject {
   /** Files and begun writes together; a file that is being replaced counts twice. */
   used(): Totals {
     const [row] = this.#sql.exec<{ bytes: number; files: number }>(
-      `SELECT bytes + (SELECT coalesce(sum(bytes), 0) FROM reserved) AS bytes,
-         files + (SELECT count(DISTINCT path) FROM reserved WHERE path NOT IN (SELECT path FROM files)) AS files
+      `SELECT bytes + (SELECT coalesce(sum(bytes), 0) FROM (SELECT bytes FROM reserved UNION ALL SELECT bytes FROM begun)) AS bytes,
+         files + (SELECT count(*) FROM (SELECT path FROM reserved UNION SELECT path FROM begun) WHERE path NOT IN (SELECT path FROM files)) AS files
        FROM totals`,
     );
     return row ?? { bytes: 0, files: 0 };
@@ -144,6 +228,11 @@ export class PluginFiles extends StatefulObject {
     this.ctx.storage.transactionSync(() => {
       this.#sql.exec("INSERT INTO dropped SELECT key, until FROM reserved WHERE until <= ?", now);
       this.#sql.exec("DELETE FROM reserved WHERE until <= ?", now);
+      const given = this.#sql.exec<BegunFile & Record<string, SqlStorageValue>>(
+        "SELECT * FROM begun WHERE until <= ?",
+        now,
+      );
+      for (const begun of [...given]) this.#dropBegun(begun, now);
       this.#recount();
     });
     const rows = this.#sql.exec<{ key: string }>(
@@ -155,7 +244,7 @@ export class PluginFiles extends StatefulObject {
     if (keys.length > 0) await this.env.STORE.delete(keys);
     this.#sql.exec("DELETE FROM dropped WHERE key IN (SELECT value FROM json_each(?))", JSON.stringify(keys));
     const [next] = this.#sql.exec<{ at: number | null }>(
-      "SELECT min(until) AS at FROM (SELECT until FROM reserved UNION ALL SELECT until FROM dropped)",
+      "SELECT min(until) AS at FROM (SELECT until FROM reserved UNION ALL SELECT until FROM begun UNION ALL SELECT until FROM dropped)",
     );
     if (typeof next?.at === "number") await this.#wake(next.at);
   }
@@ -178,6 +267,22 @@ export class PluginFiles extends StatefulObject {
 
   protected override stateCommitted(): Promise<void> {
     return this.#wake(Date.now() + KEPT_MS);
+  }
+
+  #begun(key: string): BegunFile | undefined {
+    const [row] = this.#sql.exec<BegunFile & Record<string, SqlStorageValue>>("SELECT * FROM begun WHERE key = ?", key);
+    return row;
+  }
+
+  /** The bytes of its pieces are deleted after a time. */
+  #dropBegun({ key, pieces }: BegunFile, until: number): void {
+    const keys = Array.from({ length: pieces }, (_, piece) => pieceKey(key, piece));
+    this.#sql.exec(
+      "INSERT INTO dropped SELECT value, ? FROM json_each(?) WHERE true ON CONFLICT DO NOTHING",
+      until,
+      JSON.stringify(keys),
+    );
+    this.#sql.exec("DELETE FROM begun WHERE key = ?", key);
   }
 
   #find(path: string): KeptFile | undefined {

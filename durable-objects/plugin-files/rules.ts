@@ -30,6 +30,39 @@ export type Refused = { readonly full: number } | { readonly crowded: number } |
 
 /** A write that was begun and not ended holds its place for so long. */
 export const RESERVED_MS = 10 * 60_000;
+/** Files of an install that may be begun and not ended. */
+export const MOST_BEGUN = 20;
+/** Pieces of one file. */
+export const MOST_PIECES = 1_000;
+
+/** A file that is written in pieces. */
+export interface BegunFile {
+  /** Under which its bytes will be, and those of its pieces are. */
+  readonly key: string;
+  readonly path: string;
+  readonly contentType: string;
+  readonly bytes: number;
+  /** That have been given room. */
+  readonly pieces: number;
+  /** That are written. */
+  readonly stored: number;
+}
+
+export interface PieceQuotas {
+  /** Of the install. */
+  readonly bytes: number;
+  /** Of one file. */
+  readonly fileBytes: number;
+}
+
+/** Room for a piece, or why there is none. */
+export type PieceRoom =
+  | { readonly piece: number; readonly key: string; readonly bytes: number }
+  | { readonly full: number }
+  | { readonly large: number }
+  | { readonly pieces: number }
+  | undefined;
+
 /** Bytes that were replaced or deleted stay for who reads them at the moment. */
 export const KEPT_MS = 60_000;
 

@@ -13,6 +13,7 @@ import {
 import { cryptoKeyCreate, cryptoKeyDelete, cryptoKeyGet, cryptoKeyList } from "./crypto/key-host.ts";
 import { databaseQuery, databaseTransaction } from "./database/host.ts";
 import { filesDelete, filesGet, filesHead, filesList, filesPut } from "./files/host.ts";
+import { filesAbort, filesAppend, filesBegin, filesFinish } from "./files/pieces-host.ts";
 import { httpSend } from "./http/host.ts";
 import { analyticsRecord } from "./analytics/host.ts";
 import { securityEvents, securityRaise } from "./security/host.ts";
@@ -32,6 +33,10 @@ export const HOST_CALLS: Readonly<Record<UserFunction, HostCall>> = {
   database_query: databaseQuery,
   database_transaction: databaseTransaction,
   files_put: filesPut,
+  files_begin: filesBegin,
+  files_append: filesAppend,
+  files_finish: filesFinish,
+  files_abort: filesAbort,
   files_get: filesGet,
   files_head: filesHead,
   files_list: filesList,

@@ -95,10 +95,11 @@ async function read(context: HostContext, { key }: KeptFile, offset: number, len
   throw new PlatformError("CAPABILITY_UNAVAILABLE", "The file was replaced while it was read.");
 }
 
-function registerOf({ call, services }: HostContext): ReturnType<typeof filesOf> {
+export function registerOf({ call, services }: HostContext): ReturnType<typeof filesOf> {
   return filesOf(services.files, call);
 }
 
-function shown({ path, bytes, contentType, sha256, modifiedAt }: StoredFile) {
+/** A file as plugins see it. */
+export function shown({ path, bytes, contentType, sha256, modifiedAt }: StoredFile) {
   return { path, bytes, contentType, sha256, modifiedAt };
 }
