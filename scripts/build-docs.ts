@@ -89,7 +89,11 @@ the queue delivers. Running a plugin itself never waits for the log.`;
 const SETTINGS_INTRODUCTION = `Admins of the platform read and change these while it runs: \`GET\` and \`PUT /api/v1/admin/settings\`, the latter with what is to
 change, \`{ "audit": { "intervalMinutes": 5 } }\`; what is left out stays. Jobs see a change at the start of their next run. Each
 change is a revision (\`GET /api/v1/admin/settings/history\`) with an event \`settings.changed\` of the platform tenant. With
-\`If-Match\`, a change is made only where nobody else made one since the \`ETag\` was read.`;
+\`If-Match\`, a change is made only where nobody else made one since the \`ETag\` was read.
+
+Two groups answer by themselves too: \`GET\` and \`PUT /api/plugins/self-debug/config\` (\`audit\`; operators read it) and
+\`/api/plugins/migration-proof/config\` (\`migration\`; admins of a tenant read it). They are the same settings, of the whole
+platform, so only its admins change them.`;
 
 const REPORTS_INTRODUCTION = `\`GET /api/plugins/reports/:kind\` tells of a tenant's time \`from\` to \`to\` (milliseconds since the epoch; absent: the last ${USUAL_DAYS} days; at most
 ${LONGEST_DAYS}), as JSON or, with \`Accept: text/html\` or \`?format=html\`, as a page to read and print: one file, without scripts, nothing from

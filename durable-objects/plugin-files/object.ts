@@ -155,7 +155,7 @@ export class PluginFiles extends StatefulObject {
 
   /**
    * Ends the writing: the pieces are for whoever makes one of them, and are deleted whether that succeeds or not. What is made is
-   * committed or cancelled as any other write.
+   * committed or cancelled like every other write.
    *
    * @returns the file; one whose pieces are not all stored stays as it is. Undefined where no such file is begun
    */
@@ -232,7 +232,7 @@ export class PluginFiles extends StatefulObject {
         "SELECT * FROM begun WHERE until <= ?",
         now,
       );
-      for (const begun of [...given]) this.#dropBegun(begun, now);
+      for (const begun of given.toArray()) this.#dropBegun(begun, now);
       this.#recount();
     });
     const rows = this.#sql.exec<{ key: string }>(

@@ -758,6 +758,8 @@ export interface PlatformErrorDetails {
   /** Further members of the problem document. Never secrets, never user content. */
   readonly members?: Readonly<Record<string, unknown>>;
   readonly cause?: unknown;
+  /** HTTP status instead of the row's, where somebody else may choose it. */
+  readonly status?: number;
 }
 
 /** The one error class that crosses layers. `http/problem.ts` alone turns it into a response. */
@@ -767,6 +769,7 @@ export class PlatformError extends Error {
   readonly issues: readonly Issue[] | undefined;
   readonly limit: PlatformErrorDetails["limit"];
   readonly members: Readonly<Record<string, unknown>> | undefined;
+  readonly status: number;
 
   /**
    * @param code    row of {@link ERRORS}
@@ -778,5 +781,6 @@ export class PlatformError extends Error {
     this.issues = details.issues;
     this.limit = details.limit;
     this.members = details.members;
+    this.status = details.status ?? ERRORS[code].status;
   }
 }

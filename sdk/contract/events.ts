@@ -265,6 +265,23 @@ export const EVENTS = {
     data: v.strictObject({ hook: text, plugins: count, failed: count, durationMs: count, traceId: v.optional(text) }),
   },
 
+  "middleware.refused": {
+    title: "middleware refused a request",
+    severity: "notice",
+    audience: "security",
+    data: v.strictObject({
+      point: text,
+      kind: text,
+      /** Plugin that was called; of a hook its path. */
+      called: text,
+      functionName: v.optional(text),
+      status: count,
+      /** The middleware's own code. */
+      reason: v.optional(text),
+      traceId: text,
+    }),
+  },
+
   "execution.started": {
     title: "executions of a plugin began",
     severity: "info",

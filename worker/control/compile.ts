@@ -24,6 +24,12 @@ export interface CompileDeps extends Pick<Deps, "db" | "clock"> {
 
 export { bumpRevision } from "./snapshots/store.ts";
 
+/**
+ * Raised with every change of what a snapshot holds for the same rows, so that the cron job compiles what an earlier compiler
+ * wrote. The format is another matter: one that is raised is refused by workers that are not deployed yet.
+ */
+export const SNAPSHOT_COMPILER = "2";
+
 /** Tries before giving up. Each lost race means that another compiler wrote, so two or three are the usual most. */
 const TRIES = 6;
 /** First wait after a write that R2 refused for its rate (one write per second and key); doubles each time. */
@@ -78,7 +84,12 @@ async function tryCompile(deps: CompileDeps, tenantId: string): Promise<Snapshot
   const written = await deps.env.STORE.put(key, JSON.stringify(snapshot), {
     onlyIf: stored ? { etagMatches: stored.etag } : { etagDoesNotMatch: "*" },
     httpMetadata: { contentType: "application/json" },
-    customMetadata: { revision: String(snapshot.revision), format: String(SNAPSHOT_FORMAT), environment },
+    customMetadata: {
+      revision: String(snapshot.revision),
+      format: String(SNAPSHOT_FORMAT),
+      compiler: SNAPSHOT_COMPILER,
+      environment,
+    },
   });
   if (written === null) return undefined;
   deps.snapshots.remember(snapshot, written.etag);
@@ -94,10 +105,10 @@ async function readStored(deps: CompileDeps, tenantId: string): Promise<Snapshot
   return snapshot;
 }
 
-/** -1, older than any, where the object has another format, holds for another environment, or is not by this compiler. */
+/** -1, older than any, where the object has another format, holds for another environment, or was compiled otherwise. */
 function revisionOf(object: R2Object, environment: DeploymentEnvironment): number {
-  const { revision, format, environment: writtenFor } = object.customMetadata ?? {};
-  const isCurrent = format === String(SNAPSHOT_FORMAT) && writtenFor === environment;
+  const { revision, format, compiler, environment: writtenFor } = object.customMetadata ?? {};
+  const isCurrent = format === String(SNAPSHOT_FORMAT) && compiler === SNAPSHOT_COMPILER && writtenFor === environment;
   return isCurrent && /^\d+$/.test(revision ?? "") ? Number(revision) : -1;
 }
 

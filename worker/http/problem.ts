@@ -1,4 +1,5 @@
 import type { Context } from "hono";
+import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { ERRORS, PlatformError, type ErrorCode } from "../../sdk/contract/errors.ts";
 import { logError } from "../lib/json-log.ts";
 import { outageIn } from "../lib/outage.ts";
@@ -20,8 +21,9 @@ export function errorPage(code: ErrorCode): string {
 export function answerProblem(context: Context<AppEnv>, error: unknown): Response {
   const traceId = context.get("traceId");
   const known = withDoubt(context, knownError(error));
-  if (ERRORS[known.code].status >= 500 && ERRORS[known.code].blame === "platform") logFailure(context, known, error);
-  return context.body(JSON.stringify(problemOf(known, context.req.path, traceId)), ERRORS[known.code].status, {
+  if (known.status >= 500 && ERRORS[known.code].blame === "platform") logFailure(context, known, error);
+  const status = known.status as ContentfulStatusCode; // rows of the table, and what a details' status may be
+  return context.body(JSON.stringify(problemOf(known, context.req.path, traceId)), status, {
     "content-type": "application/problem+json",
     ...extraHeaders(known),
   });
@@ -58,7 +60,8 @@ function withDoubt(context: Context<AppEnv>, error: PlatformError): PlatformErro
  * @param instance  path of the request
  */
 export function problemOf(error: PlatformError, instance: string, traceId: string): Record<string, unknown> {
-  const { status, title, retryable } = ERRORS[error.code];
+  const { title, retryable } = ERRORS[error.code];
+  const { status } = error;
   return {
     ...error.members,
     type: errorPage(error.code),
@@ -74,12 +77,12 @@ export function problemOf(error: PlatformError, instance: string, traceId: strin
   };
 }
 
-function extraHeaders({ code, members }: PlatformError): Record<string, string> {
-  const { status } = ERRORS[code];
+function extraHeaders({ code, members, status }: PlatformError): Record<string, string> {
   const wait = members?.["retryAfterSeconds"];
   if (status === 503) return { "retry-after": String(typeof wait === "number" ? wait : RETRY_AFTER_SECONDS) };
   if (code === "AUTHENTICATION_REQUIRED") return { "www-authenticate": 'Bearer realm="patchbay"' };
   if (code === "WEBHOOK_SIGNATURE_INVALID") return { "www-authenticate": 'Signature realm="patchbay"' };
+  if (code === "MIDDLEWARE_REFUSED") return status === 401 ? { "www-authenticate": 'Bearer realm="patchbay"' } : {};
   if (status === 401) return { "www-authenticate": 'Bearer realm="patchbay", error="invalid_token"' };
   if (code === "UPGRADE_REQUIRED") return { upgrade: "websocket", connection: "upgrade" };
   const allow = members?.["allow"];

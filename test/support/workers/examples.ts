@@ -241,6 +241,10 @@ export const EXAMPLES: Readonly<Record<string, ExampleOf>> = {
 
   getSettings: plain("/settings"),
   updateSettings: plain("/settings", { audit: { intervalMinutes: 10 } }),
+  getAuditSettings: plain("/self-debug/config"),
+  updateAuditSettings: plain("/self-debug/config", { intervalMinutes: 20 }),
+  getMigrationSettings: plain("/migration-proof/config"),
+  updateMigrationSettings: plain("/migration-proof/config", { retention: 12 }),
   listSettingsRevisions: plain("/settings/history"),
   listTenants: plain("/tenants"),
   createTenant: ({ tenantId }) => ({ path: "/tenants", body: { id: `${tenantId}-new`, name: "New" } }),

@@ -196,3 +196,41 @@ describe("buildSnapshot", () => {
     expect(Object.getOwnPropertyDescriptor(read.members, "__proto__")?.value).toEqual(["admin"]);
   });
 });
+
+/** What a snapshot may hold: a change of it changes SNAPSHOT_COMPILER (worker/control/compile.ts) too, or stored ones stay as they are. */
+test("members of a snapshot, of compiler 2", () => {
+  const full: InstallRecord = {
+    ...install,
+    secrets: {},
+    streams: true,
+    parts: { modules: {}, files: {} } as never, // passed on as it is
+    reuse: "warm",
+    persistVariables: true,
+    generation: 1,
+    fallback: { value: 1 },
+    asking: { ...install.asking, events: { publishes: ["a"], subscribes: [{ topic: "b", function: "run" }] } },
+    offering: {
+      hooks: [{ name: "a:b", function: "run", class: "business", priority: 1, criticality: "optional" }],
+      lifecycle: { priority: 1 },
+      webhooks: { incoming: [{ name: "in", function: "run", scheme: "standard", secret: "s" }] },
+    },
+    hooks: { "a:b": { priority: 2 } },
+  };
+  const snapshot = buildSnapshot({ ...tenant, installs: [full] }, 0);
+  expect(Object.keys(snapshot).sort().join(" ")).toBe(
+    "compiledAt format installs keys members offers revision status tenantId",
+  );
+  expect(
+    Object.keys(snapshot.installs["acme.echo"] ?? {})
+      .sort()
+      .join(" "),
+  ).toBe(
+    "config configRevision defaultFunction fallback functions generation grants incoming installId lifecycle limits moduleBytes " +
+      "parts persistVariables pluginId rewriterVersion rewrittenDigest state streams suspends topics version warm",
+  );
+  expect(
+    Object.keys(snapshot.offers?.hooks?.["a:b"]?.[0] ?? {})
+      .sort()
+      .join(" "),
+  ).toBe("class criticality functionName pluginId priority set");
+});

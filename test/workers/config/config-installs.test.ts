@@ -1,8 +1,10 @@
 import { env } from "cloudflare:workers";
 import { expect, test } from "vitest";
+import { putTemplate } from "../../../worker/control/config/actions/templates.ts";
+import { installPlugin } from "../../../worker/control/installs/actions/install.ts";
 import { moveInstall } from "../../../worker/control/installs/actions/move.ts";
 import { expectProblem } from "../../support/workers/api.ts";
-import { makeDeps } from "../control/fixtures.ts";
+import { makeDeps, refusal, seedTenant, seedVersion } from "../control/fixtures.ts";
 import { installedPlugin, SECRET, type Configured } from "./configured-plugin.ts";
 
 /** Makes the install what it was before there were revisions. */
@@ -54,4 +56,21 @@ test("installing again with the same configuration changes nothing, also where i
   );
   expect(problem).toMatchObject({ differences: ["config"] });
   expect(JSON.stringify(problem)).not.toContain(SECRET);
+});
+
+test("an install names a template, also before the plugin was ever installed; what it gives itself lies over it", async () => {
+  const actor = await seedTenant();
+  const config = { type: "object", properties: { greeting: { type: "string" }, size: { type: "integer" } } };
+  await seedVersion({ tenantId: actor.tenantId, manifest: { config } });
+  const deps = makeDeps();
+  const values = { greeting: "from the template", size: 1 };
+  await putTemplate(deps, actor, "acme.echo", "usual", { description: "", values });
+  const wanted = { pluginId: "acme.echo", activate: true, template: "usual", config: { size: 2 } };
+  const unknown = await refusal(installPlugin(deps, actor, { ...wanted, template: "gone" }));
+  expect(unknown.code).toBe("CONFIG_TEMPLATE_NOT_FOUND");
+  const { install } = await installPlugin(deps, actor, wanted);
+  expect(install.configuration.values).toEqual({ default: { greeting: "from the template", size: 2 } });
+  // The same again is no difference, something else is.
+  expect((await installPlugin(deps, actor, wanted)).created).toBe(false);
+  expect((await refusal(installPlugin(deps, actor, { ...wanted, config: {} }))).code).toBe("STATE_CONFLICT");
 });

@@ -2,11 +2,18 @@ import { env } from "cloudflare:workers";
 import { eq } from "drizzle-orm";
 import { describe, expect, test } from "vitest";
 import { DEFAULT_LIMITS } from "../../../sdk/contract/limits.ts";
-import { bumpRevision, compileSnapshot, compileStaleSnapshots } from "../../../worker/control/compile.ts";
+import {
+  bumpRevision,
+  compileSnapshot,
+  compileStaleSnapshots,
+  SNAPSHOT_COMPILER,
+} from "../../../worker/control/compile.ts";
 import { installPlugin } from "../../../worker/control/installs/actions/install.ts";
 import { apiKeys, members, tenants } from "../../../worker/db/schema.ts";
 import { snapshotKey } from "../../../worker/execution/snapshot.ts";
 import { db, makeDeps, NOW, refusal, revisionOf, seedTenant, seedVersion, storedSnapshot } from "./fixtures.ts";
+
+const GOOD = { revision: "99", format: "1", compiler: SNAPSHOT_COMPILER, environment: "production" };
 
 async function rename(tenantId: string, status: "active" | "suspended"): Promise<void> {
   await db.batch([db.update(tenants).set({ status }).where(eq(tenants.id, tenantId)), bumpRevision(db, tenantId)]);
@@ -132,7 +139,7 @@ describe("compileSnapshot", () => {
     const deps = makeDeps();
     const newer = { ...(await compileSnapshot(deps, tenantId)), revision: 99 };
     await env.STORE.put(snapshotKey(tenantId), JSON.stringify(newer), {
-      customMetadata: { revision: "99", format: "1", environment: "production" },
+      customMetadata: { revision: "99", format: "1", compiler: SNAPSHOT_COMPILER, environment: "production" },
     });
     expect(await compileSnapshot(deps, tenantId)).toEqual(newer);
     expect(await storedSnapshot(tenantId)).toEqual(newer);
@@ -140,8 +147,10 @@ describe("compileSnapshot", () => {
   });
 
   test.each([
-    ["of another format", { revision: "99", format: "0", environment: "production" }],
-    ["for another environment", { revision: "99", format: "1", environment: "staging" }],
+    ["of another format", { ...GOOD, format: "0" }],
+    ["for another environment", { ...GOOD, environment: "staging" }],
+    ["by an earlier compiler", { ...GOOD, compiler: "1" }],
+    ["by a compiler that had no number", { revision: "99", format: "1", environment: "production" }],
     ["that somebody else put there", undefined],
   ])("replaces an object %s", async (_case, customMetadata) => {
     const { tenantId } = await seedTenant();
@@ -196,4 +205,22 @@ test("compileStaleSnapshots brings what is behind up to date and leaves the rest
   expect(await storedSnapshot(behind.tenantId)).toMatchObject({ revision: 2, status: "suspended" });
   expect(await storedSnapshot(never.tenantId)).toMatchObject({ revision: 1 });
   expect(await compileStaleSnapshots(makeDeps())).toMatchObject({ compiled: [], failed: [] });
+});
+
+test("compileStaleSnapshots brings what an earlier deployment compiled up to date, without any change of the tenant", async () => {
+  const { tenantId, ...actor } = await seedTenant();
+  const hooks = [{ name: "orders:created", function: "run" }];
+  await seedVersion({ tenantId, manifest: { hooks } as never }); // parsed by the seed
+  await installPlugin(makeDeps(), { tenantId, ...actor }, { pluginId: "acme.echo", activate: true });
+  const current = await storedSnapshot(tenantId);
+  // As it was written before there were offers and grants.
+  const { offers: _later, installs, ...old } = current ?? {};
+  const { grants: _none, ...install } = installs?.["acme.echo"] ?? {};
+  await env.STORE.put(snapshotKey(tenantId), JSON.stringify({ ...old, installs: { "acme.echo": install } }), {
+    customMetadata: { revision: String(current?.revision), format: "1", environment: "production" },
+  });
+  expect((await compileStaleSnapshots(makeDeps())).compiled).toContain(tenantId);
+  const healed = await storedSnapshot(tenantId);
+  expect(healed).toMatchObject({ revision: current?.revision, offers: current?.offers, installs });
+  expect((await compileStaleSnapshots(makeDeps())).compiled).not.toContain(tenantId);
 });

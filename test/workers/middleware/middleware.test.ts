@@ -1,5 +1,12 @@
+import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
+import { env } from "cloudflare:workers";
 import { describe, expect, test } from "vitest";
 import type { MiddlewareOffer, Offers } from "../../../sdk/contract/offers.ts";
+import { recordToldEvents } from "../../../worker/control/events/actions/told.ts";
+import { invokeThrough } from "../../../worker/control/middleware/actions.ts";
+import { openDatabase } from "../../../worker/db/client.ts";
+import { createDeps, createResident } from "../../../worker/deps.ts";
+import type { Snapshot } from "../../../worker/execution/snapshot.ts";
 import { api, expectProblem, type ApiAnswer } from "../../support/workers/api.ts";
 import { mintToken } from "../../support/workers/tokens.ts";
 import { installGuests } from "../execution/guest-installs.ts";
@@ -70,6 +77,50 @@ describe("at the request", () => {
     ]);
     const problem = expectProblem(await execute(tenant, [0]), "MIDDLEWARE_REFUSED", "Not on a Sunday.");
     expect(problem).toMatchObject({ pluginId: "guard-0", reason: "closed" });
+  });
+
+  test.each([
+    [429, undefined],
+    [401, 'Bearer realm="patchbay"'],
+    [499, undefined],
+  ])("it refuses with the status %d", async (status, challenge) => {
+    const answer = await execute(await guarded([{ says: { action: "refuse", status } }]), [0]);
+    expect(answer.status).toBe(status);
+    expect(answer.headers.get("www-authenticate") ?? undefined).toBe(challenge);
+    expect(answer.body).toMatchObject({ code: "MIDDLEWARE_REFUSED", status, pluginId: "guard-0" });
+  });
+
+  test.each([200, 399, 500, 403.5, "403"])("a refusal with the status %j is none, and fails", async (status) => {
+    const answer = await execute(await guarded([{ says: { action: "refuse", status } }]), [0]);
+    expectProblem(answer, "MIDDLEWARE_FAILED");
+  });
+
+  test("a refusal is told in the log", async () => {
+    const tenant = await guarded([{ says: { action: "refuse", code: "closed", status: 429 } }]);
+    const told: unknown[] = [];
+    const sendBatch = (batch: Iterable<{ body: object }>) => {
+      for (const { body } of batch) if ("type" in body) told.push(body);
+      return Promise.resolve();
+    };
+    const OUTCOMES = { sendBatch } as unknown as Env["OUTCOMES"]; // the reporter sends batches and nothing else
+    const context = createExecutionContext();
+    const deps = createDeps({ ...env, OUTCOMES }, context, undefined, createResident());
+    const snapshot = await deps.snapshots.read(tenant);
+    const visit = { kind: "execute", path: "/execute/shop/append", pluginId: "shop", functionName: "append" } as const;
+    const caller = { subject: "carl", roles: [], traceId: "0".repeat(32) };
+    const event = { ...visit, ...caller, input: new Uint8Array(), options: { logLevel: 0 } };
+    await expect(invokeThrough(deps, snapshot as Snapshot, visit, event)).rejects.toThrow("refused"); // the tenant was made above
+    await waitOnExecutionContext(context);
+    const data = {
+      point: "request",
+      kind: "execute",
+      called: "shop",
+      functionName: "append",
+      status: 429,
+      reason: "closed",
+    };
+    expect(told).toMatchObject([{ type: "middleware.refused", pluginId: "guard-0", subject: "carl", data }]);
+    await recordToldEvents({ db: openDatabase(env.DB) }, told as never); // as the queue's consumer gets it
   });
 
   test("what it notes is read by the plugin", async () => {

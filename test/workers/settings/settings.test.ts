@@ -8,6 +8,7 @@ import { changeSettings, settingsFrom } from "../../../worker/control/settings/r
 import { readSettings } from "../../../worker/control/settings/store.ts";
 import { api, expectProblem, type ApiAnswer } from "../../support/workers/api.ts";
 import { mintToken } from "../../support/workers/tokens.ts";
+import { installGuests } from "../execution/guest-installs.ts";
 
 const db = openDatabase(env.DB);
 let token: string;
@@ -149,5 +150,40 @@ describe("a change at run time", () => {
         code,
       );
     }
+  });
+});
+
+describe.each([
+  ["/self-debug/config", "audit", "operator", { intervalMinutes: 33 }],
+  ["/migration-proof/config", "migration", "admin", { retention: 7 }],
+] as const)("%s", (path, group, role, change) => {
+  const send = (
+    method: string,
+    given: { readonly token: string; readonly body?: unknown; readonly headers?: object },
+  ) => api(method, `/api/plugins${path}`, { ...given, headers: { ...given.headers } });
+
+  test("reads and changes one group of the settings, as the whole of them do", async () => {
+    const before = (await call("GET")).body as Record<string, object> & { revision: number };
+    const read = await send("GET", { token });
+    expect(read.body).toMatchObject({ revision: before.revision, ...before[group] });
+    const tag = read.headers.get("etag") ?? "";
+    const changed = await send("PUT", { token, body: change, headers: { "if-match": tag } });
+    expect(changed.body).toMatchObject({ revision: before.revision + 1, ...change, updatedBy: "root" });
+    expect((await call("GET")).body).toMatchObject({ [group]: { ...before[group], ...change } });
+    expectProblem(await send("PUT", { token, body: change, headers: { "if-match": tag } }), "PRECONDITION_FAILED");
+  });
+
+  test("is read by who works with it, and changed by admins of the platform alone", async () => {
+    await installGuests("elsewhere", []);
+    const own = await mintToken({ tenant: "elsewhere", roles: [role] });
+    expect((await send("GET", { token: own })).status).toBe(200);
+    expectProblem(await send("PUT", { token: own, body: change }), "PERMISSION_DENIED");
+    const caller = await mintToken({ tenant: "elsewhere", roles: ["caller"] });
+    expectProblem(await send("GET", { token: caller }), "PERMISSION_DENIED");
+  });
+
+  test("refuses what is no setting of the group", async () => {
+    expectProblem(await send("PUT", { token, body: { other: 1 } }), "REQUEST_INVALID");
+    expectProblem(await send("PUT", { token, body: {} }), "REQUEST_INVALID");
   });
 });

@@ -1,20 +1,13 @@
 import * as v from "valibot";
 import { ENVIRONMENTS } from "../../../sdk/contract/config/environments.ts";
-import { ConfigValues, PluginParams } from "../installs/schema.ts";
+import { ConfigValues, PluginParams, TemplateName } from "../installs/schema.ts";
 
-const TEMPLATE_NAME = /^[a-z0-9]+(-[a-z0-9]+)*$/;
-const NAME_LENGTH = 64;
 const DESCRIPTION_LENGTH = 500;
 const HIGHEST_REVISION = 1_000_000_000;
 
 const environment = v.pipe(
   v.optional(v.picklist(ENVIRONMENTS, `must be one of ${ENVIRONMENTS.join(", ")}`), "default"),
   v.description("`default` holds everywhere; the others say what is different there"),
-);
-const templateName = v.pipe(
-  v.string(),
-  v.maxLength(NAME_LENGTH, `must be at most ${NAME_LENGTH} characters`),
-  v.regex(TEMPLATE_NAME, "must be lower-case words joined by `-`"),
 );
 const REVISION_RULE = "must be a whole number, 1 or more";
 const revisionText = v.pipe(
@@ -28,11 +21,11 @@ export const EnvironmentQuery = v.object({ environment });
 export const WriteQuery = v.object({
   environment,
   template: v.optional(
-    v.pipe(templateName, v.description("Template whose values are copied and lie under those of the body")),
+    v.pipe(TemplateName, v.description("Template whose values are copied and lie under those of the body")),
   ),
 });
 export const RevisionParams = v.object({ ...PluginParams.entries, revision: revisionText });
-export const TemplateParams = v.object({ ...PluginParams.entries, name: templateName });
+export const TemplateParams = v.object({ ...PluginParams.entries, name: TemplateName });
 
 export const ValuesBody = v.pipe(
   ConfigValues,

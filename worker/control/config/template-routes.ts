@@ -44,7 +44,7 @@ export const configTemplateRoutes: readonly Route[] = [
     operationId: "putConfigTemplate",
     summary: "Save a template",
     description:
-      "A template is copied when it is used (`template` of PUT /{id}/config), so what was configured with it stays as it is. " +
+      "A template is copied when it is used (`template` of PUT /{id}/config and of an install), so what was configured with it stays as it is. " +
       "It holds no secrets, and need not be complete.",
     params: TemplateParams,
     body: TemplateBody,

@@ -30,6 +30,15 @@ const versionText = v.pipe(
 
 export const PluginParams = v.object({ id: pluginId });
 
+const TEMPLATE_LENGTH = 64;
+
+/** Name of a template for configurations. */
+export const TemplateName = v.pipe(
+  v.string(),
+  v.maxLength(TEMPLATE_LENGTH, `must be at most ${TEMPLATE_LENGTH} characters`),
+  v.regex(/^[a-z0-9]+(-[a-z0-9]+)*$/, "must be lower-case words joined by `-`"),
+);
+
 /** A configuration as a request gives it; whether it fits the plugin's schema is for the action to say. */
 export const ConfigValues = v.pipe(
   v.unknown(),
@@ -120,6 +129,12 @@ const options = {
   ),
   activate: v.optional(v.pipe(v.boolean(), v.description("False: install without taking calls yet")), true),
   config: v.optional(Config),
+  template: v.optional(
+    v.pipe(
+      TemplateName,
+      v.description("Template of the plugin whose values are copied and lie under those of `config`"),
+    ),
+  ),
   limits: v.optional(NarrowedLimits),
   grants: v.optional(GrantsInput),
   reuse: v.optional(Reuse),

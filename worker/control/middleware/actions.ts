@@ -125,17 +125,44 @@ interface Content {
 async function passPoint(stage: Stage, point: Point, content: Uint8Array, annotations: Annotations): Promise<Content> {
   let passed: Content = { content, annotations };
   for (const offer of middlewareFor(stage.snapshot, point, stage.visit)) {
-    passed = apply(offer, await ask(stage, offer, point, passed), passed);
+    const answer = await ask(stage, offer, point, passed);
+    if (answer.action === "refuse") throw refused(stage, offer, point, answer);
+    passed = apply(answer, passed);
   }
   return passed;
 }
 
-function apply({ pluginId }: MiddlewareOffer, answer: MiddlewareAnswer, passed: Content): Content {
-  if (answer.action === "refuse") {
-    throw new PlatformError("MIDDLEWARE_REFUSED", answer.message ?? `The plugin "${pluginId}" refused the request.`, {
-      members: { pluginId, ...(answer.code === undefined ? {} : { reason: answer.code }) },
-    });
-  }
+type Refusal = Extract<MiddlewareAnswer, { readonly action: "refuse" }>;
+
+/** The log hears of it through the queue: who refused what, and not the caller's words. */
+function refused(stage: Stage, { pluginId }: MiddlewareOffer, point: Point, answer: Refusal): PlatformError {
+  const { deps, snapshot, caller, visit } = stage;
+  const { message, code: reason, status } = answer;
+  const error = new PlatformError("MIDDLEWARE_REFUSED", message ?? `The plugin "${pluginId}" refused the request.`, {
+    members: { pluginId, ...(reason === undefined ? {} : { reason }) },
+    ...(status === undefined ? {} : { status }),
+  });
+  deps.outcomes.tell({
+    id: deps.newId(),
+    tenantId: snapshot.tenantId,
+    pluginId,
+    type: "middleware.refused",
+    data: {
+      point,
+      kind: visit.kind,
+      called: visit.pluginId ?? visit.path,
+      ...(visit.functionName === undefined ? {} : { functionName: visit.functionName }),
+      status: error.status,
+      ...(reason === undefined ? {} : { reason }),
+      traceId: caller.traceId,
+    },
+    subject: caller.subject,
+    createdAt: deps.clock.now(),
+  });
+  return error;
+}
+
+function apply(answer: Exclude<MiddlewareAnswer, Refusal>, passed: Content): Content {
   const annotations = answer.annotations ? { ...passed.annotations, ...answer.annotations } : passed.annotations;
   return { content: answer.action === "replace" ? replacementOf(answer) : passed.content, annotations };
 }

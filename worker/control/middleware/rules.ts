@@ -22,6 +22,9 @@ export type Point = "request" | "response";
 const MOST_ANNOTATIONS = 20;
 const ANNOTATION_LENGTH = 500;
 
+/** What the middleware refuses is the caller's matter. */
+const STATUS = "status: must be a whole number from 400 to 499";
+
 const text = v.pipe(v.string(), v.maxLength(ANNOTATION_LENGTH));
 const annotations = v.optional(
   v.pipe(
@@ -34,7 +37,12 @@ const content = { text: v.optional(v.string()), base64: v.optional(v.pipe(v.stri
 const Answer = v.variant("action", [
   v.strictObject({ action: v.literal("continue"), annotations }),
   v.strictObject({ action: v.literal("replace"), annotations, json: v.optional(v.unknown()), ...content }),
-  v.strictObject({ action: v.literal("refuse"), message: v.optional(text), code: v.optional(text) }),
+  v.strictObject({
+    action: v.literal("refuse"),
+    message: v.optional(text),
+    code: v.optional(text),
+    status: v.optional(v.pipe(v.number(STATUS), v.integer(STATUS), v.minValue(400, STATUS), v.maxValue(499, STATUS))),
+  }),
 ]);
 
 export type MiddlewareAnswer = v.InferOutput<typeof Answer>;

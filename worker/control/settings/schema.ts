@@ -48,6 +48,23 @@ export const SettingsBody = v.pipe(
 );
 export type SettingsChange = v.InferOutput<typeof SettingsBody>;
 
+/** Answer and body of one group by itself. */
+export function groupAnswer(group: SettingGroup) {
+  return v.object({
+    revision: v.pipe(v.number(), v.integer(), v.description("Of all settings together; 0: never changed")),
+    ...groups[group].entries,
+    updatedBy: v.nullable(v.string()),
+    updatedAt: v.nullable(time),
+  });
+}
+
+export function groupBody(group: SettingGroup) {
+  return v.pipe(
+    groupSchema(group),
+    v.check((values) => Object.keys(values).length > 0, "must name at least one setting"),
+  );
+}
+
 const time = v.pipe(v.number(), v.integer(), v.description("Milliseconds since the epoch"));
 const groups = everyGroup((group) =>
   v.object(

@@ -1,16 +1,19 @@
 import type { InferInput, InferOutput } from "valibot";
-import { namesOf, valueAt, type JsonObject } from "../../../../sdk/contract/config/json-values.ts";
+import { namesOf, overlay, valueAt, type JsonObject } from "../../../../sdk/contract/config/json-values.ts";
 import { schemaIssues } from "../../../../sdk/contract/config/validate-config.ts";
 import { PlatformError, type Issue } from "../../../../sdk/contract/errors.ts";
 import type { Deps } from "../../../deps.ts";
 import type { Actor } from "../../../lib/actor.ts";
 import { auditRow } from "../../audit-log/rules.ts";
 import { newEvent, type NewEvent } from "../../events/rules.ts";
+import { installNotFound } from "../../installs/request-rules.ts";
+import { getInstall } from "../../installs/store.ts";
+import { newestInstallable, ownFirst } from "../../plugins/rules.ts";
+import { listVersionHeads } from "../../plugins/store.ts";
 import { configInvalid, templateNotFound } from "../refusal-rules.ts";
 import type { TemplateAnswer, TemplateBody } from "../schema.ts";
 import { deleteTemplate, getTemplate, listTemplates, saveTemplate, type Template } from "../template-store.ts";
 import { readVersionConfig, type VersionConfig } from "./present.ts";
-import { requireConfigurable } from "./read.ts";
 
 export type TemplateDeps = Pick<Deps, "db" | "clock" | "newId">;
 
@@ -35,7 +38,7 @@ export async function readTemplates(
   pluginId: string,
   page: { readonly limit: number; readonly after?: string | undefined },
 ): Promise<InferInput<typeof TemplateAnswer>[]> {
-  await requireConfigurable(deps, actor, pluginId);
+  await requireTemplated(deps, actor, pluginId);
   const scope = { tenantId: actor.tenantId, pluginId };
   const templates = await listTemplates(deps.db, scope, { ...page, limit: page.limit + 1 });
   return templates.map(describe);
@@ -48,15 +51,15 @@ export async function readTemplate(
   pluginId: string,
   name: string,
 ): Promise<InferInput<typeof TemplateAnswer>> {
-  await requireConfigurable(deps, actor, pluginId);
+  await requireTemplated(deps, actor, pluginId);
   return describe(await requireTemplate(deps, actor, pluginId, name));
 }
 
 /**
  * Writes a template, or writes it anew. Installs that were configured with it stay as they are.
  *
- * @throws {PlatformError} INSTALL_NOT_FOUND, QUOTA_EXCEEDED; CONFIG_INVALID where a value does not fit the installed
- *   version's schema or is a secret
+ * @throws {PlatformError} INSTALL_NOT_FOUND, QUOTA_EXCEEDED; CONFIG_INVALID where a value does not fit the schema of the
+ *   installed version, or the one that would be installed, or is a secret
  */
 export async function putTemplate(
   deps: TemplateDeps,
@@ -65,8 +68,7 @@ export async function putTemplate(
   name: string,
   { description, values }: InferOutput<typeof TemplateBody>,
 ): Promise<InferInput<typeof TemplateAnswer>> {
-  const install = await requireConfigurable(deps, actor, pluginId);
-  const version = await readVersionConfig(deps, install.versionId);
+  const version = await readVersionConfig(deps, await requireTemplated(deps, actor, pluginId));
   const issues = templateIssues(version, values);
   if (issues.length > 0) throw configInvalid(version.manifest, issues);
   const now = deps.clock.now();
@@ -97,13 +99,41 @@ export async function putTemplate(
 
 /** @throws {PlatformError} INSTALL_NOT_FOUND, CONFIG_TEMPLATE_NOT_FOUND */
 export async function removeTemplate(deps: TemplateDeps, actor: Actor, pluginId: string, name: string): Promise<void> {
-  await requireConfigurable(deps, actor, pluginId);
+  await requireTemplated(deps, actor, pluginId);
   const event = eventOf(deps, actor, pluginId, name, "deleted");
   const change = { action: "config-template.delete", resourceId: `${pluginId}/${name}` } as const;
   const audit = auditRow(actor, change, deps.newId(), deps.clock.now());
   if (!(await deleteTemplate(deps.db, { tenantId: actor.tenantId, pluginId }, name, event, audit))) {
     throw templateNotFound(pluginId, name);
   }
+}
+
+/** Values as a request gives them, over those of the template that it names. @throws {PlatformError} CONFIG_TEMPLATE_NOT_FOUND */
+export async function overTemplate(
+  deps: Pick<Deps, "db">,
+  scope: { readonly tenantId: string; readonly pluginId: string },
+  name: string | undefined,
+  values: JsonObject,
+): Promise<JsonObject> {
+  if (name === undefined) return values;
+  const template = await getTemplate(deps.db, scope, name);
+  if (!template) throw templateNotFound(scope.pluginId, name);
+  return overlay(template.values, values);
+}
+
+/**
+ * The version whose schema templates fit: the installed one, else the one that an install would choose, so that an install can name
+ * a template.
+ *
+ * @throws {PlatformError} INSTALL_NOT_FOUND where the tenant knows no such plugin
+ */
+async function requireTemplated(deps: TemplateDeps, actor: Actor, pluginId: string): Promise<string> {
+  const install = await getInstall(deps.db, actor.tenantId, pluginId);
+  if (install && install.state !== "uninstalled") return install.versionId;
+  const versions = ownFirst(await listVersionHeads(deps.db, actor.tenantId, [pluginId]), actor.tenantId);
+  const version = newestInstallable(versions);
+  if (!version) throw installNotFound(pluginId);
+  return version.id;
 }
 
 async function requireTemplate(deps: TemplateDeps, actor: Actor, pluginId: string, name: string): Promise<Template> {

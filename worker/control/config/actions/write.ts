@@ -1,5 +1,5 @@
 import type { Environment } from "../../../../sdk/contract/config/environments.ts";
-import { isSameJson, mergePatch, overlay, type JsonObject } from "../../../../sdk/contract/config/json-values.ts";
+import { isSameJson, mergePatch, type JsonObject } from "../../../../sdk/contract/config/json-values.ts";
 import { PlatformError, type Issue } from "../../../../sdk/contract/errors.ts";
 import type { Actor } from "../../../lib/actor.ts";
 import { audited, change, requireInstall, together, type InstallDeps } from "../../installs/actions/change.ts";
@@ -9,10 +9,10 @@ import { changeInstall } from "../../installs/store.ts";
 import { requireNoUpgrade } from "../../upgrades/actions/keep.ts";
 import { documentIssues, keepSecrets, withoutKept, type OpenDocument } from "../document-rules.ts";
 import { requireMatch } from "../precondition-rules.ts";
-import { configInvalid, revisionNotFound, templateNotFound } from "../refusal-rules.ts";
+import { configInvalid, revisionNotFound } from "../refusal-rules.ts";
 import { getRevision } from "../store.ts";
-import { getTemplate } from "../template-store.ts";
 import { planRevision, requireFitting, type PlannedChange } from "./plan.ts";
+import { overTemplate } from "./templates.ts";
 import { isSealedNow, openDocument, readVersionConfig, type VersionConfig } from "./present.ts";
 
 /** What is to be set for one environment. */
@@ -120,8 +120,8 @@ async function readPresent(deps: InstallDeps, install: Install): Promise<Present
 async function documentAfter(deps: InstallDeps, present: Present, write: ConfigWrite): Promise<OpenDocument> {
   const { install, version, opened } = present;
   const { environment, template } = write;
-  const base = template === undefined ? {} : await templateValues(deps, install, template);
-  const sent = keepSecrets(overlay(base, write.values), opened[environment] ?? {}, version.secrets);
+  const values = await overTemplate(deps, install, template, write.values);
+  const sent = keepSecrets(values, opened[environment] ?? {}, version.secrets);
   if ("issues" in sent) throw configInvalid(version.manifest, sent.issues);
   return withEnvironment(opened, environment, sent.config);
 }
@@ -131,12 +131,6 @@ function withEnvironment(opened: OpenDocument, environment: Environment, config:
   if (environment === "default" || Object.keys(config).length > 0) return { ...opened, [environment]: config };
   const { [environment]: _removed, ...rest } = opened;
   return rest;
-}
-
-async function templateValues(deps: InstallDeps, install: Install, name: string): Promise<JsonObject> {
-  const template = await getTemplate(deps.db, install, name);
-  if (!template) throw templateNotFound(install.pluginId, name);
-  return template.values;
 }
 
 type Decision = Pick<PlannedChange, "document" | "environment" | "change" | "reason">;

@@ -10,6 +10,7 @@ import {
 import { changesTo, type GrantChanges, type GrantRecord } from "../../grants/rules.ts";
 import { listGrants } from "../../grants/store.ts";
 import { openDocument } from "../../config/actions/present.ts";
+import { overTemplate } from "../../config/actions/templates.ts";
 import { planFirstConfig } from "../../config/actions/version-change.ts";
 import { chooseVersion, ownFirst, type VersionHead } from "../../plugins/rules.ts";
 import { listVersionHeads } from "../../plugins/store.ts";
@@ -27,7 +28,7 @@ import { audited, change, eventsOf, requirePlan, together, type InstallDeps } fr
  *
  * @returns the install, and whether this call made it
  * @throws {PlatformError} PERMISSION_DENIED where somebody else gives grants; PLUGIN_NOT_FOUND, VERSION_NOT_FOUND, SCAN_REFUSED, STATE_CONFLICT, QUOTA_EXCEEDED,
- *   CONFIG_INVALID where the configuration does not fit the version; REQUEST_INVALID where limits or grants are wider than the version's
+ *   CONFIG_TEMPLATE_NOT_FOUND; CONFIG_INVALID where the configuration does not fit the version; REQUEST_INVALID where limits or grants are wider than the version's
  */
 export async function installPlugin(
   deps: InstallDeps,
@@ -37,13 +38,14 @@ export async function installPlugin(
   if (input.grants) requireGranter(actor);
   let created = false;
   const install = await change(deps, actor, input.pluginId, async () => {
+    const given = await givenConfig(deps, actor, input);
     const known = await getInstall(deps.db, actor.tenantId, input.pluginId);
     if (known && known.state !== "uninstalled") {
-      const { default: config = {} } = input.config ? await openDocument(deps, known) : {};
-      requireSame(known, input, config, await grantsOf(deps, known));
+      const { default: config = {} } = given ? await openDocument(deps, known) : {};
+      requireSame(known, { ...input, config: given }, config, await grantsOf(deps, known));
       return true;
     }
-    created = await tryInstall(deps, actor, input, known);
+    created = await tryInstall(deps, actor, { ...input, config: given }, known);
     return created;
   });
   return { install, created };
@@ -94,6 +96,12 @@ async function tryInstall(
   if (!removed) return insertInstall(deps.db, { ...row, configRevision }, all, plan.installs, further);
   const set = { ...fields, id: row.id, createdAt: now, config: {}, configRevision };
   return changeInstall(deps.db, removed, { set, events: all, now, quota: plan.installs, further });
+}
+
+/** Over the values of the template that is named. */
+async function givenConfig(deps: InstallDeps, { tenantId }: Actor, input: InstallInput) {
+  const { pluginId, template, config } = input;
+  return template === undefined ? config : overTemplate(deps, { tenantId, pluginId }, template, config ?? {});
 }
 
 /** What is not asked for is as a new install has it. */
