@@ -1,5 +1,6 @@
 import { cp, mkdir } from "node:fs/promises";
 import path from "node:path";
+import { buildHarness } from "./build-harness.ts";
 import { buildPlugins } from "./build-plugins.ts";
 import { buildSandbox } from "./build-sandbox.ts";
 import { logProgress, type Log } from "./progress.ts";
@@ -9,6 +10,7 @@ const SWAGGER_FILES = ["swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.
 /** Everything the worker needs that is not its own source. Steps whose inputs are unchanged are skipped. */
 export async function build(options: { readonly root: string; readonly log: Log }): Promise<void> {
   await buildSandbox(options);
+  await buildHarness(options);
   await buildPlugins(options);
   await copyApiReference(options.root);
 }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Grants } from "../../../sdk/contract/grants.ts";
+import { CAPABILITY_CASES, jsonOrText } from "../../support/guests/capability-cases.ts";
 import { openGuest, text } from "../../support/guests/guest-isolate.ts";
 import { NOW, type CallOptions } from "../../support/guests/sandbox-call.ts";
 
@@ -59,27 +60,6 @@ describe("a plugin in TypeScript", () => {
     expect(await json("shop", "health_check")).toEqual({ healthy: true });
   });
 
-  test("keeps and finds what it stored", async () => {
-    expect(await json("shop", "keep", { input: "content" }, { storage: {} })).toEqual({
-      written: { stored: true, revision: 1 },
-      again: { stored: false, revision: 1 },
-      revision: 1,
-      text: "content",
-      none: true,
-    });
-    expect(await json("shop", "query", {}, { database: {} })).toEqual([{ id: "a", total: 1.5 }]);
-    expect(await json("shop", "remember", {}, { cache: {}, files: {} })).toEqual(["v", "tent", "value"]);
-  });
-
-  test("signs and verifies with keys that it never sees", async () => {
-    expect(await json("shop", "sign", { input: "abc" }, { crypto: {} })).toBe(true);
-  });
-
-  test("may only publish where its manifest says", async () => {
-    const outcome = await openGuest("typescript-shop").call("publish", {}, { events: {} });
-    expect(outcome.failure).toMatchObject({ code: "GRANT_MISSING", detail: expect.stringContaining("orders.created") });
-  });
-
   test("can catch a refusal by its code, and is not blamed for letting it pass", async () => {
     const guest = openGuest("typescript-shop");
     expect(text((await guest.call("refused")).output)).toBe("GRANT_MISSING");
@@ -98,6 +78,18 @@ describe("a plugin in TypeScript", () => {
     expect(one.usage.fuel).toBe(two.usage.fuel);
     expect(one.usage.fuel).toBeGreaterThan(10_000);
   });
+});
+
+describe("a capability", () => {
+  test.each(CAPABILITY_CASES)(
+    "$plugin $functionName with $grants",
+    async ({ plugin, functionName, input = "", grants, expected }) => {
+      const context = { installId: crypto.randomUUID() };
+      const outcome = await openGuest(`typescript-${plugin}`).call(functionName, { input, context }, grants);
+      if ("code" in expected) expect(outcome.failure?.code).toBe(expected.code);
+      else expect([outcome.failure, jsonOrText(text(outcome.output) ?? "")]).toEqual([undefined, expected.output]);
+    },
+  );
 });
 
 describe("globals", () => {
@@ -128,16 +120,6 @@ describe("globals", () => {
       ],
       json: { n: 1 },
     });
-  });
-
-  test("digests are the platform's", async () => {
-    const digest = await openGuest("typescript-web").call("digest", { input: "abc" }, { crypto: {} });
-    expect(text(digest.output)).toBe("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
-  });
-
-  test("fetch goes through the capability, which refuses what is not granted", async () => {
-    const refused = await openGuest("typescript-web").call("fetch", { input: "https://api.example.com/" });
-    expect(refused.failure).toMatchObject({ code: "GRANT_MISSING" });
   });
 
   test("time is the call's, and randomness its seed's", async () => {

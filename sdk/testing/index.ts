@@ -1,0 +1,3 @@
+export { createHost, type Answering, type HostOptions, type TestHost } from "./host.ts";
+export { PluginCall, PluginCallError, type HostCall } from "./call-result.ts";
+export type { Finding, Metric, OutgoingWebhook, PublishedMessage } from "./effects.ts";
