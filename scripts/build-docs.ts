@@ -11,6 +11,8 @@ import { FAILURES_TOLD } from "../worker/control/executions/event-rules.ts";
 import { SETTING_GROUPS, specsOf, type SettingSpec } from "../sdk/contract/settings.ts";
 import { LONGEST_DAYS, USUAL_DAYS } from "../worker/control/reports/range-rules.ts";
 import { REPORTS, type ReportSpec } from "../worker/control/reports/report-record.ts";
+import { AUDIT_RULES } from "../worker/control/audits/rules.ts";
+import type { AuditRule } from "../worker/control/audits/rule-record.ts";
 import { WEBHOOK_ATTEMPTS, WEBHOOK_TIMEOUT_MS, WEBHOOKS } from "../worker/control/webhooks/rules.ts";
 import { PERMISSIONS, permits, ROLE_NAMES, type Permission } from "../sdk/contract/roles.ts";
 import {
@@ -101,6 +103,7 @@ elsewhere, under a policy that lets in its own style alone. JSON and page say th
 has at most 500 rows and says where there are more. Each is one query of the tenant's own rows.`;
 
 export const PAGES: Readonly<Record<string, () => string>> = {
+  "docs/audit-rules.md": auditRulesPage,
   "docs/capabilities.md": capabilitiesPage,
   "docs/errors.md": errorsPage,
   "docs/events.md": eventsPage,
@@ -252,6 +255,20 @@ function reportsPage(): string {
     return `## ${title}\n\n${summary}. \`GET /api/plugins/reports/${kind}\`, with the permission \`${permission}\`.\n\n${table(["section", "what it holds", "columns"], rows)}`;
   });
   return `# Reports\n\n${MADE}\n\n${REPORTS_INTRODUCTION}\n\n${parts.join("\n\n")}\n`;
+}
+
+function auditRulesPage(): string {
+  const rows = Object.entries<AuditRule>(AUDIT_RULES).map(([name, { severity, title, remedy }]) => [
+    `<a id="${name}"></a>\`${name}\``,
+    severity,
+    title,
+    `\`${remedy.action}\``,
+    remedy.text,
+  ]);
+  return `# Rules of the audit\n\n${MADE} How audits run and how findings live: [audits.md](audits.md).\n\n${table(
+    ["rule", "severity", "finds that", "remedy", "which means"],
+    rows,
+  )}\n`;
 }
 
 function rolesPage(): string {

@@ -8,6 +8,7 @@ declare namespace Cloudflare {
     OUTCOMES: Queue<import("./execution/outcome-reporter.ts").Outcome>;
     /** Messages of the bus, one for each subscriber. */
     WEBHOOKS: Queue<import("./control/webhooks/webhook-record.ts").WebhookBell>;
+    AUDITS: Queue<import("./control/audits/run-record.ts").AuditBell>;
     MESSAGES: Queue<import("./execution/bus/rules.ts").BusMessage>;
     PLUGIN_HEALTH: DurableObjectNamespace<import("../durable-objects/plugin-health/object.ts").PluginHealth>;
     IDEMPOTENCY: DurableObjectNamespace<import("../durable-objects/idempotency/object.ts").IdempotencyKey>;

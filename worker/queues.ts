@@ -1,3 +1,5 @@
+import { abandonChunks, auditChunks } from "./control/audits/actions/consume.ts";
+import type { AuditBell } from "./control/audits/run-record.ts";
 import { buryMessages, deliverMessages } from "./control/deliveries/actions.ts";
 import { recordExecutions } from "./control/executions/actions.ts";
 import { recordToldEvents } from "./control/events/actions/told.ts";
@@ -16,13 +18,15 @@ import { logError } from "./lib/json-log.ts";
 /** Longest pause before a batch is tried again, in seconds. */
 const LONGEST_RETRY_DELAY = 300;
 
-export type QueueMessage = Outcome | BusMessage | WebhookBell;
+export type QueueMessage = Outcome | BusMessage | WebhookBell | AuditBell;
 
 /** Who consumes which queue of wrangler.toml. A queue carries the messages of its producer's type only. */
 const CONSUMERS: Readonly<Record<string, (deps: Deps, batch: MessageBatch) => Promise<void>>> = {
   "patchbay-outcomes": (deps, batch) => consumeOutcomes(deps, batch as MessageBatch<Outcome>),
   "patchbay-messages": (deps, batch) => consumeEach(deps, batch as MessageBatch<BusMessage>, deliverMessages),
   "patchbay-messages-dead": (deps, batch) => consumeEach(deps, batch as MessageBatch<BusMessage>, buryMessages),
+  "patchbay-audits": (deps, batch) => consumeAudits(deps, batch as MessageBatch<AuditBell>, auditChunks),
+  "patchbay-audits-dead": (deps, batch) => consumeAudits(deps, batch as MessageBatch<AuditBell>, abandonChunks),
   "patchbay-webhooks": (deps, batch) => consumeEach(deps, batch as MessageBatch<WebhookBell>, deliverWebhooks),
 };
 
@@ -66,4 +70,14 @@ async function consumeEach<Body extends { readonly tenantId: string }>(
   consumer: (deps: Deps, messages: readonly Message<Body>[]) => Promise<{ readonly deadLetters: boolean }>,
 ): Promise<void> {
   if ((await consumer(deps, messages)).deadLetters) followAll(deps, messages);
+}
+
+/** What audits find is told at once. */
+async function consumeAudits(
+  deps: Deps,
+  { messages }: MessageBatch<AuditBell>,
+  consumer: (deps: Deps, messages: readonly Message<AuditBell>[]) => Promise<void>,
+): Promise<void> {
+  await consumer(deps, messages);
+  followAll(deps, messages);
 }

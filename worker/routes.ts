@@ -3,6 +3,8 @@ import { PlatformError } from "../sdk/contract/errors.ts";
 import { LIMITS } from "../sdk/contract/limits.ts";
 import { alertEmailRoutes } from "./control/alerts/email-routes.ts";
 import { alertRoutes } from "./control/alerts/routes.ts";
+import { advisoryRoutes } from "./control/advisories/routes.ts";
+import { selfDebugRoutes } from "./control/audits/routes.ts";
 import { deadLetterRoutes } from "./control/dead-letters/routes.ts";
 import { configRoutes } from "./control/config/routes.ts";
 import { configTemplateRoutes } from "./control/config/template-routes.ts";
@@ -62,6 +64,8 @@ const operations: readonly Route[] = [
   ...metricRoutes,
   ...topicRoutes,
   ...deadLetterRoutes,
+  ...selfDebugRoutes,
+  ...advisoryRoutes,
   ...pluginRoutes,
   ...installRoutes,
   ...upgradeRoutes,

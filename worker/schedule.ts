@@ -2,6 +2,9 @@ import { evaluateAll } from "./control/alerts/actions/evaluate.ts";
 import { deleteSilencesBefore } from "./control/alerts/rule-store.ts";
 import { deleteAlertsBefore } from "./control/alerts/store.ts";
 import { compileStaleSnapshots } from "./control/compile.ts";
+import { runDueAudits } from "./control/audits/actions/start.ts";
+import { deleteFixedBefore } from "./control/audits/finding-store.ts";
+import { deleteRunsBefore } from "./control/audits/store.ts";
 import { deleteDeadLettersBefore } from "./control/dead-letters/store.ts";
 import { followRecentEvents } from "./control/events/actions/follow.ts";
 import { deleteEventsBefore } from "./control/events/store.ts";
@@ -16,9 +19,11 @@ import { sweepIncoming } from "./control/packages/store.ts";
 import { deleteDeliveriesBefore } from "./control/webhooks/delivery-store.ts";
 import { applyUpdatePolicies, judgeRunningUpgrades } from "./control/upgrades/actions/watch.ts";
 import {
+  AUDIT_RETENTION_MS,
   DEAD_LETTER_RETENTION_MS,
   EVENT_RETENTION_MS,
   EXECUTION_RETENTION_MS,
+  FIXED_FINDING_RETENTION_MS,
   HOUR_METRICS_RETENTION_MS,
   MINUTE_METRICS_RETENTION_MS,
 } from "./control/retention-rules.ts";
@@ -44,6 +49,7 @@ export const SCHEDULE: Readonly<Record<string, readonly Job[]>> = {
     { name: "step-canaries", run: (deps) => judgeRunningUpgrades(deps) },
     { name: "follow-events", run: (deps) => followRecentEvents(deps) },
     { name: "clear-removed-installs", run: (deps) => clearRemovedInstalls(deps) },
+    { name: "run-due-audits", run: (deps) => runDueAudits(deps) },
   ],
   "*/15 * * * *": [
     { name: "rewrite-outdated-versions", run: (deps) => rewriteOutdatedVersions(deps) },
@@ -85,6 +91,14 @@ export const SCHEDULE: Readonly<Record<string, readonly Job[]>> = {
     {
       name: "delete-old-silences",
       run: (deps) => deleteSilencesBefore(deps.db, deps.clock.now() - EVENT_RETENTION_MS),
+    },
+    {
+      name: "delete-old-audits",
+      run: (deps) => deleteRunsBefore(deps.db, deps.clock.now() - AUDIT_RETENTION_MS, DELETIONS_PER_RUN),
+    },
+    {
+      name: "delete-fixed-findings",
+      run: (deps) => deleteFixedBefore(deps.db, deps.clock.now() - FIXED_FINDING_RETENTION_MS, DELETIONS_PER_RUN),
     },
     {
       name: "delete-old-recordings",

@@ -5,6 +5,9 @@ export const DAY_MS = 24 * 3_600_000;
 
 /** How long execution records are kept. */
 export const EXECUTION_RETENTION_MS = 30 * DAY_MS;
+/** Audits, and findings after they were fixed. */
+export const AUDIT_RETENTION_MS = 30 * DAY_MS;
+export const FIXED_FINDING_RETENTION_MS = 90 * DAY_MS;
 /** How long events, and alerts and silences that are over, are kept. */
 export const EVENT_RETENTION_MS = 90 * DAY_MS;
 /** How long dead letters and deliveries to webhooks and addresses are kept. */
@@ -17,6 +20,8 @@ export const HOUR_METRICS_RETENTION_MS = 90 * DAY_MS;
 export const RETENTION: readonly { readonly data: string; readonly days: number | null }[] = [
   { data: "audit log", days: null },
   { data: "execution records", days: EXECUTION_RETENTION_MS / DAY_MS },
+  { data: "audits", days: AUDIT_RETENTION_MS / DAY_MS },
+  { data: "findings after they were fixed", days: FIXED_FINDING_RETENTION_MS / DAY_MS },
   { data: "recordings of failed calls", days: RECORDING_RETENTION_MS / DAY_MS },
   { data: "events, alerts and silences that are over", days: EVENT_RETENTION_MS / DAY_MS },
   { data: "dead letters; deliveries to webhooks and addresses", days: DEAD_LETTER_RETENTION_MS / DAY_MS },

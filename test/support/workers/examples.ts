@@ -79,6 +79,14 @@ const running =
   (suffix: string): ExampleOf =>
   (resources) => ({ ...plugin(suffix, "INSTALL_NOT_FOUND")(resources), ends: "STATE_CONFLICT" });
 
+const found =
+  (suffix = "", body?: unknown): ExampleOf =>
+  ({ findingId }) => ({
+    path: `/self-debug/findings/${findingId}${suffix}`,
+    foreign: "FINDING_NOT_FOUND",
+    ...(body === undefined ? {} : { body }),
+  });
+
 const execution = { body: { input: "hello" }, foreign: "INSTALL_NOT_FOUND", ends: "INTEGRITY_FAILED" } as const;
 
 export const EXAMPLES: Readonly<Record<string, ExampleOf>> = {
@@ -151,6 +159,22 @@ export const EXAMPLES: Readonly<Record<string, ExampleOf>> = {
   streamEvents: () => ({ path: "/events/stream?after=0", ends: "UPGRADE_REQUIRED" }),
   createStreamTicket: plain("/events/stream/tickets"),
   listEvents: plain("/events?order=oldest&after=0"),
+
+  auditPlugin: pluginAfter("self-debug/audit", "INSTALL_NOT_FOUND"),
+  auditAllPlugins: plain("/self-debug/audit-all", { scope: "all" }),
+  listAudits: plain("/self-debug/audits"),
+  getAudit: ({ auditId }) => ({ path: `/self-debug/audits/${auditId}`, foreign: "AUDIT_NOT_FOUND" }),
+  listFindings: plain("/self-debug/findings?state=open"),
+  getFinding: found(),
+  acknowledgeFinding: found("/acknowledge", { reason: "known" }),
+  reopenFinding: found("/reopen", { reason: "not done" }),
+  getSelfDebugStatus: plain("/self-debug/status"),
+  listAdvisories: plain("/advisories"),
+  recordAdvisory: ({ pluginId }) => ({
+    path: "/advisories",
+    body: { pluginId, range: "<1.0.0", severity: "high", text: "leaks" },
+  }),
+  withdrawAdvisory: ({ advisoryId }) => ({ path: `/advisories/${advisoryId}` }),
 
   getConfig: plugin("/config", "INSTALL_NOT_FOUND"),
   putConfig: (resources) => ({ ...configuring, ...plugin("/config", "INSTALL_NOT_FOUND", { a: 2 })(resources) }),

@@ -7,10 +7,13 @@ import {
   alerts,
   alertSilences,
   apiKeys,
+  auditFindings,
   deadLetters,
   configTemplates,
   installSecrets,
   members,
+  pluginAdvisories,
+  pluginAudits,
   pluginConfigurations,
   pluginConsents,
   pluginEvents,
@@ -43,6 +46,9 @@ export interface Resources {
   readonly alertId: string;
   readonly silenceId: string;
   readonly alertEmailId: string;
+  readonly auditId: string;
+  readonly findingId: string;
+  readonly advisoryId: string;
 }
 
 const db = openDatabase(env.DB);
@@ -63,6 +69,9 @@ export async function seedResources(tenantId: string): Promise<Resources> {
     alertId: newId(),
     silenceId: newId(),
     alertEmailId: newId(),
+    auditId: newId(),
+    findingId: newId(),
+    advisoryId: newId(),
   };
   const createdAt = Date.now();
   await db
@@ -83,6 +92,7 @@ export async function seedResources(tenantId: string): Promise<Resources> {
     insertDeadLetter(resources, createdAt),
     ...(await insertWebhook(resources, createdAt)),
     ...insertAlerts(resources, createdAt),
+    ...insertAudit(resources, createdAt),
   ]);
   const snapshots = new SnapshotStore(env.STORE, new SnapshotCache(), systemClock, (work) => void work);
   await compileSnapshot({ env, db, clock: systemClock, snapshots }, tenantId);
@@ -297,6 +307,27 @@ function insertAlerts(resources: Resources, createdAt: number) {
       confirmedAt: createdAt,
       updatedAt: createdAt,
     }),
+  ] as const;
+}
+
+function insertAudit({ tenantId, pluginId, subject, auditId, findingId, advisoryId }: Resources, at: number) {
+  const counts = { total: 1, done: 1, failed: 0, critical: 0, high: 1, medium: 0, low: 0, info: 0 };
+  const run = { id: auditId, tenantId, trigger: "manual", scope: "install", pluginId } as const;
+  const finding = { id: findingId, tenantId, installId: `install-of-${tenantId}`, pluginId, auditId } as const;
+  const what = { rule: "snapshot.drift", dedupKey: "", severity: "high", remedy: "repair", remedyText: "." } as const;
+  const seen = { firstSeenAt: at, lastSeenAt: at, stateSince: at, count: 1, state: "open", history: [] } as const;
+  const advisory = {
+    id: advisoryId,
+    pluginId,
+    range: "<0.1.0",
+    severity: "low",
+    text: ".",
+    recordedBy: "root",
+  } as const;
+  return [
+    db.insert(pluginAudits).values({ ...run, ...counts, requestedBy: subject, startedAt: at, finishedAt: at }),
+    db.insert(auditFindings).values({ ...finding, ...what, ...seen, history: [], evidence: { secretOf: tenantId } }),
+    db.insert(pluginAdvisories).values({ ...advisory, createdAt: at }),
   ] as const;
 }
 

@@ -35,6 +35,37 @@ export async function listFindingsOf(
     );
 }
 
+/** Findings that are not fixed, of installs that were removed. */
+export async function listOfRemoved(db: Database, tenantId: string): Promise<FindingRow[]> {
+  return db
+    .select()
+    .from(auditFindings)
+    .where(
+      and(
+        eq(auditFindings.tenantId, tenantId),
+        inArray(auditFindings.state, ["open", "acknowledged"]),
+        sql`${auditFindings.installId} IN (SELECT id FROM plugin_instances WHERE tenant_id = ${tenantId} AND state = 'uninstalled')`,
+      ),
+    );
+}
+
+/** A field of the data of an event of a list. */
+function data(name: string): SQL {
+  return sql.raw(`json_extract(json_extract(value, '$.data'), '$.${name}')`);
+}
+
+/** Condition for an event of a list: that the finding it tells of is known in one of the states before the batch changes it. */
+export function isKnownAs(tenantId: string, states: readonly FindingState[]): SQL {
+  const known = and(
+    eq(auditFindings.tenantId, tenantId),
+    sql`${auditFindings.installId} = ${data("installId")}`,
+    sql`${auditFindings.rule} = ${data("rule")}`,
+    sql`${auditFindings.dedupKey} = ${data("key")}`,
+    inArray(auditFindings.state, [...states]),
+  );
+  return sql`EXISTS (SELECT 1 FROM ${auditFindings} WHERE ${known})`;
+}
+
 export interface FindingFilter {
   readonly state?: FindingState | undefined;
   readonly severity?: FindingSeverity | undefined;

@@ -8,10 +8,19 @@ import { fisherGreater, mannWhitneyGreater, median } from "./statistics-rules.ts
  * explanation, and that the change is large enough to matter.
  */
 
+/**
+ * Samples of an install's calls. Periods are cut into slots and each gives the first few of its calls, so that a busy plugin
+ * costs no more than a quiet one and a burst does not speak for a day.
+ */
+export const SAMPLING = {
+  recent: { slots: 24, slotMs: 5 * 60_000 },
+  baseline: { slots: 56, slotMs: 3 * 3_600_000 },
+  callsPerSlot: 12,
+} as const;
 /** Sampled calls of a period that are needed to judge. */
 export const CALLS_NEEDED = { recent: 30, baseline: 60 } as const;
 /** Most false alarms that one audit of one install may raise by chance, over all functions and measures. */
-export const FALSE_ALARM_RATE = 1e-4;
+export const FALSE_ALARM_RATE = 1e-5;
 /** Measures that are tested of each function. */
 const MEASURES = 4;
 
@@ -20,9 +29,9 @@ export const EFFECTS = {
   /** Share of calls that fail beyond the baseline's, and how many times the baseline's. */
   errors: { difference: 0.05, ratio: 2 },
   /** Ratio of the medians, their difference in the measure's unit, and the probability of superiority. */
-  latency: { ratio: 1.5, difference: 5, superiority: 0.7 },
-  fuel: { ratio: 1.2, difference: 1_000, superiority: 0.7 },
-  memory: { ratio: 1.25, difference: 1_048_576, superiority: 0.7 },
+  latency: { ratio: 1.5, difference: 5, superiority: 0.62 },
+  fuel: { ratio: 1.2, difference: 1_000, superiority: 0.62 },
+  memory: { ratio: 1.25, difference: 1_048_576, superiority: 0.62 },
 } as const;
 
 type Judge = (recent: CallSample, baseline: CallSample, alpha: number) => Found | undefined;
