@@ -293,6 +293,8 @@ export const pluginKeptVersions = sqliteTable(
     /** Grants when the install left the version, and what its successor took over of them. */
     grants: text({ mode: "json" }).$type<Grants>().notNull(),
     carried: text({ mode: "json" }).$type<Grants>().notNull(),
+    /** True where it was left by a rollback: nobody goes there unasked. */
+    rolledBack: integer("rolled_back", { mode: "boolean" }).notNull().default(false),
     leftAt: integer("left_at").notNull(),
   },
   (table) => [primaryKey({ columns: [table.tenantId, table.installId, table.versionId] })],

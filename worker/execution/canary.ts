@@ -46,5 +46,6 @@ export function withoutCanaries(snapshot: Snapshot): Snapshot {
   const installs = Object.entries(snapshot.installs).map(
     ([id, { canary: _gone, ...install }]) => [id, install] as const,
   );
-  return { ...snapshot, installs: Object.fromEntries(installs) };
+  const { canaries: _none, ...rest } = snapshot;
+  return { ...rest, installs: Object.fromEntries(installs) };
 }

@@ -46,11 +46,21 @@ export async function listRunningUpgrades(db: Database, limit: number): Promise<
 
 /** Versions that did not prove themselves at the install. */
 export async function listFailedVersions(db: Database, scope: InstallScope): Promise<ReadonlySet<string>> {
-  const rows = await db
-    .selectDistinct({ version: pluginUpgrades.version })
-    .from(pluginUpgrades)
-    .where(and(ofInstall(scope), inArray(pluginUpgrades.state, ["refused", "returned", "rolled-back", "aborted"])));
-  return new Set(rows.map(({ version }) => version));
+  const [tried, left] = await db.batch([
+    db
+      .selectDistinct({ version: pluginUpgrades.version })
+      .from(pluginUpgrades)
+      .where(and(ofInstall(scope), inArray(pluginUpgrades.state, ["refused", "returned", "aborted"]))),
+    db
+      .select({ version: pluginKeptVersions.version })
+      .from(pluginKeptVersions)
+      .where(and(keptOf(scope), eq(pluginKeptVersions.rolledBack, true))),
+  ]);
+  return new Set([...tried, ...left].map(({ version }) => version));
+}
+
+function keptOf({ tenantId, installId }: InstallScope): SQL | undefined {
+  return and(eq(pluginKeptVersions.tenantId, tenantId), eq(pluginKeptVersions.installId, installId));
 }
 
 export function insertUpgrade(db: Database, upgrade: Upgrade, when: SQL): Statement {
@@ -99,6 +109,14 @@ export function endUpgrade(
     .update(pluginUpgrades)
     .set({ state: end.state, reason: end.reason, endedAt: end.at })
     .where(and(eq(pluginUpgrades.id, id), eq(pluginUpgrades.state, "canary"), when));
+}
+
+/** Ends whatever upgrade of an install runs, because the install is removed. */
+export function endUpgradeOf(db: Database, scope: InstallScope, at: number, when: SQL): Statement {
+  return db
+    .update(pluginUpgrades)
+    .set({ state: "aborted", reason: "The install was removed.", endedAt: at })
+    .where(and(ofInstall(scope), eq(pluginUpgrades.state, "canary"), when));
 }
 
 /** Notes that an install left the version that its last upgrade had brought. */
@@ -181,7 +199,7 @@ export interface KeptVersion {
 }
 
 /** Versions that the install had, the last left first. */
-export async function listKeptVersions(db: Database, { tenantId, installId }: InstallScope): Promise<KeptVersion[]> {
+export async function listKeptVersions(db: Database, scope: InstallScope): Promise<KeptVersion[]> {
   return db
     .select({
       versionId: pluginKeptVersions.versionId,
@@ -191,7 +209,7 @@ export async function listKeptVersions(db: Database, { tenantId, installId }: In
       leftAt: pluginKeptVersions.leftAt,
     })
     .from(pluginKeptVersions)
-    .where(and(eq(pluginKeptVersions.tenantId, tenantId), eq(pluginKeptVersions.installId, installId)))
+    .where(keptOf(scope))
     .orderBy(desc(pluginKeptVersions.leftAt))
     .limit(VERSIONS_KEPT);
 }
@@ -200,27 +218,26 @@ export async function listKeptVersions(db: Database, { tenantId, installId }: In
 export function keepVersion(
   db: Database,
   { tenantId, installId }: InstallScope,
-  kept: KeptVersion,
+  kept: KeptVersion & { readonly rolledBack: boolean },
   when: SQL,
 ): Statement[] {
-  const { versionId, version, leftAt } = kept;
+  const { versionId, version, leftAt, rolledBack } = kept;
   const [grants, carried] = [JSON.stringify(kept.grants), JSON.stringify(kept.carried)];
   return [
     db
       .insert(pluginKeptVersions)
       .select(
-        sql`SELECT ${tenantId}, ${installId}, ${versionId}, ${version}, ${grants}, ${carried}, ${leftAt} WHERE ${when}`,
+        sql`SELECT ${tenantId}, ${installId}, ${versionId}, ${version}, ${grants}, ${carried}, ${rolledBack ? 1 : 0}, ${leftAt} WHERE ${when}`,
       )
       .onConflictDoUpdate({
         target: [pluginKeptVersions.tenantId, pluginKeptVersions.installId, pluginKeptVersions.versionId],
-        set: { grants: kept.grants, carried: kept.carried, leftAt },
+        set: { grants: kept.grants, carried: kept.carried, leftAt, rolledBack },
       }),
     db
       .delete(pluginKeptVersions)
       .where(
         and(
-          eq(pluginKeptVersions.tenantId, tenantId),
-          eq(pluginKeptVersions.installId, installId),
+          keptOf({ tenantId, installId }),
           lt(
             pluginKeptVersions.leftAt,
             sql`(SELECT left_at FROM ${pluginKeptVersions} WHERE tenant_id = ${tenantId} AND install_id = ${installId} ORDER BY left_at DESC LIMIT 1 OFFSET ${VERSIONS_KEPT - 1})`,

@@ -8,6 +8,7 @@ import { forgetInstallSecrets } from "../../install-secrets/store.ts";
 import { chooseVersion } from "../../plugins/rules.ts";
 import { listVersionHeads } from "../../plugins/store.ts";
 import { insertRemoval } from "../../removals/store.ts";
+import { endUpgradeOf } from "../../upgrades/store.ts";
 import { isAlreadyDone, nextState, type InstallState, type PluginMove } from "../rules.ts";
 import type { Install } from "../schema.ts";
 import { changeInstall, type Further } from "../store.ts";
@@ -63,6 +64,7 @@ function endWhatWasGiven(deps: InstallDeps, actor: Actor, install: Install): Fur
     decideConsent(deps.db, scope, { by, at, decision: "superseded" }, happened),
     forgetSecrets(deps.db, scope, happened),
     forgetInstallSecrets(deps.db, scope, happened),
+    endUpgradeOf(deps.db, scope, at, happened),
   ];
 }
 

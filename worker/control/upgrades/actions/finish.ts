@@ -2,6 +2,7 @@ import { PlatformError } from "../../../../sdk/contract/errors.ts";
 import type { Actor } from "../../../lib/actor.ts";
 import { audited, change, requireInstall, together, type InstallDeps } from "../../installs/actions/change.ts";
 import { versionFor } from "../../installs/actions/update.ts";
+import { nextState } from "../../installs/rules.ts";
 import type { Install } from "../../installs/schema.ts";
 import { changeInstall } from "../../installs/store.ts";
 import { aroundChange, type LifecycleDeps } from "../../lifecycle/actions.ts";
@@ -33,6 +34,7 @@ export async function promoteUpgrade(
   const caller = { tenantId: actor.tenantId, subject: actor.subject, traceId: actor.traceId ?? "" };
   await aroundChange(deps, caller, pluginId, () =>
     withRunning(deps, actor, pluginId, meant, async (install, upgrade) => {
+      nextState(install.state, "update");
       const head = await versionFor(deps, actor, install, { version: upgrade.version });
       const move = await planVersionMove(deps, actor, install, head);
       return changeInstall(deps.db, install, {

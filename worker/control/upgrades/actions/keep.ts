@@ -12,10 +12,17 @@ import { getPolicy, getRunningUpgrade, keepVersion } from "../store.ts";
  *
  * @param grants   in force before the move
  * @param carried  in force after it
+ * @param rolledBack  true where the install goes back to an earlier version
  */
-export function keepLeft(deps: InstallDeps, install: Install, grants: Grants, carried: Grants): Further {
+export function keepLeft(
+  deps: InstallDeps,
+  install: Install,
+  grants: Grants,
+  carried: Grants,
+  rolledBack = false,
+): Further {
   const { tenantId, id: installId, versionId, version } = install;
-  const kept = { versionId, version, grants, carried, leftAt: deps.clock.now() };
+  const kept = { versionId, version, grants, carried, leftAt: deps.clock.now(), rolledBack };
   return (happened) => keepVersion(deps.db, { tenantId, installId }, kept, happened);
 }
 

@@ -54,7 +54,7 @@ export async function planVersionMove(
     further: together(
       grantStatements(deps, actor, moved, changes, ({ capability }) => (asks[capability] ? "replaced" : "unasked")),
       config?.further,
-      keepLeft(deps, install, grantedIn(records), wanted),
+      keepLeft(deps, install, grantedIn(records), wanted, kept !== undefined),
       (happened) => [decideConsent(deps.db, scope, superseded, happened)],
     ),
   };

@@ -1,0 +1,1 @@
+ALTER TABLE `plugin_kept_versions` ADD `rolled_back` integer DEFAULT false NOT NULL;
