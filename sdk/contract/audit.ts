@@ -92,6 +92,7 @@ export const AUDIT_ACTIONS = {
   "alert-silence.delete": { title: "ended a silence", resource: "alert-silence" },
   "alert-email.add": { title: "asked an address whether it takes alerts", resource: "alert-email" },
   "alert-email.confirm": { title: "confirmed an address for alerts", resource: "alert-email" },
+  "alert-email.redrive": { title: "mailed an alert again that was given up", resource: "alert-email" },
   "alert-email.delete": { title: "deleted an address for alerts", resource: "alert-email" },
   "tenant.create": { title: "created a tenant", resource: "tenant" },
   "tenant.update": { title: "changed a tenant", resource: "tenant" },

@@ -137,6 +137,10 @@ export const EXAMPLES: Readonly<Record<string, ExampleOf>> = {
   getComplianceReport: plain("/reports/compliance?format=json"),
   getCapacityReport: plain("/reports/capacity"),
   listAlertEmailDeliveries: named("alertEmailId", "/alerts/emails", "EMAIL_NOT_FOUND", "/deliveries"),
+  redriveAlertEmail: ({ alertEmailId, mailedId }) => ({
+    path: `/alerts/emails/${alertEmailId}/deliveries/${mailedId}/redrive`,
+    foreign: "EMAIL_NOT_FOUND",
+  }),
   // Nothing is told of a link that is none.
   showAlertEmailLink: () => ({ path: "/alerts/emails/confirm?token=none", ends: "EMAIL_LINK_INVALID" }),
   confirmAlertEmail: () => ({ path: "/alerts/emails/confirm?token=none", ends: "EMAIL_LINK_INVALID" }),

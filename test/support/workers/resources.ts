@@ -2,10 +2,6 @@ import { env } from "cloudflare:workers";
 import { compileSnapshot } from "../../../worker/control/compile.ts";
 import { openDatabase } from "../../../worker/db/client.ts";
 import {
-  alertEmails,
-  alertRules,
-  alerts,
-  alertSilences,
   apiKeys,
   auditFindings,
   deadLetters,
@@ -24,6 +20,7 @@ import {
   webhookDeliveries,
   webhooks,
 } from "../../../worker/db/schema.ts";
+import { insertAlerts } from "./alert-resources.ts";
 import { sealWebhookSecret } from "../../../worker/control/webhooks/rules.ts";
 import { SnapshotCache, SnapshotStore } from "../../../worker/execution/snapshot-store.ts";
 import { systemClock } from "../../../worker/lib/clock.ts";
@@ -49,6 +46,7 @@ export interface Resources {
   readonly auditId: string;
   readonly findingId: string;
   readonly advisoryId: string;
+  readonly mailedId: string;
 }
 
 const db = openDatabase(env.DB);
@@ -72,6 +70,7 @@ export async function seedResources(tenantId: string): Promise<Resources> {
     auditId: newId(),
     findingId: newId(),
     advisoryId: newId(),
+    mailedId: newId(),
   };
   const createdAt = Date.now();
   await db
@@ -252,59 +251,6 @@ async function insertWebhook(resources: Resources, createdAt: number) {
       },
       revision: 1,
       updatedBy: subject,
-      updatedAt: createdAt,
-    }),
-  ] as const;
-}
-
-function insertAlerts(resources: Resources, createdAt: number) {
-  const { tenantId, pluginId, subject, alertRuleId, alertId, silenceId, alertEmailId, webhookId } = resources;
-  const made = { tenantId, createdBy: subject, createdAt };
-  const severity = "warning" as const;
-  const pauses = { forMinutes: 0, holdMinutes: 5, repeatMinutes: 240 };
-  // Absence that lasts, so that an evaluation leaves the alert as it is.
-  const condition = { kind: "absence", types: ["plugin.recovered"], windowMinutes: 10_080 } as const;
-  const times = { startedAt: createdAt, firedAt: createdAt, lastNotifiedAt: createdAt };
-  return [
-    db.insert(alertRules).values({
-      ...made,
-      ...pauses,
-      id: alertRuleId,
-      name: `rule of ${tenantId}`,
-      condition,
-      pluginId,
-      per: "plugin",
-      severity,
-      channels: [{ kind: "webhook", id: webhookId }],
-      enabled: true,
-      updatedAt: createdAt,
-    }),
-    db.insert(alerts).values({
-      ...times,
-      id: alertId,
-      tenantId,
-      ruleId: alertRuleId,
-      ruleName: `rule of ${tenantId}`,
-      scope: pluginId,
-      severity,
-      state: "firing",
-      evidence: { value: 1, threshold: 1, windowMinutes: 10_080, summary: `secret of ${tenantId}` },
-      notifications: 1,
-      revision: 1,
-    }),
-    db.insert(alertSilences).values({
-      ...made,
-      id: silenceId,
-      ruleId: alertRuleId,
-      from: createdAt,
-      until: createdAt + 3_600_000,
-      reason: `reason of ${tenantId}`,
-    }),
-    db.insert(alertEmails).values({
-      ...made,
-      id: alertEmailId,
-      address: `alerts@${tenantId}.example.com`,
-      confirmedAt: createdAt,
       updatedAt: createdAt,
     }),
   ] as const;

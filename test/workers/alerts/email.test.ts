@@ -3,7 +3,13 @@ import { eq } from "drizzle-orm";
 import * as v from "valibot";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { evaluateEvents } from "../../../worker/control/alerts/actions/evaluate.ts";
-import { addAddress, confirmAddress, readLink, removeAddress } from "../../../worker/control/alerts/actions/emails.ts";
+import {
+  addAddress,
+  confirmAddress,
+  readLink,
+  redriveMail,
+  removeAddress,
+} from "../../../worker/control/alerts/actions/emails.ts";
 import { createRule } from "../../../worker/control/alerts/actions/manage.ts";
 import { testRule } from "../../../worker/control/alerts/actions/test.ts";
 import { LINKS_PER_HOUR, MAILS_PER_HOUR } from "../../../worker/control/alerts/mail-rules.ts";
@@ -244,6 +250,12 @@ describe("an alert", () => {
     expect(log.filter(({ type }) => type === "alert.email-failed")).toMatchObject([
       { data: { emailId: id, attempts, code: "EMAIL_REFUSED" } },
     ]);
+    const [dead] = await deliveriesTo(id);
+    await env.DB.prepare("UPDATE alert_emails SET address = ? WHERE id = ?").bind(address, id).run();
+    await redriveMail(at.deps, actor, id, dead?.id ?? "");
+    expect(await at.ring()).toBe(0);
+    expect(await deliveriesTo(id)).toMatchObject([{ state: "delivered", attempts: 1 }]);
+    expect((await refusal(redriveMail(at.deps, actor, id, dead?.id ?? ""))).code).toBe("STATE_CONFLICT");
     const before = (await toldOf(actor.tenantId)).length;
     await evaluateEvents(at.deps, actor.tenantId);
     expect((await toldOf(actor.tenantId)).filter(({ type }) => type === "alert.firing")).toHaveLength(1);

@@ -9,12 +9,16 @@ import {
   replaceRule,
 } from "../../../worker/control/alerts/actions/manage.ts";
 import { RuleBody, type RuleInput } from "../../../worker/control/alerts/schema.ts";
+import { compileSnapshot } from "../../../worker/control/compile.ts";
 import { followEvents } from "../../../worker/control/events/actions/follow.ts";
 import { createWebhook } from "../../../worker/control/webhooks/actions/manage.ts";
 import { webhookDeliveries } from "../../../worker/db/schema.ts";
 import * as v from "valibot";
 import { eq } from "drizzle-orm";
-import { db, refusal, seedTenant } from "../control/fixtures.ts";
+import { api } from "../../support/workers/api.ts";
+import { mintToken } from "../../support/workers/tokens.ts";
+import { db, refusal, seedInstall, seedTenant } from "../control/fixtures.ts";
+import { listen } from "../events/listener.ts";
 import { alertsOf, Bench, toldOf } from "./bench.ts";
 
 const failure = { installId: "install", version: "1.0.0" };
@@ -303,64 +307,6 @@ describe("people", () => {
   });
 });
 
-describe("built-in rules", () => {
-  test("alert a tenant that did nothing for it", async () => {
-    const { actor, at } = await bench();
-    await at.record(actor.tenantId, "plugin.quarantined", failure);
-    for (let n = 0; n < 5; n++) await at.record(actor.tenantId, "security.violated", violation);
-    await evaluateEvents(at.deps, actor.tenantId);
-    const found = await alertsOf(actor.tenantId);
-    expect(found.map(({ ruleId }) => ruleId).sort()).toEqual(["install-quarantined", "security-burst"]);
-    at.advance(200);
-    await evaluateAll(at.deps);
-    at.advance(10);
-    await at.record(actor.tenantId, "plugin.released", failure);
-    await evaluateAll(at.deps);
-    at.advance(6);
-    await evaluateAll(at.deps);
-    expect((await alertsOf(actor.tenantId)).map(({ state }) => state)).toEqual(["resolved", "resolved"]);
-  });
-
-  test("can be changed and disabled, and are as they came once the change is deleted", async () => {
-    const { actor, at } = await bench();
-    await replaceRule(at.deps, actor, "install-quarantined", ruleOf({ enabled: false }));
-    await at.record(actor.tenantId, "plugin.quarantined", failure);
-    await evaluateEvents(at.deps, actor.tenantId);
-    expect(await alertsOf(actor.tenantId)).toEqual([]);
-    await removeRule(at.deps, actor, "install-quarantined");
-    await evaluateEvents(at.deps, actor.tenantId);
-    expect(await alertsOf(actor.tenantId)).toMatchObject([{ ruleId: "install-quarantined" }]);
-    expect((await refusal(removeRule(at.deps, actor, "install-quarantined"))).code).toBe("STATE_CONFLICT");
-  });
-
-  test("tell nobody below the level that the settings name", async () => {
-    const { actor, at } = await bench();
-    const settings = { audit: { notificationLevel: "errors" } };
-    const { DB } = at.deps.env;
-    await DB.prepare("INSERT INTO platform_settings VALUES (1, ?, '[]', 'ada', 0)")
-      .bind(JSON.stringify(settings))
-      .run();
-    try {
-      const letter = {
-        deadLetterId: "d",
-        messageId: "m",
-        topic: "t",
-        installId: "i",
-        functionName: "f",
-        code: "X",
-        attempts: 5,
-      };
-      await at.record(actor.tenantId, "message.dead-lettered", letter); // a warning
-      await at.record(actor.tenantId, "plugin.quarantined", failure); // an error
-      await evaluateEvents(at.deps, actor.tenantId);
-      expect(await alertsOf(actor.tenantId)).toHaveLength(2);
-      expect((await toldOf(actor.tenantId)).map(({ data }) => data["ruleId"])).toEqual(["install-quarantined"]);
-    } finally {
-      await DB.prepare("DELETE FROM platform_settings").run();
-    }
-  });
-});
-
 test("what cannot be evaluated for one tenant stops no other", async () => {
   const { actor, at } = await bench();
   const broken = await seedTenant();
@@ -385,3 +331,27 @@ async function damageCondition(at: Bench, tenantId: string): Promise<void> {
     .bind(JSON.stringify({ kind: "metric", metric: "none", comparison: "above", windowMinutes: 5 }), tenantId)
     .run();
 }
+
+test("what an operation causes is an alert without anybody asking, on the live stream too", async () => {
+  const actor = await seedInstall();
+  const token = await mintToken({ tenant: actor.tenantId, roles: ["operator"] });
+  const at = new Bench();
+  await compileSnapshot(at.deps, actor.tenantId);
+  const listener = await listen("", token);
+  await api("post", "/api/plugins/alerts/rules", {
+    token,
+    body: { ...ruleOf(), condition: { kind: "event", types: ["plugin.deactivated"], windowMinutes: 15 } },
+  });
+  await api("post", "/api/plugins/acme.echo/deactivate", { token });
+  await vi.waitFor(
+    async () => {
+      const { body } = await api("get", "/api/plugins/alerts?state=firing", { token });
+      expect(body).toMatchObject({ items: [{ rule: { name: "Failures" }, pluginId: "acme.echo", notifications: 1 }] });
+    },
+    { timeout: 10_000, interval: 100 },
+  );
+  await vi.waitFor(() => expect(listener.frames.map(({ event }) => event?.type)).toContain("alert.firing"), {
+    timeout: 10_000,
+    interval: 100,
+  });
+});

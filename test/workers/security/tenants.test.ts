@@ -31,6 +31,7 @@ const ABSENT: Resources = {
   auditId: "01J00000000000000000000005",
   findingId: "01J00000000000000000000006",
   advisoryId: "01J00000000000000000000007",
+  mailedId: "01J00000000000000000000009",
 };
 
 let owner: Resources;

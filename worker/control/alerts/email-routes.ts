@@ -4,7 +4,15 @@ import { Html, html, htmlPage } from "../../lib/html.ts";
 import { decodeCursor, pageOf, pageQuery, toPage } from "../../http/page.ts";
 import { defineRoute, type Route } from "../../http/route.ts";
 import { DeliveryAnswer, DeliveryFilter, describeDelivery } from "../webhooks/schema.ts";
-import { addAddress, confirmAddress, listAddresses, listMailed, readLink, removeAddress } from "./actions/emails.ts";
+import {
+  addAddress,
+  confirmAddress,
+  listAddresses,
+  listMailed,
+  readLink,
+  redriveMail,
+  removeAddress,
+} from "./actions/emails.ts";
 import type { AlertEmail } from "./alert-record.ts";
 
 const EmailParams = v.object({ email: v.pipe(v.string(), v.regex(ULID_PATTERN, "must be an id")) });
@@ -101,6 +109,20 @@ export const alertEmailRoutes: readonly Route[] = [
       const page = { limit, before: decodeCursor(cursor, Position)?.[0] };
       const rows = await listMailed(context.get("deps"), context.get("actor"), params.email, filter, page);
       return context.json(toPage(rows.map(describeDelivery), limit, (row) => [row.id]));
+    },
+  }),
+  defineRoute({
+    ...operated,
+    method: "post",
+    path: "/alerts/emails/:email/deliveries/:delivery/redrive",
+    params: v.object({ ...EmailParams.entries, delivery: v.pipe(v.string(), v.regex(ULID_PATTERN, "must be an id")) }),
+    operationId: "redriveAlertEmail",
+    summary: "Mail an alert again that was given up",
+    answers: { 202: { description: "It is on its way, with all its attempts before it", schema: DeliveryAnswer } },
+    errors: ["EMAIL_NOT_FOUND", "DELIVERY_NOT_FOUND", "STATE_CONFLICT"],
+    handler: async (context, { params: { email, delivery } }) => {
+      const redriven = await redriveMail(context.get("deps"), context.get("actor"), email, delivery);
+      return context.json(describeDelivery(redriven), 202);
     },
   }),
   defineRoute({

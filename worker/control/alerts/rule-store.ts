@@ -21,7 +21,7 @@ const owned = ({ tenantId, id }: Pick<StoredRule, "tenantId" | "id">) =>
   and(eq(alertRules.tenantId, tenantId), eq(alertRules.id, id));
 
 /** What tenants wrote, oldest first. @param tenantId  undefined: of all tenants */
-export function listStoredRules(db: Database, tenantId: string | undefined): Promise<StoredRule[]> {
+export function selectStoredRules(db: Database, tenantId: string | undefined) {
   return db
     .select()
     .from(alertRules)
@@ -94,7 +94,7 @@ export async function deleteRule(
 }
 
 /** Silences that are not over, those that begin first first. @param tenantId  undefined: of all tenants */
-export function listSilences(db: Database, tenantId: string | undefined, now: number): Promise<Silence[]> {
+export function selectSilences(db: Database, tenantId: string | undefined, now: number) {
   return db
     .select()
     .from(alertSilences)
@@ -110,7 +110,7 @@ export async function getSilence(
   id: string,
   now: number,
 ): Promise<Silence | undefined> {
-  return (await listSilences(db, tenantId, now)).find((silence) => silence.id === id);
+  return (await selectSilences(db, tenantId, now)).find((silence) => silence.id === id);
 }
 
 /** @returns false where the tenant has as many as it may have */

@@ -17,7 +17,7 @@ const WINDOW_EVENTS = 2_000;
 const OF_ONE_TYPE = 100;
 
 /** @param tenantId  undefined: of all tenants */
-export function listOpenAlerts(db: Database, tenantId: string | undefined): Promise<Alert[]> {
+export function selectOpenAlerts(db: Database, tenantId: string | undefined) {
   return db
     .select()
     .from(alerts)
@@ -26,44 +26,29 @@ export function listOpenAlerts(db: Database, tenantId: string | undefined): Prom
     .limit(OPEN);
 }
 
-/**
- * Events of some types, oldest first: of each type and plugin the newest.
- *
- * @param since  milliseconds since the epoch
- */
+/** What of a tenant's log is asked for. */
+export interface WindowRequest {
+  readonly tenantId: string;
+  readonly types: readonly string[];
+  /** Milliseconds since the epoch. */
+  readonly since: number;
+}
+
+/** Events of some types by tenant, oldest first: of each type and plugin the newest. One query for all that is asked. */
 export async function listWindowEvents(
   db: Database,
-  tenantId: string,
-  types: readonly string[],
-  since: number,
-): Promise<WindowEvent[]> {
-  const rank = sql<number>`row_number() OVER (PARTITION BY ${pluginEvents.type}, ${pluginEvents.pluginId} ORDER BY ${pluginEvents.sequence} DESC)`;
-  const recent = db
-    .select({
-      id: pluginEvents.id,
-      sequence: pluginEvents.sequence,
-      type: pluginEvents.type,
-      pluginId: pluginEvents.pluginId,
-      data: pluginEvents.data,
-      createdAt: pluginEvents.createdAt,
-      rank: rank.as("rank"),
-    })
-    .from(pluginEvents)
-    .where(
-      and(
-        eq(pluginEvents.tenantId, tenantId),
-        sql`${pluginEvents.type} IN (SELECT value FROM json_each(${JSON.stringify(types)}))`,
-        sql`${pluginEvents.createdAt} >= ${since}`,
-      ),
-    )
-    .as("recent");
-  const rows = await db
-    .select()
-    .from(recent)
-    .where(sql`${recent.rank} <= ${OF_ONE_TYPE}`)
-    .orderBy(desc(recent.sequence))
-    .limit(WINDOW_EVENTS);
-  return rows.reverse().map(({ rank: _rank, ...row }) => ({ ...row, pluginId: row.pluginId || null }));
+  requests: readonly WindowRequest[],
+): Promise<Map<string, WindowEvent[]>> {
+  const found = await db.all<Omit<WindowEvent, "data"> & { readonly tenantId: string; readonly data: string }>(
+    sql`SELECT tenantId, id, sequence, type, pluginId, data, createdAt FROM (
+      SELECT e.tenant_id AS tenantId, e.id, e.sequence, e.type, nullif(e.plugin_id, '') AS pluginId, e.data, e.created_at AS createdAt,
+        row_number() OVER (PARTITION BY e.tenant_id, e.type, e.plugin_id ORDER BY e.sequence DESC) AS place
+      FROM json_each(${JSON.stringify(requests)}) AS a CROSS JOIN ${pluginEvents} AS e
+      WHERE e.tenant_id = ${field("tenantId")} AND e.type IN (SELECT value FROM json_each(${field("types")})) AND e.created_at >= ${field("since")}
+    ) WHERE place <= ${OF_ONE_TYPE} ORDER BY sequence DESC LIMIT ${WINDOW_EVENTS * requests.length}`,
+  );
+  const events = found.reverse().map((row) => ({ ...row, data: JSON.parse(row.data) as WindowEvent["data"] })); // flat, as it was recorded
+  return Map.groupBy(events, ({ tenantId }) => tenantId);
 }
 
 /** When events of each type were last recorded, by tenant: `tenant type` to milliseconds. */

@@ -4,7 +4,9 @@ import { isAddress } from "../../../email/mime-rules.ts";
 import type { Actor } from "../../../lib/actor.ts";
 import { sha256Hex, toHex } from "../../../lib/hex.ts";
 import { listEvents } from "../../events/store.ts";
-import { listDeliveries } from "../../webhooks/delivery-store.ts";
+import { auditRow } from "../../audit-log/rules.ts";
+import { ringAll, type DispatchDeps } from "../../webhooks/actions/dispatch.ts";
+import { getDelivery, listDeliveries, reviveDelivery } from "../../webhooks/delivery-store.ts";
 import type { Sending } from "../../webhooks/actions/post.ts";
 import type { DeliveryState, WebhookDelivery } from "../../webhooks/webhook-record.ts";
 import type { AlertEmail } from "../alert-record.ts";
@@ -151,6 +153,37 @@ export async function listMailed(
 ): Promise<WebhookDelivery[]> {
   const email = await readAddress(deps, actor, id);
   return listDeliveries(deps.db, email, filter, { ...page, limit: page.limit + 1 });
+}
+
+/**
+ * Mails again what was given up, with all its attempts before it.
+ *
+ * @throws {PlatformError} EMAIL_NOT_FOUND, DELIVERY_NOT_FOUND; STATE_CONFLICT where it is on its way or was delivered
+ */
+export async function redriveMail(
+  deps: EmailDeps & DispatchDeps,
+  actor: Actor,
+  id: string,
+  deliveryId: string,
+): Promise<WebhookDelivery> {
+  const email = await readAddress(deps, actor, id);
+  const bell = { tenantId: actor.tenantId, deliveryId };
+  const delivery = await getDelivery(deps.db, bell);
+  if (delivery?.webhookId !== email.id) {
+    throw new PlatformError("DELIVERY_NOT_FOUND", `The address has no delivery "${deliveryId}".`);
+  }
+  const now = deps.clock.now();
+  const { eventId, state, errorCode } = delivery;
+  const audited = {
+    action: "alert-email.redrive",
+    resourceId: id,
+    before: { deliveryId, eventId, state, errorCode },
+  } as const;
+  if (!(await reviveDelivery(deps.db, delivery, now, auditRow(actor, audited, deps.newId(), now)))) {
+    throw new PlatformError("STATE_CONFLICT", `The delivery is ${state}; only one given up is sent again.`);
+  }
+  await ringAll(deps, [bell]);
+  return { ...delivery, state: "pending", attempts: 0, dueAt: now, updatedAt: now };
 }
 
 /** Dropped where the address is gone, or the event is past its retention; later where the address had enough for an hour. */

@@ -1,7 +1,6 @@
 import type { Deps } from "../../../deps.ts";
 import { errorText } from "../../../lib/error-text.ts";
 import { logError } from "../../../lib/json-log.ts";
-import { readSettings } from "../../settings/store.ts";
 import type {
   AbsenceCondition,
   Alert,
@@ -10,13 +9,23 @@ import type {
   EventCondition,
   KnownRule,
   MetricCondition,
+  StoredRule,
 } from "../alert-record.ts";
 import { rulesOf, typesOf, windowMs } from "../built-in-rules.ts";
-import { observeAbsence, observeEvents, observeMetric, type Observation } from "../condition-rules.ts";
+import {
+  observeAbsence,
+  observeEvents,
+  observeMetric,
+  type Observation,
+  type WindowEvent,
+} from "../condition-rules.ts";
 import { executionFigures, listWatched, type TenantFigures } from "../figures-store.ts";
-import { listSilences, listStoredRules } from "../rule-store.ts";
-import { lastEventTimes, listOpenAlerts, listWindowEvents } from "../store.ts";
+import { lastEventTimes, listWindowEvents, type WindowRequest } from "../store.ts";
+import { readWatch } from "../watch-store.ts";
 import { applyObservations, type AlertDeps, type Quiet } from "./tell.ts";
+
+/** Tenants whose events are read together. */
+const TENANTS_PER_QUERY = 50;
 
 type Of<C extends Condition> = KnownRule & { readonly condition: C };
 
@@ -26,23 +35,34 @@ const isAbsence = (rule: KnownRule): rule is Of<AbsenceCondition> => rule.enable
 
 /** Holds the tenant's rules on events against its log. Called after something may have been recorded. */
 export async function evaluateEvents(deps: AlertDeps, tenantId: string): Promise<void> {
-  const { db } = deps;
-  const [settings, stored, open] = await Promise.all([
-    readSettings(db),
-    listStoredRules(db, tenantId),
-    listOpenAlerts(db, tenantId),
-  ]);
+  const now = deps.clock.now();
+  const { settings, stored, open, silences } = await readWatch(deps.db, tenantId, now);
   const rules = rulesOf(settings, stored).filter(isEvent);
   if (rules.length === 0) return;
+  const found = await listWindowEvents(deps.db, [requestFor(tenantId, rules, open, now)]);
+  await applyEvents(deps, { id: tenantId, rules, open, quiet: { settings, silences } }, found.get(tenantId) ?? []);
+}
+
+async function applyEvents(
+  deps: AlertDeps,
+  { id, rules, open, quiet }: Pick<Tenant, "id" | "rules" | "open" | "quiet">,
+  events: readonly WindowEvent[],
+): Promise<void> {
   const now = deps.clock.now();
-  const types = [...new Set(rules.flatMap(({ condition }) => typesOf(condition)))];
-  const events = await listWindowEvents(db, tenantId, types, sinceWhen(rules, open, now));
-  if (events.length === 0 && open.length === 0) return;
-  const quiet: Quiet = { settings, silences: await listSilences(db, tenantId, now) };
-  for (const rule of rules) {
+  for (const rule of rules.filter(isEvent)) {
     const own = open.filter(({ ruleId }) => ruleId === rule.id);
-    await applyObservations(deps, tenantId, rule, observeEvents(rule, events, own, now), own, quiet);
+    await applyObservations(deps, id, rule, observeEvents(rule, events, own, now), own, quiet);
   }
+}
+
+function requestFor(
+  tenantId: string,
+  rules: readonly Of<EventCondition>[],
+  open: readonly Alert[],
+  now: number,
+): WindowRequest {
+  const types = [...new Set(rules.flatMap(({ condition }) => typesOf(condition)))];
+  return { tenantId, types, since: sinceWhen(rules, open, now) };
 }
 
 /** As far back as a window reaches, or an alert that only another event ends. */
@@ -56,17 +76,12 @@ function sinceWhen(rules: readonly Of<EventCondition>[], open: readonly Alert[],
 
 /**
  * What only time brings about: figures of executions, events that do not come, and alerts that end or are repeated. The
- * job of each minute. One tenant's failure stops no other.
+ * job of each minute.
  */
 export async function evaluateAll(deps: AlertDeps & Pick<Deps, "db">): Promise<void> {
   const { db } = deps;
   const now = deps.clock.now();
-  const [settings, stored, open, silences] = await Promise.all([
-    readSettings(db),
-    listStoredRules(db, undefined),
-    listOpenAlerts(db, undefined),
-    listSilences(db, undefined, now),
-  ]);
+  const { settings, stored, open, silences } = await readWatch(db, undefined, now);
   const storedBy = Map.groupBy(stored, ({ tenantId }) => tenantId);
   const openBy = Map.groupBy(open, ({ tenantId }) => tenantId);
   const standard = rulesOf(settings, []);
@@ -74,20 +89,35 @@ export async function evaluateAll(deps: AlertDeps & Pick<Deps, "db">): Promise<v
   const figures = await figuresByWindow(deps, metrics, now);
   const [watched, lastTimes] = await Promise.all([listWatched(db, [...storedBy.keys()]), lastTimesOf(deps, stored)]);
   const active = [...figures.values()].flatMap((byTenant) => [...byTenant.keys()]);
-  for (const tenantId of new Set([...storedBy.keys(), ...openBy.keys(), ...active])) {
-    const tenant: Tenant = {
-      id: tenantId,
-      rules: rulesOf(settings, storedBy.get(tenantId) ?? []),
-      open: openBy.get(tenantId) ?? [],
-      quiet: { settings, silences: silences.filter((silence) => silence.tenantId === tenantId) },
-      watched: watched.get(tenantId),
-      figures: (minutes) => figures.get(minutes)?.get(tenantId) ?? [],
-      lastTime: (rule) => lastTimes(tenantId, rule),
-    };
-    await evaluateTenant(deps, tenant, now).catch((error: unknown) =>
-      logError("alerts.not-evaluated", { tenantId, error: errorText(error) }),
-    );
+  const tenants = [...new Set([...storedBy.keys(), ...openBy.keys(), ...active])].map((tenantId): Tenant => ({
+    id: tenantId,
+    rules: rulesOf(settings, storedBy.get(tenantId) ?? []),
+    open: openBy.get(tenantId) ?? [],
+    quiet: { settings, silences: silences.filter((silence) => silence.tenantId === tenantId) },
+    watched: watched.get(tenantId),
+    figures: (minutes) => figures.get(minutes)?.get(tenantId) ?? [],
+    lastTime: (rule) => lastTimes(tenantId, rule),
+  }));
+  for (const tenant of tenants) await unlessBroken(tenant, evaluateTimed(deps, tenant, now));
+  await evaluateOpen(deps, tenants, now);
+}
+
+/** Alerts of rules on events, which end or are repeated although nothing happens: one query for many tenants. */
+async function evaluateOpen(deps: AlertDeps, tenants: readonly Tenant[], now: number): Promise<void> {
+  const waiting = tenants.filter(({ rules, open }) =>
+    rules.some((rule) => isEvent(rule) && open.some(({ ruleId }) => ruleId === rule.id)),
+  );
+  for (let start = 0; start < waiting.length; start += TENANTS_PER_QUERY) {
+    const group = waiting.slice(start, start + TENANTS_PER_QUERY);
+    const requests = group.map(({ id, rules, open }) => requestFor(id, rules.filter(isEvent), open, now));
+    const found = await listWindowEvents(deps.db, requests);
+    for (const tenant of group) await unlessBroken(tenant, applyEvents(deps, tenant, found.get(tenant.id) ?? []));
   }
+}
+
+/** One tenant's failure stops no other. */
+function unlessBroken({ id: tenantId }: Tenant, work: Promise<void>): Promise<void> {
+  return work.catch((error: unknown) => logError("alerts.not-evaluated", { tenantId, error: errorText(error) }));
 }
 
 /** What was read of a tenant, for all tenants together. */
@@ -102,13 +132,12 @@ interface Tenant {
   lastTime(rule: Of<AbsenceCondition>): number;
 }
 
-async function evaluateTenant(deps: AlertDeps, tenant: Tenant, now: number): Promise<void> {
+async function evaluateTimed(deps: AlertDeps, tenant: Tenant, now: number): Promise<void> {
   for (const rule of tenant.rules) {
     const own = tenant.open.filter(({ ruleId }) => ruleId === rule.id);
     const seen = observeTimed(rule, tenant, own, now);
     if (seen) await applyObservations(deps, tenant.id, rule, seen, own, tenant.quiet);
   }
-  if (tenant.open.length > 0) await evaluateEvents(deps, tenant.id);
 }
 
 /** @returns undefined where the rule is on events, or disabled */
@@ -143,7 +172,7 @@ async function figuresByWindow(
 /** When the events that rules wait for came last; never before the rule was last changed. */
 async function lastTimesOf(
   { db }: Pick<Deps, "db">,
-  stored: Awaited<ReturnType<typeof listStoredRules>>,
+  stored: readonly StoredRule[],
 ): Promise<(tenantId: string, rule: Of<AbsenceCondition>) => number> {
   const asked = stored.flatMap(({ tenantId, pluginId, condition }) =>
     condition.kind === "absence" ? condition.types.map((type) => ({ tenantId, type, pluginId })) : [],

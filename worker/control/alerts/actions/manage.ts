@@ -15,8 +15,8 @@ import {
   endSilence,
   getSilence,
   insertSilence,
-  listSilences,
-  listStoredRules,
+  selectSilences,
+  selectStoredRules,
   putRule,
   type Trace,
 } from "../rule-store.ts";
@@ -30,7 +30,7 @@ const SILENCE_MS = 90 * 24 * 3_600_000;
 
 /** Built-in rules first. */
 export async function listRules(deps: Pick<Deps, "db">, { tenantId }: Actor): Promise<KnownRule[]> {
-  const [settings, stored] = await Promise.all([readSettings(deps.db), listStoredRules(deps.db, tenantId)]);
+  const [settings, stored] = await Promise.all([readSettings(deps.db), selectStoredRules(deps.db, tenantId)]);
   return rulesOf(settings, stored);
 }
 
@@ -156,8 +156,8 @@ export async function acknowledgeAlert(deps: ManageDeps, actor: Actor, id: strin
   throw new PlatformError("STATE_CONFLICT", `The alert ${why}.`);
 }
 
-export function currentSilences(deps: Pick<Deps, "db" | "clock">, { tenantId }: Actor): Promise<Silence[]> {
-  return listSilences(deps.db, tenantId, deps.clock.now());
+export async function currentSilences(deps: Pick<Deps, "db" | "clock">, { tenantId }: Actor): Promise<Silence[]> {
+  return selectSilences(deps.db, tenantId, deps.clock.now());
 }
 
 /** @throws {PlatformError} REQUEST_INVALID, QUOTA_EXCEEDED; ALERT_RULE_NOT_FOUND */
