@@ -4,6 +4,7 @@ import { LIMITS } from "../sdk/contract/limits.ts";
 import { alertEmailRoutes } from "./control/alerts/email-routes.ts";
 import { alertRoutes } from "./control/alerts/routes.ts";
 import { advisoryRoutes } from "./control/advisories/routes.ts";
+import { anomalyRoutes } from "./control/anomalies/routes.ts";
 import { selfDebugRoutes } from "./control/audits/routes.ts";
 import { deadLetterRoutes } from "./control/dead-letters/routes.ts";
 import { configRoutes } from "./control/config/routes.ts";
@@ -66,6 +67,7 @@ const operations: readonly Route[] = [
   ...deadLetterRoutes,
   ...selfDebugRoutes,
   ...advisoryRoutes,
+  ...anomalyRoutes,
   ...pluginRoutes,
   ...installRoutes,
   ...upgradeRoutes,

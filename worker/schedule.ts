@@ -2,6 +2,8 @@ import { evaluateAll } from "./control/alerts/actions/evaluate.ts";
 import { deleteSilencesBefore } from "./control/alerts/rule-store.ts";
 import { deleteAlertsBefore } from "./control/alerts/store.ts";
 import { compileStaleSnapshots } from "./control/compile.ts";
+import { detectAnomalies } from "./control/anomalies/actions.ts";
+import { deleteAnomaliesBefore } from "./control/anomalies/store.ts";
 import { runDueAudits } from "./control/audits/actions/start.ts";
 import { deleteFixedBefore } from "./control/audits/finding-store.ts";
 import { deleteRunsBefore } from "./control/audits/store.ts";
@@ -19,6 +21,7 @@ import { sweepIncoming } from "./control/packages/store.ts";
 import { deleteDeliveriesBefore } from "./control/webhooks/delivery-store.ts";
 import { applyUpdatePolicies, judgeRunningUpgrades } from "./control/upgrades/actions/watch.ts";
 import {
+  ANOMALY_SERIES_RETENTION_MS,
   AUDIT_RETENTION_MS,
   DEAD_LETTER_RETENTION_MS,
   EVENT_RETENTION_MS,
@@ -49,6 +52,7 @@ export const SCHEDULE: Readonly<Record<string, readonly Job[]>> = {
     { name: "step-canaries", run: (deps) => judgeRunningUpgrades(deps) },
     { name: "follow-events", run: (deps) => followRecentEvents(deps) },
     { name: "clear-removed-installs", run: (deps) => clearRemovedInstalls(deps) },
+    { name: "detect-anomalies", run: (deps) => detectAnomalies(deps) },
     { name: "run-due-audits", run: (deps) => runDueAudits(deps) },
   ],
   "*/15 * * * *": [
@@ -95,6 +99,14 @@ export const SCHEDULE: Readonly<Record<string, readonly Job[]>> = {
     {
       name: "delete-old-audits",
       run: (deps) => deleteRunsBefore(deps.db, deps.clock.now() - AUDIT_RETENTION_MS, DELETIONS_PER_RUN),
+    },
+    {
+      name: "delete-old-anomalies",
+      run: (deps) => {
+        const now = deps.clock.now();
+        const before = { anomalies: now - EVENT_RETENTION_MS, series: now - ANOMALY_SERIES_RETENTION_MS };
+        return deleteAnomaliesBefore(deps.db, before, DELETIONS_PER_RUN);
+      },
     },
     {
       name: "delete-fixed-findings",

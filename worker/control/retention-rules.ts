@@ -5,10 +5,12 @@ export const DAY_MS = 24 * 3_600_000;
 
 /** How long execution records are kept. */
 export const EXECUTION_RETENTION_MS = 30 * DAY_MS;
+/** What is usual of an install's calls, since they stopped. */
+export const ANOMALY_SERIES_RETENTION_MS = 7 * DAY_MS;
 /** Audits, and findings after they were fixed. */
 export const AUDIT_RETENTION_MS = 30 * DAY_MS;
 export const FIXED_FINDING_RETENTION_MS = 90 * DAY_MS;
-/** How long events, and alerts and silences that are over, are kept. */
+/** How long events, anomalies, and alerts and silences that are over, are kept. */
 export const EVENT_RETENTION_MS = 90 * DAY_MS;
 /** How long dead letters and deliveries to webhooks and addresses are kept. */
 export const DEAD_LETTER_RETENTION_MS = 30 * DAY_MS;
@@ -23,7 +25,7 @@ export const RETENTION: readonly { readonly data: string; readonly days: number 
   { data: "audits", days: AUDIT_RETENTION_MS / DAY_MS },
   { data: "findings after they were fixed", days: FIXED_FINDING_RETENTION_MS / DAY_MS },
   { data: "recordings of failed calls", days: RECORDING_RETENTION_MS / DAY_MS },
-  { data: "events, alerts and silences that are over", days: EVENT_RETENTION_MS / DAY_MS },
+  { data: "events, anomalies, alerts and silences that are over", days: EVENT_RETENTION_MS / DAY_MS },
   { data: "dead letters; deliveries to webhooks and addresses", days: DEAD_LETTER_RETENTION_MS / DAY_MS },
   { data: "use of capabilities, by day", days: USAGE_RETENTION_DAYS },
   { data: "plugins' metrics by minute", days: MINUTE_METRICS_RETENTION_MS / DAY_MS },

@@ -173,6 +173,7 @@ export const EXAMPLES: Readonly<Record<string, ExampleOf>> = {
   acknowledgeFinding: found("/acknowledge", { reason: "known" }),
   reopenFinding: found("/reopen", { reason: "not done" }),
   getSelfDebugStatus: plain("/self-debug/status"),
+  listAnomalies: plugin("/anomalies", "INSTALL_NOT_FOUND"),
   listAdvisories: plain("/advisories"),
   recordAdvisory: ({ pluginId }) => ({
     path: "/advisories",

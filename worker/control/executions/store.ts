@@ -5,6 +5,7 @@ import type { ExecutionRecord } from "../../execution/settle.ts";
 import type { NewAuditRow } from "../audit-log/rules.ts";
 import { recordAudit } from "../audit-log/store.ts";
 import { eventRecorded, recordEventsWhere, type NewEvent } from "../events/store.ts";
+import { addMinutes } from "../anomalies/store.ts";
 import { addUsage } from "../grants/usage-store.ts";
 import { addMetrics } from "../metrics/store.ts";
 import { countCanaryCalls } from "../upgrades/store.ts";
@@ -56,6 +57,7 @@ export async function insertExecutions(
     db.insert(pluginExecutions).select(sql`SELECT ${RECORD_FIELDS} FROM json_each(${json}) WHERE ${isFirst}`),
     ...addUsage(db, records, isFirst),
     ...addMetrics(db, records, isFirst),
+    addMinutes(db, records, isFirst),
     ...(audit.length > 0 ? [recordAudit(db, audit, isFirst)] : []),
   ]);
   return recorded.length > 0 ? counted : undefined;
