@@ -1,6 +1,7 @@
 import { findClient } from "./control/oauth/actions.ts";
 import { queueOutgoing } from "./control/plugin-webhooks/actions/send.ts";
 import { raiseFinding, readSecurityLog } from "./control/security/actions.ts";
+import { noResults, probeSeldom, type KeptResults, type ProbeResult } from "./control/system-health/probes.ts";
 import { openDatabase, type Database } from "./db/client.ts";
 import { StoreWatch, watchBucket, watchDatabase } from "./db/watched-stores.ts";
 import { parsePrivateHosts, PublicEgress, type PublicNames } from "./execution/capabilities/http/egress.ts";
@@ -42,6 +43,8 @@ export interface Deps {
   readonly bus: Publisher;
   /** What sends e-mail; undefined where nothing is configured for it. */
   readonly email: EmailProvider | undefined;
+  /** How what the platform stands on is, as found within the last moments. */
+  readonly systemHealth: () => Promise<readonly ProbeResult[]>;
   readonly clock: Clock;
   readonly newId: IdSource;
   readonly randomBytes: (length: number) => Uint8Array;
@@ -56,6 +59,7 @@ export interface Resident {
   readonly snapshots: SnapshotCache;
   readonly isolates: IsolateBook;
   readonly breakers: BreakerBook;
+  readonly systemHealth: KeptResults;
   readonly pendingRecords: PendingRecords;
   readonly captures: CaptureBook;
   readonly publicNames: PublicNames;
@@ -67,6 +71,7 @@ export function createResident(): Resident {
     snapshots: new SnapshotCache(),
     isolates: new IsolateBook(),
     breakers: new BreakerBook(),
+    systemHealth: noResults(),
     pendingRecords: noPendingRecords(),
     captures: new CaptureBook(),
     publicNames: new Map(),
@@ -93,7 +98,6 @@ export function createDeps(
   const randomBytes = randomPool((bytes) => crypto.getRandomValues(bytes));
   const recordings = new RecordingStore({ bucket: env.STORE, keyRing: env.RECORDING_KEYS, randomBytes });
   const newId = systemIds(() => clock.now(), randomBytes);
-  const afterAnswer = (): Promise<void> => pause(0);
   const bus = new Publisher(env.MESSAGES, clock, newId);
   const outcomes = new OutcomeReporter(env.OUTCOMES, kept.pendingRecords, clock, defer);
   const { PLUGIN_HEALTH: namespace, LOADER: loader, STORE: bucket } = env;
@@ -112,9 +116,10 @@ export function createDeps(
     breakers: new Breakers({ namespace, book: kept.breakers, clock, newId, pause, defer, outcomes }),
     configs: new ConfigOpener(env.CONFIG_KEYS, kept.openedConfigs),
     recordings,
-    recorder: new Recorder({ store: recordings, book: kept.captures, clock, afterAnswer, defer }),
+    recorder: new Recorder({ store: recordings, book: kept.captures, clock, afterAnswer: () => pause(0), defer }),
     idempotency: new IdempotentCalls(env.IDEMPOTENCY, defer),
     bus,
+    systemHealth: () => probeSeldom({ env: bindings, clock }, kept.systemHealth),
     get email() {
       return emailProvider(env, (input, init) => fetch(input, init), clock);
     },

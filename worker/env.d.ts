@@ -10,6 +10,8 @@ declare namespace Cloudflare {
     WEBHOOKS: Queue<import("./control/webhooks/webhook-record.ts").WebhookBell>;
     AUDITS: Queue<import("./control/audits/run-record.ts").AuditBell>;
     MESSAGES: Queue<import("./execution/bus/rules.ts").BusMessage>;
+    /** Installs whose health is due to be checked. */
+    HEALTH_CHECKS: Queue<import("./control/health/check-record.ts").DueChecks>;
     PLUGIN_HEALTH: DurableObjectNamespace<import("../durable-objects/plugin-health/object.ts").PluginHealth>;
     IDEMPOTENCY: DurableObjectNamespace<import("../durable-objects/idempotency/object.ts").IdempotencyKey>;
     MESSAGE_INBOX: DurableObjectNamespace<import("../durable-objects/message-inbox/object.ts").MessageInbox>;

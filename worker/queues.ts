@@ -2,6 +2,8 @@ import { abandonChunks, auditChunks } from "./control/audits/actions/consume.ts"
 import type { AuditBell } from "./control/audits/run-record.ts";
 import { buryMessages, deliverMessages } from "./control/deliveries/actions.ts";
 import { recordExecutions } from "./control/executions/actions.ts";
+import { checkDue } from "./control/health/actions/check.ts";
+import type { DueChecks } from "./control/health/check-record.ts";
 import { recordToldEvents } from "./control/events/actions/told.ts";
 import { followEvents } from "./control/events/actions/follow.ts";
 import { deliverWebhooks } from "./control/webhooks/actions/deliver.ts";
@@ -18,7 +20,7 @@ import { logError } from "./lib/json-log.ts";
 /** Longest pause before a batch is tried again, in seconds. */
 const LONGEST_RETRY_DELAY = 300;
 
-export type QueueMessage = Outcome | BusMessage | WebhookBell | AuditBell;
+export type QueueMessage = Outcome | BusMessage | WebhookBell | AuditBell | DueChecks;
 
 /** Who consumes which queue of wrangler.toml. A queue carries the messages of its producer's type only. */
 const CONSUMERS: Readonly<Record<string, (deps: Deps, batch: MessageBatch) => Promise<void>>> = {
@@ -27,6 +29,7 @@ const CONSUMERS: Readonly<Record<string, (deps: Deps, batch: MessageBatch) => Pr
   "patchbay-messages-dead": (deps, batch) => consumeEach(deps, batch as MessageBatch<BusMessage>, buryMessages),
   "patchbay-audits": (deps, batch) => consumeAudits(deps, batch as MessageBatch<AuditBell>, auditChunks),
   "patchbay-audits-dead": (deps, batch) => consumeAudits(deps, batch as MessageBatch<AuditBell>, abandonChunks),
+  "patchbay-health-checks": (deps, batch) => checkDue(deps, batch as MessageBatch<DueChecks>),
   "patchbay-webhooks": (deps, batch) => consumeEach(deps, batch as MessageBatch<WebhookBell>, deliverWebhooks),
 };
 

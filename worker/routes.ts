@@ -18,6 +18,7 @@ import { replayRoutes } from "./control/executions/replay/routes.ts";
 import { executionRoutes } from "./control/executions/routes.ts";
 import { grantRoutes } from "./control/grants/routes.ts";
 import { healingRoutes } from "./control/healing/routes.ts";
+import { pluginHealthRoutes } from "./control/health/routes.ts";
 import { hookRoutes } from "./control/hooks/routes.ts";
 import { endpointRoutes } from "./control/endpoints/routes.ts";
 import { incomingWebhookRoutes } from "./control/incoming-webhooks/routes.ts";
@@ -72,6 +73,7 @@ const operations: readonly Route[] = [
   ...installRoutes,
   ...upgradeRoutes,
   ...lifecycleRoutes,
+  ...pluginHealthRoutes,
   ...healingRoutes,
   ...grantRoutes,
   ...configRoutes,

@@ -15,6 +15,8 @@ import { rewriteOutdatedVersions } from "./control/packages/actions/rewrite-agai
 import { dayOf } from "./control/grants/report-rules.ts";
 import { USAGE_RETENTION_DAYS } from "./control/grants/report-schema.ts";
 import { deleteUsageBefore } from "./control/grants/usage-store.ts";
+import { queueDueChecks } from "./control/health/actions/check.ts";
+import { deleteChecksBefore } from "./control/health/store.ts";
 import { deleteMetricsBefore } from "./control/metrics/store.ts";
 import { clearRemovedInstalls } from "./control/removals/actions.ts";
 import { sweepIncoming } from "./control/packages/store.ts";
@@ -27,6 +29,7 @@ import {
   EVENT_RETENTION_MS,
   EXECUTION_RETENTION_MS,
   FIXED_FINDING_RETENTION_MS,
+  HEALTH_CHECK_RETENTION_MS,
   HOUR_METRICS_RETENTION_MS,
   MINUTE_METRICS_RETENTION_MS,
 } from "./control/retention-rules.ts";
@@ -50,6 +53,7 @@ export const SCHEDULE: Readonly<Record<string, readonly Job[]>> = {
   "* * * * *": [
     { name: "evaluate-alerts", run: (deps) => evaluateAll(deps) },
     { name: "step-canaries", run: (deps) => judgeRunningUpgrades(deps) },
+    { name: "queue-health-checks", run: (deps) => queueDueChecks(deps) },
     { name: "follow-events", run: (deps) => followRecentEvents(deps) },
     { name: "clear-removed-installs", run: (deps) => clearRemovedInstalls(deps) },
     { name: "detect-anomalies", run: (deps) => detectAnomalies(deps) },
@@ -75,6 +79,10 @@ export const SCHEDULE: Readonly<Record<string, readonly Job[]>> = {
     {
       name: "delete-old-dead-letters",
       run: (deps) => deleteDeadLettersBefore(deps.db, deps.clock.now() - DEAD_LETTER_RETENTION_MS, DELETIONS_PER_RUN),
+    },
+    {
+      name: "delete-old-health-checks",
+      run: (deps) => deleteChecksBefore(deps.db, deps.clock.now() - HEALTH_CHECK_RETENTION_MS, DELETIONS_PER_RUN),
     },
     {
       name: "delete-old-capability-usage",

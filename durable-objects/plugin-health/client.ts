@@ -23,8 +23,8 @@ export async function forceBreaker(
   namespace: Namespace,
   installId: string,
   order: Omit<Forced, "since"> | null,
-): Promise<void> {
-  await healthOf(namespace, installId).force(order);
+): Promise<HealthDescription> {
+  return await healthOf(namespace, installId).force(order);
 }
 
 /** Closes a version's breaker and forgets its faults, after a repair that was verified. */

@@ -94,13 +94,14 @@ export class PluginHealth extends StatefulObject {
   }
 
   /** Orders a state for all versions, or with null takes the order back: then each version begins closed. */
-  force(order: Omit<Forced, "since"> | null): void {
+  force(order: Omit<Forced, "since"> | null): HealthDescription {
     const now = Date.now();
     const { kv } = this.ctx.storage;
     if (order) kv.put(FORCED, { ...order, since: now });
     else kv.delete(FORCED);
     for (const { version } of this.#versions()) this.#keep(version, [reset(this.#breaker(version, now), now)], now);
     this.#noteOutage(order?.state ?? "closed", now);
+    return this.describe();
   }
 
   /** Closes the version's breaker and forgets its faults: after a repair that was verified. */

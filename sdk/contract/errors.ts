@@ -634,6 +634,13 @@ export const ERRORS = {
     trips: false,
     title: "The output is not in the encoding asked for.",
   },
+  HEALTH_UNAVAILABLE: {
+    status: 503,
+    blame: "platform",
+    retryable: true,
+    trips: false,
+    title: "The install's health object does not answer.",
+  },
   BREAKER_OPEN: {
     status: 503,
     blame: "plugin",

@@ -31,3 +31,5 @@ export const RETENTION: readonly { readonly data: string; readonly days: number 
   { data: "plugins' metrics by minute", days: MINUTE_METRICS_RETENTION_MS / DAY_MS },
   { data: "plugins' metrics by hour", days: HOUR_METRICS_RETENTION_MS / DAY_MS },
 ];
+/** How long samples of installs' health are kept. */
+export const HEALTH_CHECK_RETENTION_MS = 7 * DAY_MS;

@@ -15,6 +15,7 @@ import { CAUSES, HEALING_OUTCOMES, REMEDIES } from "../control/healing/healing-r
 import type { SafeMode } from "../control/installs/safe-mode-record.ts";
 import type { Channel, Condition, Evidence } from "../control/alerts/alert-record.ts";
 import type { CanaryStep, GateReport } from "../control/upgrades/upgrade-record.ts";
+import { CHECK_STATUSES, HEALTH_STATUSES } from "../control/health/score-rules.ts";
 import type { OutgoingContent, SealedSecret } from "../control/webhooks/webhook-record.ts";
 import type { Delivery } from "../execution/bus/rules.ts";
 import type { ModuleSummary, ScanVerdict } from "../../sdk/contract/package-report.ts";
@@ -828,6 +829,35 @@ export const pluginMetrics = sqliteTable(
 );
 
 // Self-debug
+
+/** Samples of how installs do, a few by hour; the latest of an install is its last known health. */
+export const pluginHealthChecks = sqliteTable(
+  "plugin_health_checks",
+  {
+    id: text().primaryKey(),
+    tenantId: text("tenant_id").notNull(),
+    installId: text("install_id").notNull(),
+    pluginId: text("plugin_id").notNull(),
+    version: text().notNull(),
+    status: text({ enum: HEALTH_STATUSES }).notNull(),
+    /** 0 to 100; null where nothing is known. */
+    score: integer(),
+    breaker: text({ enum: ["closed", "open", "half-open"] }).notNull(),
+    /** Calls of the hour before, and the share of them that failed. */
+    calls: integer().notNull(),
+    errorRate: real("error_rate"),
+    p95Ms: real("p95_ms"),
+    /** Share of the day before in which calls were not refused. */
+    uptime: real().notNull(),
+    selfCheck: text("self_check", { enum: CHECK_STATUSES }).notNull(),
+    selfCheckCode: text("self_check_code"),
+    checkedAt: integer("checked_at").notNull(),
+  },
+  (table) => [
+    index("plugin_health_checks_by_install").on(table.tenantId, table.installId, table.checkedAt),
+    index("plugin_health_checks_by_age").on(table.checkedAt),
+  ],
+);
 
 /** Runs of the audit. Counts grow as chunks are done; the last of them sets the end. */
 export const pluginAudits = sqliteTable(

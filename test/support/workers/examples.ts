@@ -209,6 +209,10 @@ export const EXAMPLES: Readonly<Record<string, ExampleOf>> = {
   }),
   fireHook: plain("/hooks/orders:created", { payload: { total: 3 } }),
 
+  listPluginHealth: plain("/health"),
+  getPluginHealth: plugin("/health", "INSTALL_NOT_FOUND"),
+  forceBreaker: plugin("/breaker", "INSTALL_NOT_FOUND", { state: "open", reason: "incident" }),
+
   startPlugins: plain("/lifecycle/start"),
   stopPlugins: plain("/lifecycle/stop"),
   checkPluginHealth: plugin("/health_check", "INSTALL_NOT_FOUND"),
@@ -287,6 +291,7 @@ export const EXAMPLES: Readonly<Record<string, ExampleOf>> = {
   revokeKey: ({ keyId }) => ({ path: `/keys/${keyId}`, foreign: "KEY_NOT_FOUND" }),
 
   getLiveness: plain("/healthz"),
+  getSystemHealth: plain("/health"),
   getReadiness: plain("/readyz"),
   getKeySet: plain("/.well-known/jwks.json"),
   getDescription: plain("/openapi.json"),

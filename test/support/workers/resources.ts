@@ -300,6 +300,7 @@ const OWNED = [
   "install_secrets",
   "plugin_metric_series",
   "plugin_metrics",
+  "plugin_health_checks",
   "plugin_audits",
   "plugin_audit_chunks",
   "audit_findings",

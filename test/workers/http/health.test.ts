@@ -45,6 +45,9 @@ describe("/readyz", () => {
       "configurations: ENVIRONMENT is not development, staging or production",
     ],
     ["issuers are not valid", { AUTH_ISSUERS: "{" }, "issuers: AUTH_ISSUERS is not valid"],
+    ["the loader is down", { LOADER: down(env.LOADER) }, "loader: It does not answer."],
+    ["Durable Objects are down", { PLUGIN_HEALTH: down(env.PLUGIN_HEALTH) }, "durable-objects: It does not answer."],
+    ["a queue is down", { OUTCOMES: down(env.OUTCOMES) }, "queue-outcomes: It does not answer."],
     ["an install is missing", { READY_INSTALLS: "nobody/notes" }, "install nobody/notes: not installed"],
   ])("%s", async (_name, bindings, missing) => {
     vi.spyOn(console, "error").mockReturnValue();
@@ -74,6 +77,31 @@ describe("/readyz", () => {
     ).run();
     const problem = expectProblem(await api("get", "/readyz"), "NOT_READY");
     expect(problem["detail"]).toMatch(/^Missing: database: migration \d{4}_[a-z-]+\.sql is not applied\.$/);
+  });
+});
+
+describe("/health", () => {
+  test("names every part, and says that plugins run", async () => {
+    const { status, body } = await api("get", "/health");
+    expect(status).toBe(200);
+    expect(body).toMatchObject({
+      status: "ok",
+      probes: expect.arrayContaining([expect.objectContaining({ name: "loader" })]),
+    });
+  });
+
+  test.each<[string, Partial<Env>, number, string]>([
+    ["D1 is down", { DB: down(env.DB) }, 200, "degraded"],
+    ["a queue is down", { MESSAGES: down(env.MESSAGES) }, 200, "degraded"],
+    ["the loader is down", { LOADER: down(env.LOADER) }, 503, "down"],
+    ["R2 is down", { STORE: down(env.STORE) }, 503, "down"],
+  ])("%s", async (_name, bindings, code, status) => {
+    vi.spyOn(console, "error").mockReturnValue();
+    const answer = await probe(healthRoutes, bindings)("get", "/health");
+    expect([answer.status, answer.body]).toMatchObject([
+      code,
+      code === 200 ? { status } : { code: "NOT_READY", probes: expect.any(Array) },
+    ]);
   });
 });
 

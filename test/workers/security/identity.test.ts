@@ -59,6 +59,7 @@ describe("every operation", () => {
       "getReadiness",
       "getReference",
       "getReferenceScript",
+      "getSystemHealth",
       "optionsPluginEndpoint",
       "patchPluginEndpoint",
       "postPluginEndpoint",

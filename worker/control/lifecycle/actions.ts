@@ -12,6 +12,7 @@ import { compileSnapshot, type CompileDeps } from "../compile.ts";
 import { newEvent, type NewEvent } from "../events/rules.ts";
 import { recordEvent } from "../events/store.ts";
 import { FIRST_INSTANCE_STATE, type InstanceState } from "../installs/rules.ts";
+import { readHealthReport } from "./report-rules.ts";
 import {
   LIFECYCLE_STEPS,
   hasLifecycle,
@@ -218,21 +219,11 @@ export async function checkHealth(
   }
   const instance = { deps, caller: { tenantId, subject, traceId }, snapshot, install };
   const { outcome, record: execution } = await call(instance, LIFECYCLE_FUNCTIONS.healthCheck);
-  const report = readReport(outcome.output);
+  const { report, isHealthy } = readHealthReport(outcome.output);
   const { durationMs } = execution;
   if (outcome.failure) {
     const { code, detail } = outcome.failure;
     return { ...shown, status: "unhealthy", report: null, code, detail, durationMs };
   }
-  const saysNo = typeof report === "object" && report !== null && "healthy" in report && report.healthy === false;
-  return { ...shown, status: saysNo ? "unhealthy" : "healthy", report, durationMs };
-}
-
-function readReport(output: Uint8Array | undefined): unknown {
-  if (!output || output.byteLength === 0) return null;
-  try {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(output));
-  } catch {
-    return null; // a report is for people; what is not JSON says no more than that the function returned
-  }
+  return { ...shown, status: isHealthy ? "healthy" : "unhealthy", report, durationMs };
 }

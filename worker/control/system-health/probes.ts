@@ -63,6 +63,39 @@ export interface ProbeResult {
   readonly detail?: string;
 }
 
+/** The last results, kept by a worker isolate for all requests. */
+export interface KeptResults {
+  env: ProbedEnv | undefined;
+  at: number;
+  results: readonly ProbeResult[];
+}
+
+export function noResults(): KeptResults {
+  return { env: undefined, at: 0, results: [] };
+}
+
+/** Anybody may ask how the platform is, so what was found holds for this long. Milliseconds. */
+const KEPT_MS = 2_000;
+
+/** {@link probeSystem}, unless it was done a moment ago with the same bindings. */
+export async function probeSeldom(
+  deps: { readonly env: ProbedEnv; readonly clock: Clock },
+  kept: KeptResults,
+): Promise<readonly ProbeResult[]> {
+  const now = deps.clock.now();
+  if (kept.env === deps.env && now - kept.at < KEPT_MS) return kept.results;
+  const results = await probeSystem(deps);
+  // What is amiss is looked at anew each time, so that its end is seen at once.
+  if (systemStatus(results) === "ok") Object.assign(kept, { env: deps.env, at: now, results });
+  return results;
+}
+
+/** `down`: no plugin can run; `degraded`: something is amiss, and plugins run. */
+export function systemStatus(results: readonly ProbeResult[]): ProbeResult["status"] {
+  if (results.some(({ status, critical }) => critical && status === "down")) return "down";
+  return results.every(({ status }) => status === "ok") ? "ok" : "degraded";
+}
+
 /** Runs probes at once, each within its budget. Never throws. */
 export async function probeSystem(
   deps: { readonly env: ProbedEnv; readonly clock: Clock },

@@ -46,8 +46,8 @@ export function refusalOf(verdict: Verdict, pluginId: string, now: number): Sand
     detail: `Calls of "${pluginId}" are refused since ${isoTime(since)}: ${reasonOf(verdict)}`,
     breaker: {
       state,
-      since: isoTime(since),
-      nextProbeAt: nextProbeAt === null ? null : isoTime(nextProbeAt),
+      since,
+      nextProbeAt,
       why: why ? { cause: why.cause, codes: why.codes, faults: why.faults, calls: why.calls } : null,
       forced: forced !== undefined,
     },

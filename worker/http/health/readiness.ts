@@ -1,5 +1,6 @@
 import { sql } from "drizzle-orm";
 import type { Deps } from "../../deps.ts";
+import { probeSystem, SYSTEM_PROBES, type ProbedEnv, type SystemProbe } from "../../control/system-health/probes.ts";
 import { configKeyRing } from "../../execution/sealed-config.ts";
 import { snapshotKey } from "../../execution/snapshot.ts";
 import { deploymentEnvironment } from "../../../sdk/contract/config/environments.ts";
@@ -10,11 +11,12 @@ import { parseIssuers } from "../authentication/issuers.ts";
 import { parseKeyRing } from "../../lib/key-ring.ts";
 import journal from "../../../migrations/meta/_journal.json";
 
-export type ReadinessDeps = Pick<Deps, "db" | "snapshots"> & {
-  readonly env: Pick<
-    Env,
-    "STORE" | "READY_INSTALLS" | "AUTH_ISSUERS" | "CONFIG_KEYS" | "DATA_KEYS" | "BACKUP_KEYS" | "ENVIRONMENT"
-  >;
+export type ReadinessDeps = Pick<Deps, "db" | "snapshots" | "clock"> & {
+  readonly env: ProbedEnv &
+    Pick<
+      Env,
+      "STORE" | "READY_INSTALLS" | "AUTH_ISSUERS" | "CONFIG_KEYS" | "DATA_KEYS" | "BACKUP_KEYS" | "ENVIRONMENT"
+    >;
 };
 
 /** What is missing before the worker can serve: empty where it is ready. Names only; causes go to the log. */
@@ -29,9 +31,18 @@ export async function missingForReadiness(deps: ReadinessDeps): Promise<string[]
     }),
     check("store: R2 does not answer", () => deps.env.STORE.head(snapshotKey(PLATFORM_TENANT))),
     missingMigrations(deps),
+    ...PROBES.map((probe) => missingPart(deps, probe)),
     ...installsOf(deps.env.READY_INSTALLS).map((install) => missingInstall(deps, install)),
   ]);
   return checks.filter((missing) => missing !== undefined);
+}
+
+/** Database and store are looked at more closely here. */
+const PROBES = SYSTEM_PROBES.filter(({ name }) => name !== "database" && name !== "store");
+
+async function missingPart(deps: ReadinessDeps, probe: SystemProbe): Promise<string | undefined> {
+  const [result] = await probeSystem(deps, [probe]);
+  return result?.status === "down" ? `${probe.name}: ${result.detail}` : undefined;
 }
 
 async function check(missing: string, attempt: () => unknown): Promise<string | undefined> {

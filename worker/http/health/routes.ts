@@ -1,11 +1,28 @@
 import * as v from "valibot";
 import { PlatformError } from "../../../sdk/contract/errors.ts";
+import { systemStatus } from "../../control/system-health/probes.ts";
 import { localKeys, parseIssuers } from "../authentication/issuers.ts";
 import { defineRoute, type Route } from "../route.ts";
 import { missingForReadiness } from "./readiness.ts";
 
 const JWKS_MAX_AGE_SECONDS = 300;
 const publicly = { method: "get", mount: "root", permission: "public", tag: "Health" } as const;
+
+const partStatus = v.picklist(["ok", "degraded", "down"]);
+const milliseconds = v.pipe(v.number(), v.integer());
+const SystemHealth = v.object({
+  status: partStatus,
+  probes: v.array(
+    v.object({
+      name: v.string(),
+      status: partStatus,
+      critical: v.pipe(v.boolean(), v.description("Without it no plugin can run")),
+      durationMs: milliseconds,
+      budgetMs: milliseconds,
+      detail: v.optional(v.string()),
+    }),
+  ),
+});
 
 export const healthRoutes: readonly Route[] = [
   defineRoute({
@@ -19,10 +36,31 @@ export const healthRoutes: readonly Route[] = [
   }),
   defineRoute({
     ...publicly,
+    path: "/health",
+    operationId: "getSystemHealth",
+    summary: "Tell how what the platform stands on is",
+    description:
+      "Database, object store, Durable Objects, Worker Loader and queues, looked at every two seconds at most. `degraded`: " +
+      "something is amiss, and plugins run. Where no plugin can run the answer is a problem that holds the probes.",
+    answers: {
+      200: { description: "Plugins run", schema: SystemHealth },
+    },
+    errors: ["NOT_READY"],
+    handler: async (context) => {
+      const probes = await context.get("deps").systemHealth();
+      const status = systemStatus(probes);
+      if (status !== "down") return context.json({ status, probes: [...probes] });
+      const down = probes.filter((probe) => probe.status === "down").map(({ name }) => name);
+      throw new PlatformError("NOT_READY", `Down: ${down.join(", ")}.`, { members: { probes } });
+    },
+  }),
+  defineRoute({
+    ...publicly,
     path: "/readyz",
     operationId: "getReadiness",
     summary: "Tell whether the worker can serve",
-    description: "Ready: database reachable and migrated, store reachable, every install of READY_INSTALLS active.",
+    description:
+      "Ready: database reachable and migrated, store, Durable Objects, Worker Loader and queues reachable, every install of READY_INSTALLS active.",
     answers: { 200: { description: "It is ready", schema: v.object({ status: v.literal("ready") }) } },
     errors: ["NOT_READY"],
     handler: async (context) => {
