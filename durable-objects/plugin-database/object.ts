@@ -61,7 +61,7 @@ export class PluginDatabase extends StatefulObject {
         });
         const size = this.used();
         if (size > bounds.bytes && size > before) throw new OutOfBounds({ full: size });
-        return { results };
+        return { results, size };
       });
     } catch (error) {
       this.#sizes.forget();

@@ -26,7 +26,8 @@ export interface StatementResult {
 }
 
 export type Outcome =
-  | { readonly results: readonly StatementResult[] }
+  /** `size`: bytes of the database then. */
+  | { readonly results: readonly StatementResult[]; readonly size: number }
   /** Nothing was written. `statement` counts from 0. */
   | { readonly refused: string; readonly statement: number }
   /** Bytes that the database would have. */

@@ -90,8 +90,12 @@ export class PluginFiles extends StatefulObject {
     return undefined;
   }
 
-  /** Makes the bytes the file's; false where it took so long that they were given up. */
-  async commit({ path, key, bytes, contentType, sha256, modifiedAt }: KeptFile): Promise<boolean> {
+  /**
+   * Makes the bytes the file's.
+   *
+   * @returns what there is then; false where it took so long that the bytes were given up
+   */
+  async commit({ path, key, bytes, contentType, sha256, modifiedAt }: KeptFile): Promise<Totals | false> {
     const committed = this.ctx.storage.transactionSync(() => {
       const { rowsWritten } = this.#sql.exec("DELETE FROM reserved WHERE key = ?", key);
       if (rowsWritten === 0) return false;
@@ -100,8 +104,9 @@ export class PluginFiles extends StatefulObject {
       this.#sql.exec("UPDATE totals SET bytes = bytes + ?, files = files + 1", bytes);
       return true;
     });
-    if (committed) await this.#wake(Date.now() + KEPT_MS);
-    return committed;
+    if (!committed) return false;
+    await this.#wake(Date.now() + KEPT_MS);
+    return this.used();
   }
 
   /** Gives up a write. */

@@ -114,7 +114,10 @@ export class PluginStorage extends StatefulObject {
     if (room() < 0) return [{ full: quota - room() }];
     const crowded = entries === Number.MAX_SAFE_INTEGER ? 0 : this.#entriesWith(space, writes);
     if (crowded > entries) return [{ crowded }];
-    return this.ctx.storage.transactionSync(() => writes.map((write) => this.#put(space, write, now)));
+    const counted = crowded > 0 ? { entries: crowded } : {};
+    return this.ctx.storage.transactionSync(() =>
+      writes.map((write) => ({ ...this.#put(space, write, now), ...counted })),
+    );
   }
 
   /**
@@ -250,12 +253,16 @@ export class PluginStorage extends StatefulObject {
     return revision === ifRevision ? undefined : { conflict: revision };
   }
 
-  #put(space: Space, { key, value, expiresAt }: Write, now: number): Written {
+  #put(
+    space: Space,
+    { key, value, expiresAt }: Write,
+    now: number,
+  ): { readonly revision: number; readonly held: number } {
     const bytes = entryBytes(key, value.byteLength);
     const before = this.#bytesOf(space, key);
-    const [row] = this.#sql.exec<{ revision: number }>(
+    const [row] = this.#sql.exec<{ revision: number; bytes: number }>(
       `INSERT INTO spaces (space, bytes, revision) VALUES (?, ?, 1)
-       ON CONFLICT (space) DO UPDATE SET bytes = bytes + ?, revision = revision + 1 RETURNING revision`,
+       ON CONFLICT (space) DO UPDATE SET bytes = bytes + ?, revision = revision + 1 RETURNING revision, bytes`,
       space,
       bytes,
       bytes - before,
@@ -274,7 +281,7 @@ export class PluginStorage extends StatefulObject {
       now,
     );
     if (expiresAt !== null) this.ctx.waitUntil(this.#wakeForExpiry());
-    return { revision };
+    return { revision, held: row?.bytes ?? bytes };
   }
 
   #bytesOf(space: Space, key: string): number {

@@ -20,7 +20,8 @@ export interface Write {
 }
 
 export type Written =
-  | { readonly revision: number }
+  /** `held`: bytes of the space then; `entries`: its entries, where they are counted. */
+  | { readonly revision: number; readonly held: number; readonly entries?: number }
   /** Another revision than the one expected; 0 where there is no entry. */
   | { readonly conflict: number }
   /** Bytes that the space would have. */

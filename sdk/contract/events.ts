@@ -312,6 +312,8 @@ export const EVENTS = {
       code: v.optional(text),
       capabilities: text,
       refused: count,
+      /** Errors of the refused calls, whether or not the plugin went on after them. */
+      codes: v.optional(text),
     }),
   },
   "security.finding": {

@@ -83,6 +83,10 @@ export interface CapabilityUse {
   readonly scopes: readonly string[];
   /** Bytes sent and received. */
   readonly bytes: number;
+  /** Of the capability's quotas by name: the most that was used, or found held. Absent: nothing is known. */
+  readonly peaks?: Readonly<Record<string, number>>;
+  /** How many of the refused calls were refused with which error. Absent: none were. */
+  readonly refusals?: Readonly<Record<string, number>>;
 }
 
 export interface SandboxFailure {

@@ -53,7 +53,7 @@ export class CallBridge extends RpcTarget implements HostBridge {
   constructor(call: BridgedCall) {
     super();
     this.#call = call;
-    this.#quotas = new CallQuotas(call.grants);
+    this.#quotas = new CallQuotas(call.grants, (...peak) => call.ledger.peak(...peak));
   }
 
   /** Stops what is under way for the call; to be called by the worker when the call is over. */
@@ -71,7 +71,7 @@ export class CallBridge extends RpcTarget implements HostBridge {
     ledger.begin(capability);
     const answer = await this.#serve(capability, name, request);
     const code = answer.failure?.code;
-    ledger.end(capability, { request, answer }, code !== undefined && REFUSALS.has(code));
+    ledger.end(capability, { request, answer }, code !== undefined && REFUSALS.has(code) ? code : undefined);
     return answer;
   }
 

@@ -1,5 +1,5 @@
 import type { Capability } from "../../sdk/contract/capabilities.ts";
-import { PlatformError } from "../../sdk/contract/errors.ts";
+import { PlatformError, type ErrorCode } from "../../sdk/contract/errors.ts";
 import type { CapabilityUse } from "../../sdk/contract/sandbox.ts";
 import type { HostAnswer, HostRequest } from "../../sdk/contract/user-functions.ts";
 
@@ -28,6 +28,8 @@ interface Use {
   refused: number;
   bytes: number;
   readonly scopes: Set<string>;
+  readonly peaks: Map<string, number>;
+  readonly refusals: Map<string, number>;
 }
 
 /** What a plugin's call asked of the platform: for its execution record, its recording, and to know whether it may be repeated. */
@@ -51,7 +53,13 @@ export class CallLedger {
   }
 
   get uses(): readonly CapabilityUse[] {
-    return [...this.#uses].map(([capability, { scopes, ...use }]) => ({ capability, ...use, scopes: [...scopes] }));
+    return [...this.#uses].map(([capability, { scopes, peaks, refusals, ...use }]) => ({
+      capability,
+      ...use,
+      scopes: [...scopes],
+      ...(peaks.size > 0 ? { peaks: Object.fromEntries(peaks) } : {}),
+      ...(refusals.size > 0 ? { refusals: Object.fromEntries(refusals) } : {}),
+    }));
   }
 
   /** For the execution record. */
@@ -91,10 +99,20 @@ export class CallLedger {
     if (scopes.size < MOST_SCOPES) scopes.add(scope);
   }
 
-  end(capability: Capability, exchange: Exchange, refused: boolean): void {
+  /** Remembers the most of a quota that was used, or found held. */
+  peak(capability: Capability, quota: string, amount: number): void {
+    const { peaks } = this.#use(capability);
+    peaks.set(quota, Math.max(amount, peaks.get(quota) ?? 0));
+  }
+
+  /** @param refusal  error with which the call was refused */
+  end(capability: Capability, exchange: Exchange, refusal: ErrorCode | undefined): void {
     const use = this.#use(capability);
     use.bytes += sizeOf(exchange);
-    if (refused) use.refused += 1;
+    if (refusal !== undefined) {
+      use.refused += 1;
+      use.refusals.set(refusal, (use.refusals.get(refusal) ?? 0) + 1);
+    }
     this.#keep(exchange);
   }
 
@@ -113,7 +131,14 @@ export class CallLedger {
   }
 
   #use(capability: Capability): Use {
-    const use = this.#uses.get(capability) ?? { calls: 0, refused: 0, bytes: 0, scopes: new Set() };
+    const use: Use = this.#uses.get(capability) ?? {
+      calls: 0,
+      refused: 0,
+      bytes: 0,
+      scopes: new Set(),
+      peaks: new Map(),
+      refusals: new Map(),
+    };
     this.#uses.set(capability, use);
     return use;
   }

@@ -1,9 +1,11 @@
 import { describe, expect, test } from "vitest";
 import type { CapabilityUse } from "../../../sdk/contract/sandbox.ts";
+import { listAudit } from "../../../worker/control/audit-log/store.ts";
+import { listEvents } from "../../../worker/control/events/store.ts";
 import { recordExecutions } from "../../../worker/control/executions/actions.ts";
 import { readUsage, reportGrants } from "../../../worker/control/grants/actions/review.ts";
 import { dayOf, DAY_MS } from "../../../worker/control/grants/report-rules.ts";
-import { deleteUsageBefore, sumUsage } from "../../../worker/control/grants/usage-store.ts";
+import { deleteUsageBefore, sumDetails, sumUsage } from "../../../worker/control/grants/usage-store.ts";
 import { installPlugin } from "../../../worker/control/installs/actions/install.ts";
 import type { ExecutionRecord } from "../../../worker/execution/settle.ts";
 import type { Actor } from "../../../worker/lib/actor.ts";
@@ -154,4 +156,53 @@ test("the report names unused grants and suggests the least that would do", asyn
     ["cache", "unused"],
   ]);
   expect(report.suggestion).toEqual({ grants: { http: { hosts: ["a.test"] } } });
+});
+
+describe("peaks and refusals", () => {
+  test("are carried by the records: the most of a quota, and how often which error, each once", async () => {
+    const { actor, record } = await seed();
+    const cache = (peaks: Record<string, number>) => use({ capability: "cache", peaks });
+    const records = [
+      record(1, [cache({ bytes: 500, valueBytes: 20 }), use({ refused: 2, refusals: { EGRESS_REFUSED: 2 } })]),
+      record(2, [cache({ bytes: 300, valueBytes: 90 })], NOW + DAY_MS),
+      record(3, [use({ refused: 3, refusals: { EGRESS_REFUSED: 1, CAPABILITY_QUOTA_EXCEEDED: 2 } })]),
+    ];
+    await recordExecutions(makeDeps(), records.slice(0, 2));
+    await recordExecutions(makeDeps(), records);
+    const deps = makeDeps();
+    deps.advance(DAY_MS);
+    const { capabilities } = await readUsage(deps, actor, "acme.echo", 30);
+    const quotas = (name: string) => {
+      const found = capabilities.find(({ capability }) => capability === name);
+      return Object.fromEntries(found?.quotas.map(({ quota, peak }) => [quota, peak]) ?? []);
+    };
+    expect(quotas("cache")).toEqual({ bytes: 500, valueBytes: 90 });
+    expect(quotas("http")).toEqual({ requests: 1, requestBytes: null, responseBytes: null });
+    expect(capabilities.find(({ capability }) => capability === "http")?.refusals).toEqual({
+      EGRESS_REFUSED: 3,
+      CAPABILITY_QUOTA_EXCEEDED: 2,
+    });
+  });
+
+  test("a refusal that the plugin went on after is told with its code, in events and audit log", async () => {
+    const { actor, record } = await seed();
+    await recordExecutions(makeDeps(), [
+      record(1, [use({ refused: 3, refusals: { GRANT_MISSING: 1, EGRESS_REFUSED: 2 } })]),
+    ]);
+    const page = { limit: 10, order: "newest" } as const;
+    const [event] = await listEvents(db, actor.tenantId, { type: "security.violated" }, page);
+    expect(event?.data).toMatchObject({ capabilities: "http", refused: 3, codes: "EGRESS_REFUSED,GRANT_MISSING" });
+    expect(event?.data).not.toHaveProperty("code");
+    const [row] = await listAudit(db, actor.tenantId, { resource: "install", resourceId: "acme.echo" }, { limit: 1 });
+    expect(JSON.stringify(row)).toContain("EGRESS_REFUSED,GRANT_MISSING");
+  });
+
+  test("go with the days they are of", async () => {
+    const { actor, installId, record } = await seed();
+    await recordExecutions(makeDeps(), [record(1, [use({ peaks: { requests: 1 } })], NOW - 200 * DAY_MS)]);
+    const scope = { tenantId: actor.tenantId, installId };
+    expect(await sumDetails(db, scope, 0)).toHaveLength(1);
+    await deleteUsageBefore(db, dayOf(NOW) - 90, 1_000);
+    expect(await sumDetails(db, scope, 0)).toEqual([]);
+  });
 });

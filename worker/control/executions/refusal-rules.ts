@@ -13,6 +13,8 @@ export interface Refusal {
   readonly capabilities: string;
   /** Calls of capabilities that were refused. */
   readonly refused: number;
+  /** With which errors, joined by commas; of calls that the plugin went on after too. Absent: no call was refused. */
+  readonly codes?: string;
 }
 
 /** @returns undefined where nothing was refused */
@@ -20,10 +22,12 @@ export function refusalIn({ errorCode, capabilities = [] }: ExecutionRecord): Re
   const refused = capabilities.filter((use) => use.refused > 0);
   const isEnding = REFUSALS.has(errorCode);
   if (refused.length === 0 && !isEnding) return undefined;
+  const codes = [...new Set(refused.flatMap(({ refusals = {} }) => Object.keys(refusals)))].sort().join(",");
   return {
     ...(isEnding && errorCode !== null ? { code: errorCode } : {}),
     capabilities: refused.map(({ capability }) => capability).join(","),
     refused: refused.reduce((sum, use) => sum + use.refused, 0),
+    ...(codes ? { codes } : {}),
   };
 }
 

@@ -26,6 +26,16 @@ export interface UsageSum {
   readonly lastUsedAt: number;
 }
 
+/** Of one quota or error, over a period. */
+export interface UsageDetail {
+  readonly capability: Capability;
+  readonly kind: "peak" | "refusal";
+  /** The quota, or the error. */
+  readonly name: string;
+  readonly sum: number;
+  readonly most: number;
+}
+
 /** One capability's sums of each day, oldest first. */
 export interface DailyUsage extends Omit<UsageSum, "scope" | "lastUsedAt"> {
   /** Days since the epoch. */
@@ -142,16 +152,22 @@ export interface QuotaUse {
   readonly unit: string;
   readonly per: "call" | "install";
   readonly limit: number;
-  /** Most that one execution used over the period; undefined where executions do not tell it. */
+  /** Most that one execution used, or found held, over the period; undefined where none told it. */
   readonly peak: number | undefined;
 }
 
 /**
  * Quotas in force with what executions used of them.
  *
- * @param sum  the capability's total over the period
+ * @param sum    the capability's total over the period
+ * @param peaks  of its quotas, by name
  */
-export function quotaUses(capability: Capability, grant: Grant, sum: UsageSum | undefined): QuotaUse[] {
+export function quotaUses(
+  capability: Capability,
+  grant: Grant,
+  sum: UsageSum | undefined,
+  peaks: ReadonlyMap<string, number> = new Map(),
+): QuotaUse[] {
   const spec: CapabilitySpec = CAPABILITIES[capability];
   return Object.entries(spec.quotas).map(([quota, { title, unit, per, measure }]) => ({
     quota,
@@ -159,6 +175,6 @@ export function quotaUses(capability: Capability, grant: Grant, sum: UsageSum | 
     unit,
     per,
     limit: quotaOf(capability, quota as never, grant), // its own table's name
-    peak: measure === "calls" ? (sum?.peakCalls ?? 0) : undefined,
+    peak: peaks.get(quota) ?? (measure === "calls" ? (sum?.peakCalls ?? 0) : undefined),
   }));
 }

@@ -89,6 +89,10 @@ export const UsageAnswer = v.object({
       peakCalls: v.pipe(count, v.description("Most calls in one execution")),
       peakBytes: v.pipe(count, v.description("Most bytes in one execution")),
       lastUsedAt,
+      refusals: v.pipe(
+        v.record(v.string(), count),
+        v.description("Refused calls by their error, also those that the plugin went on after"),
+      ),
       quotas: v.array(
         v.object({
           quota: v.string(),
@@ -101,7 +105,7 @@ export const UsageAnswer = v.object({
           limit: count,
           peak: v.pipe(
             v.nullable(count),
-            v.description("Most that one execution took; null where the records of executions do not tell it"),
+            v.description("Most that one execution took or found held; null where none told it"),
           ),
         }),
       ),

@@ -1,8 +1,8 @@
 import { and, eq, gte, lt, sql, type SQL } from "drizzle-orm";
 import type { Database, Statement } from "../../db/client.ts";
-import { capabilityUsage } from "../../db/schema.ts";
+import { capabilityDetails, capabilityUsage } from "../../db/schema.ts";
 import type { ExecutionRecord } from "../../execution/settle.ts";
-import { DAY_MS, type DailyUsage, type UsageSum } from "./report-rules.ts";
+import { DAY_MS, type DailyUsage, type UsageDetail, type UsageSum } from "./report-rules.ts";
 import type { InstallScope } from "./store.ts";
 
 /** Sums by day of what installs used, written with the execution records they come from, so that each counts once. */
@@ -15,6 +15,13 @@ const CALLS = sql.raw("json_extract(c.value, '$.calls')");
 const REFUSED = sql.raw("json_extract(c.value, '$.refused')");
 const BYTES = sql.raw("json_extract(c.value, '$.bytes')");
 const STARTED = sql.raw("json_extract(r.value, '$.startedAt')");
+const OWNER =
+  "json_extract(r.value, '$.tenantId'), json_extract(r.value, '$.installId'), json_extract(c.value, '$.capability')";
+/** Members of a use that are kept by name, and what becomes of several. */
+const DETAILS = [
+  { kind: "peak", member: "peaks", together: "max" },
+  { kind: "refusal", member: "refusals", together: "sum" },
+] as const;
 /** Longest host, topic or service kept, in characters. */
 const SCOPE_LENGTH = 260;
 
@@ -39,7 +46,17 @@ export function addUsage(db: Database, records: readonly ExecutionRecord[], when
   const totals = sql`SELECT ${FIELDS}, '', ${DAY}, count(*), sum(${CALLS}), sum(${REFUSED}), sum(${BYTES}), max(${CALLS}), max(${BYTES}), max(${STARTED}) FROM ${each} WHERE ${when} GROUP BY 1, 2, 3, 4, 6`;
   const scope = sql.raw(`substr(s.value, 1, ${SCOPE_LENGTH})`);
   const scopes = sql`SELECT ${FIELDS}, ${scope}, ${DAY}, count(*), 0, 0, 0, 0, 0, max(${STARTED}) FROM ${each}, json_each(c.value, '$.scopes') AS s WHERE ${when} AND ${scope} <> '' GROUP BY 1, 2, 3, 4, 5, 6`;
-  return [totals, scopes].map((rows) =>
+  const details = DETAILS.map(({ kind, member, together }) => {
+    const values = sql`SELECT ${sql.raw(OWNER)}, ${kind}, d.key, ${DAY}, ${sql.raw(`${together}(d.value)`)} FROM ${each}, json_each(c.value, ${`$.${member}`}) AS d WHERE ${when} GROUP BY 1, 2, 3, 5, 6`;
+    const { value } = capabilityDetails;
+    const sum = together === "max" ? sql`max(${value}, excluded.value)` : sql`${value} + excluded.value`;
+    const { tenantId, installId, capability, kind: kindOf, name, day } = capabilityDetails;
+    return db
+      .insert(capabilityDetails)
+      .select(values)
+      .onConflictDoUpdate({ target: [tenantId, installId, capability, kindOf, name, day], set: { value: sum } });
+  });
+  const sums = [totals, scopes].map((rows) =>
     db
       .insert(capabilityUsage)
       .select(rows)
@@ -62,6 +79,29 @@ export function addUsage(db: Database, records: readonly ExecutionRecord[], when
         },
       }),
   );
+  return [...sums, ...details];
+}
+
+/**
+ * Peaks of quotas and refusals by their error, from one day on.
+ *
+ * @param day  days since the epoch
+ */
+export async function sumDetails(db: Database, scope: InstallScope, day: number): Promise<UsageDetail[]> {
+  const { capability, kind, name, value } = capabilityDetails;
+  const rows = await db
+    .select({ capability, kind, name, sum: sql<number>`sum(${value})`, most: sql<number>`max(${value})` })
+    .from(capabilityDetails)
+    .where(
+      and(
+        eq(capabilityDetails.tenantId, scope.tenantId),
+        eq(capabilityDetails.installId, scope.installId),
+        gte(capabilityDetails.day, day),
+      ),
+    )
+    .groupBy(capability, kind, name)
+    .orderBy(capability, kind, name);
+  return rows as UsageDetail[]; // the column holds only names of the table
 }
 
 /**
@@ -129,7 +169,11 @@ export async function listDailyUsage(db: Database, scope: InstallScope, day: num
  * @returns how many were deleted
  */
 export async function deleteUsageBefore(db: Database, day: number, limit: number): Promise<number> {
-  const rowids = sql`SELECT rowid FROM ${capabilityUsage} WHERE ${lt(capabilityUsage.day, day)} LIMIT ${limit}`;
-  const result = await db.run(sql`DELETE FROM ${capabilityUsage} WHERE rowid IN (${rowids})`);
-  return result.meta.changes;
+  let deleted = 0;
+  for (const table of [capabilityUsage, capabilityDetails]) {
+    const rowids = sql`SELECT rowid FROM ${table} WHERE ${lt(table.day, day)} LIMIT ${limit - deleted}`;
+    const result = await db.run(sql`DELETE FROM ${table} WHERE rowid IN (${rowids})`);
+    deleted += result.meta.changes;
+  }
+  return deleted;
 }

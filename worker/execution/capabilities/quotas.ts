@@ -2,13 +2,18 @@ import { CAPABILITIES, type Capability, type QuotaSpec } from "../../../sdk/cont
 import { PlatformError } from "../../../sdk/contract/errors.ts";
 import { quotaOf, type Grant, type Grants } from "../../../sdk/contract/grants.ts";
 
+/** Is told how much of a quota is used or held. */
+export type PeakNote = (capability: Capability, quota: string, amount: number) => void;
+
 /** What one call has used of its quotas that are counted per call. */
 export class CallQuotas {
   readonly #grants: Grants;
+  readonly #note: PeakNote;
   readonly #used = new Map<string, number>();
 
-  constructor(grants: Grants) {
+  constructor(grants: Grants, note: PeakNote) {
     this.#grants = grants;
+    this.#note = note;
   }
 
   /**
@@ -24,8 +29,31 @@ export class CallQuotas {
   ): void {
     const key = `${capability}.${quota}`;
     const used = (this.#used.get(key) ?? 0) + amount;
-    requireWithin(capability, quota, used, this.#grants[capability] ?? {});
+    this.within(capability, quota, used);
     this.#used.set(key, used);
+  }
+
+  /**
+   * Holds an amount against a quota that is not counted: the size of one thing, or what the install would hold.
+   *
+   * @throws {PlatformError} CAPABILITY_QUOTA_EXCEEDED
+   */
+  within<Name extends Capability>(
+    capability: Name,
+    quota: keyof (typeof CAPABILITIES)[Name]["quotas"] & string,
+    used: number,
+  ): void {
+    requireWithin(capability, quota, used, this.#grants[capability] ?? {});
+    this.#note(capability, quota, used);
+  }
+
+  /** Says how much of a quota the install holds. */
+  held<Name extends Capability>(
+    capability: Name,
+    quota: keyof (typeof CAPABILITIES)[Name]["quotas"] & string,
+    amount: number,
+  ): void {
+    this.#note(capability, quota, amount);
   }
 
   /** What may still be taken of a quota, in its unit. */

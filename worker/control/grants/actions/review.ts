@@ -6,7 +6,7 @@ import { showGrants, type GrantReportAnswer, type UsageAnswer } from "../report-
 import { asksOf, effectiveGrants, entriesOf } from "../rules.ts";
 import { showGrant } from "../schema.ts";
 import { listGrants } from "../store.ts";
-import { listDailyUsage, sumUsage } from "../usage-store.ts";
+import { listDailyUsage, sumDetails, sumUsage } from "../usage-store.ts";
 import { requireManifest } from "./change.ts";
 
 interface Period {
@@ -56,8 +56,9 @@ export async function readUsage(deps: InstallDeps, actor: Actor, pluginId: strin
   const install = await requireInstall(deps, actor, pluginId);
   const period = lastDays(deps.clock.now(), days);
   const scope = { tenantId: install.tenantId, installId: install.id };
-  const [{ granted, sums }, daily] = await Promise.all([
+  const [{ granted, sums }, details, daily] = await Promise.all([
     readUse(deps, install, period),
+    sumDetails(deps.db, scope, dayOf(period.from)),
     listDailyUsage(deps.db, scope, dayOf(period.from)),
   ]);
   const totals = sums.filter((sum) => sum.scope === "");
@@ -68,11 +69,15 @@ export async function readUsage(deps: InstallDeps, actor: Actor, pluginId: strin
     capabilities: [...names].map((capability) => {
       const grant = granted[capability];
       const total = totals.find((sum) => sum.capability === capability);
-      const quotas = grant ? quotaUses(capability, grant, total) : [];
+      const own = details.filter((detail) => detail.capability === capability);
+      const peaks = own.filter(({ kind }) => kind === "peak").map(({ name, most }) => [name, most] as const);
+      const refusals = own.filter(({ kind }) => kind === "refusal").map(({ name, sum }) => [name, sum] as const);
+      const quotas = grant ? quotaUses(capability, grant, total, new Map(peaks)) : [];
       return {
         capability,
         granted: grant !== undefined,
         ...amountsOf(total),
+        refusals: Object.fromEntries(refusals),
         quotas: quotas.map(({ peak, ...quota }) => ({ ...quota, peak: peak ?? null })),
         daily: daily
           .filter((row) => row.capability === capability)

@@ -1,6 +1,5 @@
 import * as v from "valibot";
 import { hostCall } from "../capability.ts";
-import { requireWithin } from "../quotas.ts";
 import { Key, put, sealContext, stubOf, ttl } from "../storage/host.ts";
 
 /** `cache_*`: what may be gone at any time. A full cache drops what was unused for longest. */
@@ -19,7 +18,7 @@ export const cacheSet = hostCall(
   "cache",
   v.strictObject({ key: Key, ttlMs: v.optional(ttl(LONGEST_TTL_MS), USUAL_TTL_MS) }),
   async (context, { key, ttlMs }, body = new Uint8Array()) => {
-    requireWithin("cache", "valueBytes", body.byteLength, context.grant);
+    context.quotas.within("cache", "valueBytes", body.byteLength);
     await put(context, "cache", { key, body, ttlMs });
     return { value: { stored: true } };
   },

@@ -40,7 +40,10 @@ export async function createKey(
   const most = quotaOf("crypto", "keys", context.grant);
   const writes = [{ key: name, value, expiresAt: null, ifRevision: 0 }];
   const [written] = await stubOf(context).write(SPACE, writes, SPACE_BYTES, now, most);
-  if (written && "revision" in written) return { created: true, key };
+  if (written && "revision" in written) {
+    context.quotas.held("crypto", "keys", written.entries ?? 0);
+    return { created: true, key };
+  }
   if (written && "crowded" in written) requireWithin("crypto", "keys", written.crowded, context.grant);
   const found = await findKey(context, name);
   if (!found) throw new PlatformError("CAPABILITY_UNAVAILABLE", "The key was not stored.");

@@ -67,7 +67,9 @@ async function run(
     throw new PlatformError("DATABASE_STATEMENT_FAILED", `${which}${outcome.refused}`);
   }
   if ("results" in outcome) {
-    const { results } = outcome;
+    const { results, size } = outcome;
+    quotas.held("database", "bytes", size);
+    quotas.held("database", "rows", Math.max(...results.map(({ rows }) => rows.length)));
     quotas.take(
       "database",
       "rowsRead",

@@ -3,7 +3,6 @@ import { PlatformError } from "../../../../sdk/contract/errors.ts";
 import { TOPIC_LENGTH, TOPIC_PATTERN } from "../../../../sdk/contract/topics.ts";
 import { mayPublish, sizeOf } from "../../bus/rules.ts";
 import { hostCall, type HostContext } from "../capability.ts";
-import { requireWithin } from "../quotas.ts";
 
 const PublishRequest = v.strictObject({
   topic: v.pipe(
@@ -21,11 +20,11 @@ const PublishRequest = v.strictObject({
  * `{ id, subscribers }` once the queue holds the message. A plugin's own ids are its own: no other plugin's message has one of them.
  */
 export const eventsPublish = hostCall("events", PublishRequest, async (context, { topic, id, data }, body) => {
-  const { call, grant, quotas, reach, services, note } = context;
+  const { call, quotas, reach, services, note } = context;
   note(topic);
   requireTopic(context, topic);
   const message = body === undefined ? (data ?? null) : parse(body);
-  requireWithin("events", "messageBytes", sizeOf(message), grant);
+  quotas.within("events", "messageBytes", sizeOf(message));
   quotas.take("events", "messages");
   const published = await services.bus.publish(reach.snapshot, {
     topic,

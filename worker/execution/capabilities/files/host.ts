@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import { contentKey, filesOf } from "../../../../durable-objects/plugin-files/client.ts";
-import type { KeptFile, StoredFile } from "../../../../durable-objects/plugin-files/rules.ts";
+import type { KeptFile, StoredFile, Totals } from "../../../../durable-objects/plugin-files/rules.ts";
 import { PlatformError } from "../../../../sdk/contract/errors.ts";
 import { quotaOf } from "../../../../sdk/contract/grants.ts";
 import { sha256Hex } from "../../../lib/hex.ts";
@@ -23,7 +23,7 @@ export const filesPut = hostCall(
   async (context, { path, contentType }, body = new Uint8Array()) => {
     const { call, grant, services } = context;
     const bytes = body.byteLength;
-    requireWithin("files", "fileBytes", bytes, grant);
+    context.quotas.within("files", "fileBytes", bytes);
     const key = contentKey(call, services.newId());
     const quotas = { bytes: quotaOf("files", "bytes", grant), files: quotaOf("files", "files", grant) };
     const refused = await registerOf(context).reserve(path, key, bytes, quotas);
@@ -84,7 +84,8 @@ async function store(context: HostContext, file: KeptFile, body: Uint8Array): Pr
     await register.cancel(key);
     throw cause;
   }
-  if (await register.commit(file)) return;
+  const held = await register.commit(file);
+  if (held) return noteHeld(context, held);
   await register.cancel(key);
   throw new PlatformError("CAPABILITY_UNAVAILABLE", "The file was not stored: writing it took too long.");
 }
@@ -93,6 +94,12 @@ async function read(context: HostContext, { key }: KeptFile, offset: number, len
   const object = await context.services.bucket.get(key, { range: { offset, length } });
   if (object) return new Uint8Array(await object.arrayBuffer());
   throw new PlatformError("CAPABILITY_UNAVAILABLE", "The file was replaced while it was read.");
+}
+
+/** For the usage report. */
+export function noteHeld({ quotas }: HostContext, { bytes, files }: Totals): void {
+  quotas.held("files", "bytes", bytes);
+  quotas.held("files", "files", files);
 }
 
 export function registerOf({ call, services }: HostContext): ReturnType<typeof filesOf> {

@@ -11,7 +11,7 @@ import { quotaOf } from "../../../../sdk/contract/grants.ts";
 import { toHex } from "../../../lib/hex.ts";
 import { hostCall, type HostContext } from "../capability.ts";
 import { requireWithin } from "../quotas.ts";
-import { registerOf, shown } from "./host.ts";
+import { noteHeld, registerOf, shown } from "./host.ts";
 import { ContentType, Path } from "./path-rules.ts";
 
 /**
@@ -61,6 +61,7 @@ export const filesAppend = hostCall("files", Id, async (context, { id }, body = 
     throw cause;
   }
   await register.storedPiece(key);
+  context.quotas.within("files", "fileBytes", room.bytes);
   return { value: { id, bytes: room.bytes, pieces: room.piece + 1 } };
 });
 
@@ -87,7 +88,11 @@ export const filesFinish = hostCall("files", Id, async (context, { id }) => {
     await register.cancel(key);
     throw cause;
   }
-  if (await register.commit(file)) return { value: { stored: true, ...shown(file) } };
+  const held = await register.commit(file);
+  if (held) {
+    noteHeld(context, held);
+    return { value: { stored: true, ...shown(file) } };
+  }
   await register.cancel(key);
   throw new PlatformError("CAPABILITY_UNAVAILABLE", "The file was not stored: writing it took too long.");
 });

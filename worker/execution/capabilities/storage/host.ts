@@ -38,11 +38,10 @@ export const storageSet = hostCall(
   "storage",
   v.strictObject({ key: Key, ttlMs: v.optional(ttl(LONGEST_TTL_MS)), ifRevision: v.optional(Revision) }),
   async (context, { key, ttlMs, ifRevision }, body = new Uint8Array()) => {
-    requireWithin("storage", "valueBytes", body.byteLength, context.grant);
+    context.quotas.within("storage", "valueBytes", body.byteLength);
     const written = await put(context, "storage", { key, body, ttlMs, ifRevision });
-    return {
-      value: "conflict" in written ? { stored: false, revision: written.conflict } : { stored: true, ...written },
-    };
+    const isStored = !("conflict" in written);
+    return { value: { stored: isStored, revision: isStored ? written.revision : written.conflict } };
   },
 );
 
@@ -91,6 +90,7 @@ export async function put(
     requireWithin(space, "bytes", written.full, context.grant);
     throw new PlatformError("CAPABILITY_UNAVAILABLE", "The value was not stored.");
   }
+  if ("held" in written) context.quotas.held(space, "bytes", written.held);
   return written;
 }
 

@@ -27,7 +27,7 @@ export const webhooksSend = hostCall("webhooks", WebhookRequest, async (context,
   const { call, grant, quotas, services, note } = context;
   const { tenantId, installId, pluginId } = call;
   const { url, event, id = services.newId(), contentType } = request;
-  requireWithin("webhooks", "bodyBytes", body.byteLength, grant);
+  quotas.within("webhooks", "bodyBytes", body.byteLength);
   quotas.take("webhooks", "deliveries");
   const { scope } = destinationOf(url, { capability: "webhooks", grant, privateHosts: services.egress.privateHosts });
   note(scope);
