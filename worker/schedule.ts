@@ -12,6 +12,8 @@ import { followRecentEvents } from "./control/events/actions/follow.ts";
 import { deleteEventsBefore } from "./control/events/store.ts";
 import { deleteExecutionsBefore } from "./control/executions/store.ts";
 import { rewriteOutdatedVersions } from "./control/packages/actions/rewrite-again.ts";
+import { healSickInstalls } from "./control/healing/actions/run.ts";
+import { deleteHealingBefore } from "./control/healing/store.ts";
 import { dayOf } from "./control/grants/report-rules.ts";
 import { USAGE_RETENTION_DAYS } from "./control/grants/report-schema.ts";
 import { deleteUsageBefore } from "./control/grants/usage-store.ts";
@@ -58,6 +60,7 @@ export const SCHEDULE: Readonly<Record<string, readonly Job[]>> = {
     { name: "clear-removed-installs", run: (deps) => clearRemovedInstalls(deps) },
     { name: "detect-anomalies", run: (deps) => detectAnomalies(deps) },
     { name: "run-due-audits", run: (deps) => runDueAudits(deps) },
+    { name: "heal-sick-installs", run: (deps) => healSickInstalls(deps) },
   ],
   "*/15 * * * *": [
     { name: "rewrite-outdated-versions", run: (deps) => rewriteOutdatedVersions(deps) },
@@ -75,6 +78,10 @@ export const SCHEDULE: Readonly<Record<string, readonly Job[]>> = {
     {
       name: "delete-old-webhook-deliveries",
       run: (deps) => deleteDeliveriesBefore(deps.db, deps.clock.now() - DEAD_LETTER_RETENTION_MS, DELETIONS_PER_RUN),
+    },
+    {
+      name: "delete-old-healing-events",
+      run: (deps) => deleteHealingBefore(deps.db, deps.clock.now() - EVENT_RETENTION_MS, DELETIONS_PER_RUN),
     },
     {
       name: "delete-old-dead-letters",

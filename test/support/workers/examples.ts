@@ -224,6 +224,8 @@ export const EXAMPLES: Readonly<Record<string, ExampleOf>> = {
   repairPluginById: plugin("/repair", "INSTALL_NOT_FOUND", { reason: "to be sure" }),
   setSafeMode: pluginAfter("safe-mode", "INSTALL_NOT_FOUND", { enabled: true }),
   setSafeModeById: plugin("/safe-mode", "INSTALL_NOT_FOUND", { enabled: true, reason: "it behaves oddly" }),
+  healPlugin: pluginAfter("self-debug/heal", "INSTALL_NOT_FOUND", { dryRun: true }),
+  healPluginById: plugin("/heal", "INSTALL_NOT_FOUND", {}),
   listHealingEvents: plain("/self-debug/healing-events"),
 
   installPlugin: ({ pluginId }) => ({ path: "/install", body: { pluginId }, foreign: "PLUGIN_NOT_FOUND" }),

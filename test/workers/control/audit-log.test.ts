@@ -35,6 +35,8 @@ const WITHOUT_ROW: Readonly<Record<string, string>> = {
   publishMessage: "sends a message; topics are counted, and a call without D1 is the point",
   profilePlugin: "runs a plugin and keeps nothing",
   profileExecution: "runs a recorded call again and keeps nothing",
+  healPlugin: "nothing is wrong in its example; a remedy leaves its own row",
+  healPluginById: "nothing is wrong in its example; a remedy leaves its own row",
   replayExecution: "runs a recorded call again and keeps nothing",
   bisectPlugin: "runs recorded calls again and keeps nothing",
 };

@@ -1,6 +1,6 @@
 import { and, desc, eq, gt, sql } from "drizzle-orm";
 import type { Database } from "../../db/client.ts";
-import { pluginExecutions, pluginInstances } from "../../db/schema.ts";
+import { auditFindings, pluginEvents, pluginExecutions, pluginInstances } from "../../db/schema.ts";
 import { ulid } from "../../lib/ulid.ts";
 import type { Fault } from "./rules.ts";
 
@@ -10,6 +10,8 @@ interface Scope {
   readonly tenantId: string;
   readonly pluginId: string;
   readonly installId: string;
+  /** Absent: calls of any version. */
+  readonly version?: string;
 }
 
 export interface CallCounts {
@@ -55,40 +57,35 @@ export async function latestCalls(
   return rows.map((row) => row.id);
 }
 
-export interface FaultyInstall extends Scope {
-  readonly failed: number;
+export interface SickInstall {
+  readonly tenantId: string;
+  readonly pluginId: string;
 }
 
-/** Installs in use with calls that failed since a time, those with most first. */
-export async function listFaultyInstalls(
+/**
+ * Active installs that something is wrong with: calls that failed since a time, a breaker that opened since another, an open finding that names
+ * a remedy. Those of which most calls failed come first.
+ */
+export async function listSickInstalls(
   db: Database,
-  codes: readonly string[],
-  since: number,
+  { codes, remedies }: { readonly codes: readonly string[]; readonly remedies: readonly string[] },
+  since: { readonly failed: number; readonly opened: number },
   limit: number,
-): Promise<FaultyInstall[]> {
-  const { tenantId, pluginId, installId } = pluginExecutions;
-  const failed = sql<number>`count(*)`.as("failed");
-  return db
-    .select({ tenantId, pluginId, installId, failed })
-    .from(pluginExecutions)
-    .innerJoin(pluginInstances, eq(pluginInstances.id, installId))
-    .where(
-      and(
-        gt(pluginExecutions.startedAt, since),
-        sql`${pluginExecutions.errorCode} IN (SELECT value FROM json_each(${JSON.stringify(codes)}))`,
-        eq(pluginInstances.state, "active"),
-      ),
-    )
-    .groupBy(tenantId, pluginId, installId)
-    .orderBy(desc(failed), installId)
-    .limit(limit);
+): Promise<SickInstall[]> {
+  const failing = sql`SELECT ${pluginExecutions.tenantId} AS tenant, ${pluginExecutions.pluginId} AS plugin, count(*) AS failed FROM ${pluginExecutions} WHERE ${pluginExecutions.startedAt} > ${since.failed} AND ${pluginExecutions.errorCode} IN (SELECT value FROM json_each(${JSON.stringify(codes)})) GROUP BY 1, 2`;
+  const opened = sql`SELECT ${pluginEvents.tenantId}, ${pluginEvents.pluginId}, 1 FROM ${pluginEvents} WHERE ${pluginEvents.createdAt} > ${since.opened} AND ${pluginEvents.type} = 'breaker.opened'`;
+  const found = sql`SELECT ${auditFindings.tenantId}, ${auditFindings.pluginId}, 1 FROM ${auditFindings} WHERE ${auditFindings.state} = 'open' AND ${auditFindings.remedy} IN (SELECT value FROM json_each(${JSON.stringify(remedies)}))`;
+  return db.all<SickInstall>(
+    sql`SELECT tenant AS tenantId, plugin AS pluginId FROM (${failing} UNION ALL ${opened} UNION ALL ${found}) AS sick JOIN ${pluginInstances} ON ${pluginInstances.tenantId} = sick.tenant AND ${pluginInstances.pluginId} = sick.plugin AND ${pluginInstances.state} = 'active' GROUP BY tenant, plugin ORDER BY sum(failed) DESC, tenant, plugin LIMIT ${limit}`,
+  );
 }
 
-function ofInstall({ tenantId, pluginId, installId }: Scope) {
+function ofInstall({ tenantId, pluginId, installId, version }: Scope) {
   return and(
     eq(pluginExecutions.tenantId, tenantId),
     eq(pluginExecutions.pluginId, pluginId),
     eq(pluginExecutions.installId, installId),
+    version === undefined ? undefined : eq(pluginExecutions.version, version),
   );
 }
 

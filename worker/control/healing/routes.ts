@@ -4,8 +4,18 @@ import { ULID_PATTERN } from "../../../sdk/contract/identifiers.ts";
 import { decodeCursor, pageOf, pageQuery, toPage } from "../../http/page.ts";
 import { defineRoute, type Route } from "../../http/route.ts";
 import { describeInstall, InstallAnswer, PluginParams } from "../installs/schema.ts";
+import { healPlugin } from "./actions/choose.ts";
 import { operate, setSafeMode } from "./actions/operate.ts";
-import { describeHealing, HealingAnswer, HealingFilter, ReasonBody, SafeModeBody } from "./schema.ts";
+import {
+  describeHealing,
+  describeHealingOf,
+  HealAnswer,
+  HealBody,
+  HealingAnswer,
+  HealingFilter,
+  ReasonBody,
+  SafeModeBody,
+} from "./schema.ts";
 import { listHealing } from "./store.ts";
 
 const Position = v.tuple([v.pipe(v.string(), v.regex(ULID_PATTERN))]);
@@ -64,7 +74,31 @@ function safeModeRoute(path: string, operationId: string): Route {
   });
 }
 
+function healRoute(path: string, operationId: string): Route {
+  return defineRoute({
+    ...operated,
+    method: "post",
+    path,
+    operationId,
+    summary: "Let the rules choose what to do for a plugin, and do it",
+    description:
+      "What the platform does by itself each minute while the setting `audit.autoFix` is on, at once and whatever it says. What does " +
+      "not help is taken back.",
+    params: PluginParams,
+    body: HealBody,
+    answers: { 200: { description: "What was chosen, why, and what came of it", schema: HealAnswer } },
+    errors: ERRORS,
+    handler: async (context, { params, body }) => {
+      const asked = { ...body, traceId: context.get("traceId") };
+      const { choice, facts, event } = await healPlugin(context.get("deps"), context.get("actor"), params.id, asked);
+      return context.json(describeHealingOf(choice, facts, event));
+    },
+  });
+}
+
 export const healingRoutes: readonly Route[] = [
+  healRoute("/self-debug/heal/:id", "healPlugin"),
+  healRoute("/:id/heal", "healPluginById"),
   ...remedyRoutes(
     "restart",
     "Give an install new isolates",

@@ -1,5 +1,5 @@
 import { ERRORS, type ErrorCode } from "../../../sdk/contract/errors.ts";
-import type { HealingOutcome, Remedy } from "./healing-record.ts";
+import type { Cause, HealingOutcome, Remedy } from "./healing-record.ts";
 
 /** Which remedy an install gets, if any. Times are milliseconds since the epoch. */
 
@@ -21,6 +21,14 @@ export interface Try {
   readonly endedAt: number | null;
 }
 
+/** A breaker that refuses calls, or lets single ones through. */
+export interface OpenBreaker {
+  /** When it opened first. */
+  readonly since: number;
+  /** Error code of most faults that opened it. */
+  readonly code: string;
+}
+
 export interface OpenFinding {
   readonly kind: string;
   readonly severity: string;
@@ -30,8 +38,9 @@ export interface OpenFinding {
 
 export interface HealingFacts {
   readonly safeMode: boolean;
-  readonly breakerOpen: boolean;
-  /** Since the last remedy that helped, at most {@link FAULT_WINDOW_MS} back. */
+  /** Of the version that runs; undefined while it lets calls through, or where a person ordered what it does. */
+  readonly breaker: OpenBreaker | undefined;
+  /** Of the version that runs, since the last remedy that helped, at most {@link FAULT_WINDOW_MS} back. */
   readonly faults: readonly Fault[];
   readonly findings: readonly OpenFinding[];
   /** When the version changed last; undefined where it never did. */
@@ -53,8 +62,6 @@ export const FAULT_WINDOW_MS = 10 * 60_000;
 export const UPGRADE_WINDOW_MS = 60 * 60_000;
 /** How far back tries count. */
 export const TRIES_WINDOW_MS = 60 * 60_000;
-/** Faults of the plugin that are worth a remedy where the breaker is not open: as many as open it. */
-export const FEWEST_FAULTS = 5;
 
 interface RemedyLimit {
   /** Most tries for one install in an hour. */
@@ -84,14 +91,11 @@ const DAMAGED: ReadonlySet<string> = new Set<ErrorCode>(["INTEGRITY_FAILED"]);
 /** The same, or a store that did not answer for a moment. */
 const UNREADABLE: ReadonlySet<string> = new Set<ErrorCode>(["INTEGRITY_FAILED", "MODULE_UNAVAILABLE"]);
 const KILLED: ReadonlySet<string> = new Set<ErrorCode>(["ISOLATE_UNAVAILABLE", "ISOLATE_REPLACED_TOO_OFTEN"]);
-/** Faults of the plugin: those that trip its breaker, and answers that nobody can read. */
-const OWN: ReadonlySet<string> = new Set([
-  ...Object.entries(ERRORS).flatMap(([code, { trips }]) => (trips ? [code] : [])),
-  ...(["OUTPUT_ENCODING_INVALID", "ENDPOINT_ANSWER_INVALID"] satisfies ErrorCode[]),
-]);
+/** Faults of the plugin. Whether there are too many is for the breaker to say, which leaves out those that callers provoked. */
+const OWN: ReadonlySet<string> = new Set(Object.entries(ERRORS).flatMap(([code, { trips }]) => (trips ? [code] : [])));
 
-/** Codes that the healer looks for in the records of executions. */
-export const HEALABLE_CODES: readonly string[] = [...UNREADABLE, ...KILLED, ...OWN];
+/** Codes that the healer looks for in the records of executions: failures that no breaker counts. */
+export const HEALABLE_CODES: readonly string[] = [...UNREADABLE, ...KILLED];
 
 export interface HealingRule {
   readonly remedy: Exclude<Remedy, "leave-safe-mode">;
@@ -106,11 +110,11 @@ export interface HealingRule {
 export const HEALING_RULES: readonly HealingRule[] = [
   {
     remedy: "quarantine",
-    when: "as many critical findings are open as the setting `audit.criticalThreshold` says",
+    when: "a critical finding asks for `quarantine`, or as many critical findings are open as the setting `audit.criticalThreshold` says",
     why: "It is an emergency, and what runs may do harm.",
     about: ({ findings }, { criticalThreshold }) => {
       const critical = findings.filter(({ severity }) => severity === "critical");
-      return critical.length >= criticalThreshold ? critical[0]?.kind : undefined;
+      return critical.length >= criticalThreshold ? critical[0]?.kind : askedFor(critical, "quarantine");
     },
   },
   {
@@ -133,15 +137,12 @@ export const HEALING_RULES: readonly HealingRule[] = [
   },
   {
     remedy: "rollback",
-    when: "the plugin fails, all its faults began within an hour after its version changed, and an earlier good version is kept",
+    when: "the breaker opened within an hour after the version changed, or a finding asks for `rollback`; and an earlier good version is kept",
     why: "The new version brought the faults.",
-    about: (facts) => {
-      const { upgradedAt, canRollBack } = facts;
-      const fault = enough(facts);
-      if (!fault || upgradedAt === undefined || !canRollBack) return undefined;
-      const own = facts.faults.filter(({ code }) => OWN.has(code));
-      const follows = own.every(({ firstAt }) => firstAt >= upgradedAt && firstAt - upgradedAt < UPGRADE_WINDOW_MS);
-      return follows ? fault : undefined;
+    about: ({ breaker, upgradedAt, canRollBack, findings }) => {
+      if (!canRollBack) return undefined;
+      const age = breaker && upgradedAt !== undefined ? breaker.since - upgradedAt : -1;
+      return breaker && age >= 0 && age < UPGRADE_WINDOW_MS ? breaker.code : askedFor(findings, "rollback");
     },
   },
   {
@@ -152,41 +153,46 @@ export const HEALING_RULES: readonly HealingRule[] = [
   },
   {
     remedy: "restart",
-    when: "the plugin fails (its breaker is open, or 5 faults in 10 minutes), or a finding asks for `restart`",
+    when: "the breaker is not closed and no restart was tried in the last hour, or a finding asks for `restart`",
     why: "What earlier calls left behind is the cheapest thing to take away.",
     about: (facts) => {
-      const about = enough(facts) ?? askedFor(facts.findings, "restart");
+      const about = facts.breaker?.code ?? askedFor(facts.findings, "restart");
       return wasTried(facts, "restart") ? undefined : about;
     },
   },
   {
     remedy: "safe-mode",
-    when: "the plugin still fails after a restart, in calls that use capabilities, or a finding asks for `safe-mode`",
+    when: "the breaker is not closed after a restart and calls fail that use capabilities, or a finding asks for `safe-mode`",
     why: "Without capabilities it can harm nothing outside, and may work in what only computes.",
     about: (facts) => {
       if (facts.safeMode) return undefined;
-      const fault = enough(facts);
       const explained = facts.faults.some(({ code, withCapabilities }) => OWN.has(code) && withCapabilities > 0);
-      return (
-        (fault && explained && wasTried(facts, "restart") ? fault : undefined) ?? askedFor(facts.findings, "safe-mode")
-      );
+      const persists = explained && wasTried(facts, "restart");
+      return (persists ? facts.breaker?.code : undefined) ?? askedFor(facts.findings, "safe-mode");
     },
   },
   {
     remedy: "quarantine",
-    when: "the plugin still fails after a restart and a critical finding is open, or a finding asks for `quarantine`",
+    when: "the breaker is not closed after a restart and a critical finding is open, or a finding asks for `quarantine`",
     why: "It fails, and what was found in it is critical.",
     about: (facts) => {
       const isCritical = facts.findings.some(({ severity }) => severity === "critical");
-      const fault = isCritical && wasTried(facts, "restart") ? enough(facts) : undefined;
-      return fault ?? askedFor(facts.findings, "quarantine");
+      const persists = isCritical && wasTried(facts, "restart");
+      return (persists ? facts.breaker?.code : undefined) ?? askedFor(facts.findings, "quarantine");
     },
   },
 ];
 
+/** `code` is the error code or finding that it is about. */
 export type Choice =
   | { readonly remedy: HealingRule["remedy"]; readonly code: string; readonly why: string }
   | { readonly remedy: undefined; readonly code: string | undefined; readonly why: string };
+
+/** Who saw what a choice is about. */
+export function causeOf({ findings, breaker }: HealingFacts, code: string): Exclude<Cause, "operator"> {
+  if (findings.some(({ kind }) => kind === code)) return "finding";
+  return breaker?.code === code ? "breaker" : "executions";
+}
 
 /**
  * Chooses what to do for an install.
@@ -212,11 +218,16 @@ export function chooseRemedy(facts: HealingFacts, settings: HealingSettings, now
     const why = `${usedUp.remedy} was tried as often as it may be in an hour (${perHour}), and no other remedy applies; the breaker holds back its calls.`;
     return { remedy: undefined, code: usedUp.code, why };
   }
-  const code = enough(facts);
+  const code = facts.breaker?.code;
   const why = code
     ? "It goes on failing, and no remedy is left that applies; the breaker holds back its calls."
     : "Nothing is wrong that a remedy is known for.";
   return { remedy: undefined, code, why };
+}
+
+/** True where the remedy was done and nothing says that it did not help: what happened before is settled. */
+export function isSettled({ outcome }: Pick<Try, "outcome">): boolean {
+  return outcome === "helped" || outcome === "unproven";
 }
 
 /** Whether a remedy may be tried for the install. */
@@ -233,13 +244,6 @@ function allowanceOf(
   if (!last) return "now";
   const from = (last.endedAt ?? last.startedAt) + backoffMs * 2 ** (recent.length - 1);
   return from <= now ? "now" : { from };
-}
-
-/** The code of most faults, where the plugin itself fails often enough for a remedy. */
-function enough({ faults, breakerOpen }: HealingFacts): string | undefined {
-  const own = faults.filter(({ code }) => OWN.has(code)).toSorted((a, b) => b.count - a.count);
-  const count = own.reduce((sum, fault) => sum + fault.count, 0);
-  return breakerOpen || count >= FEWEST_FAULTS ? own[0]?.code : undefined;
 }
 
 function codeAmong(faults: readonly Fault[], codes: ReadonlySet<string>): string | undefined {

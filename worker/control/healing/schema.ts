@@ -1,5 +1,13 @@
 import * as v from "valibot";
-import { CAUSES, HEALING_OUTCOMES, REASON_LENGTH, REMEDIES, type HealingEvent } from "./healing-record.ts";
+import {
+  CAUSES,
+  HEALING_OUTCOMES,
+  REASON_LENGTH,
+  REMEDIES,
+  type HealingEvent,
+  type InstallFacts,
+  type Remedy,
+} from "./healing-record.ts";
 
 const time = v.pipe(v.number(), v.integer(), v.description("Milliseconds since the epoch"));
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
@@ -16,6 +24,16 @@ export const SafeModeBody = v.strictObject({
   enabled: v.boolean("must be true or false"),
   reason: v.optional(Reason, "An operator asked for it."),
 });
+
+export const HealBody = v.optional(
+  v.strictObject({
+    dryRun: v.optional(
+      v.pipe(v.boolean("must be true or false"), v.description("True: say what would be done, and do nothing")),
+      false,
+    ),
+  }),
+  {},
+);
 
 const Facts = v.object({
   version: v.string(),
@@ -62,12 +80,32 @@ export const HealingAnswer = v.object({
   endedAt: v.nullable(time),
 });
 
+export const HealAnswer = v.object({
+  choice: v.object({
+    remedy: v.pipe(v.nullable(v.picklist(REMEDIES)), v.description("Null: nothing is to be done, or may be done now")),
+    code: v.nullable(v.string()),
+    why: v.string(),
+  }),
+  facts: Facts,
+  healing: v.pipe(v.nullable(HealingAnswer), v.description("What was done, or with `dryRun` would be")),
+});
+
 export const HealingFilter = v.object({
   pluginId: v.optional(v.string()),
   remedy: v.optional(v.picklist(REMEDIES, `must be one of ${REMEDIES.join(", ")}`)),
   cause: v.optional(v.picklist(CAUSES, `must be one of ${CAUSES.join(", ")}`)),
   outcome: v.optional(v.picklist(HEALING_OUTCOMES, `must be one of ${HEALING_OUTCOMES.join(", ")}`)),
 });
+
+/** What the rules chose, and what came of it. */
+export function describeHealingOf(
+  choice: { readonly remedy: Remedy | undefined; readonly code: string | undefined; readonly why: string },
+  facts: InstallFacts,
+  event: HealingEvent | null,
+): v.InferInput<typeof HealAnswer> {
+  const { remedy = null, code = null, why } = choice;
+  return { choice: { remedy, code, why }, facts: shownFacts(facts), healing: event && describeHealing(event) };
+}
 
 /** The event as answers show it: the tenant is the caller's own. */
 export function describeHealing(event: HealingEvent): v.InferInput<typeof HealingAnswer> {

@@ -1,4 +1,5 @@
-import { PlatformError } from "../../../../sdk/contract/errors.ts";
+import { healthOf } from "../../../../durable-objects/plugin-health/client.ts";
+import { ERRORS, PlatformError } from "../../../../sdk/contract/errors.ts";
 import type { Deps } from "../../../deps.ts";
 import { errorText } from "../../../lib/error-text.ts";
 import { logError } from "../../../lib/json-log.ts";
@@ -17,7 +18,7 @@ import {
   type InstallFacts,
   type Remedy,
 } from "../healing-record.ts";
-import type { HealingLimits } from "../rules.ts";
+import { isSettled, type HealingLimits } from "../rules.ts";
 import { beginHealing, endHealing } from "../store.ts";
 import { factsSince, gatherFacts } from "./facts.ts";
 import { quarantine } from "./quarantine.ts";
@@ -84,7 +85,7 @@ interface Result {
 
 async function attempt(deps: Deps, request: RemedyRequest, order: HealingOrder): Promise<Result> {
   const applied = await ACTIONS[order.remedy](deps, request);
-  const verification = await verify(deps, request, applied, order.code);
+  const verification = await verify(deps, request, applied, errorCodeOf(order.code));
   const { verdict } = verification;
   const { done } = applied;
   if (verdict !== "not-helped") return { outcome: verdict, done, verification };
@@ -93,7 +94,18 @@ async function attempt(deps: Deps, request: RemedyRequest, order: HealingOrder):
   return { outcome: "undone", done: `${done} It did not help and was taken back.`, verification };
 }
 
-function openedEvent(deps: Deps, install: Install, order: HealingOrder, before: InstallFacts): HealingEvent {
+/** A finding has no calls of its own: then any that failed count. */
+function errorCodeOf(code: string | undefined): string | undefined {
+  return code !== undefined && Object.hasOwn(ERRORS, code) ? code : undefined;
+}
+
+/** The event as it is before anything is done. */
+export function openedEvent(
+  deps: Deps,
+  install: Install,
+  order: Pick<HealingOrder, "remedy" | "cause" | "code" | "reason" | "actor">,
+  before: InstallFacts,
+): HealingEvent {
   const { remedy, cause, code, reason, actor } = order;
   return {
     id: deps.newId(),
@@ -120,6 +132,10 @@ async function close(deps: Deps, order: HealingOrder, event: HealingEvent, resul
   const install = await getInstall(deps.db, tenantId, pluginId);
   if (!install) throw installNotFound(pluginId);
   const after = await factsSince(deps, install, event.startedAt);
+  // What was done deserves a probe now, not when the breaker would have let one through.
+  if (isSettled(result) && after.breaker === "open") {
+    await healthOf(deps.env.PLUGIN_HEALTH, installId).probeSoon(install.version);
+  }
   const reason = `${event.reason} ${result.done}`.slice(0, 2 * REASON_LENGTH);
   const { outcome, verification } = result;
   const ended: HealingEvent = { ...event, after, verification, outcome, endedAt: now, reason };
