@@ -7,6 +7,7 @@ import { CAPABILITIES, CAPABILITY_NAMES, type CapabilitySpec } from "../sdk/cont
 import { ERRORS } from "../sdk/contract/errors.ts";
 import { EVENTS, type EventSpec } from "../sdk/contract/events.ts";
 import { LIMITS, PACKAGE_LIMITS } from "../sdk/contract/limits.ts";
+import { healingPage } from "./healing-page.ts";
 import { FAILURES_TOLD } from "../worker/control/executions/event-rules.ts";
 import { SETTING_GROUPS, specsOf, type SettingSpec } from "../sdk/contract/settings.ts";
 import { LONGEST_DAYS, USUAL_DAYS } from "../worker/control/reports/range-rules.ts";
@@ -107,6 +108,7 @@ export const PAGES: Readonly<Record<string, () => string>> = {
   "docs/capabilities.md": capabilitiesPage,
   "docs/errors.md": errorsPage,
   "docs/events.md": eventsPage,
+  "docs/healing.md": () => healingPage(MADE, table),
   "docs/host-functions.md": hostFunctionsPage,
   "docs/limits.md": limitsPage,
   "docs/reports.md": reportsPage,

@@ -1,4 +1,4 @@
-import { healthOf } from "../../../../durable-objects/plugin-health/client.ts";
+import { describeHealth } from "../../../../durable-objects/plugin-health/client.ts";
 import type { Verdict } from "../../../../durable-objects/plugin-health/verdict-rules.ts";
 import type { Deps } from "../../../deps.ts";
 import { errorText } from "../../../lib/error-text.ts";
@@ -67,7 +67,7 @@ type Breakers = ReadonlyMap<string, Verdict>;
 /** What the breaker of each version says that has one; undefined where the health object does not answer. */
 async function breakersOf({ env }: FactsDeps, install: Install): Promise<Breakers | undefined> {
   try {
-    const { versions } = await healthOf(env.PLUGIN_HEALTH, install.id).describe();
+    const { versions } = await describeHealth(env.PLUGIN_HEALTH, install.id);
     return new Map(versions.map(({ version, verdict }) => [version, verdict]));
   } catch (error) {
     logError("healing.breaker-unknown", { installId: install.id, error: errorText(error) });

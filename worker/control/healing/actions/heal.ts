@@ -1,4 +1,4 @@
-import { healthOf } from "../../../../durable-objects/plugin-health/client.ts";
+import { probeBreaker } from "../../../../durable-objects/plugin-health/client.ts";
 import { ERRORS, PlatformError } from "../../../../sdk/contract/errors.ts";
 import type { Deps } from "../../../deps.ts";
 import { errorText } from "../../../lib/error-text.ts";
@@ -134,7 +134,7 @@ async function close(deps: Deps, order: HealingOrder, event: HealingEvent, resul
   const after = await factsSince(deps, install, event.startedAt);
   // What was done deserves a probe now, not when the breaker would have let one through.
   if (isSettled(result) && after.breaker === "open") {
-    await healthOf(deps.env.PLUGIN_HEALTH, installId).probeSoon(install.version);
+    await probeBreaker(deps.env.PLUGIN_HEALTH, installId, install.version);
   }
   const reason = `${event.reason} ${result.done}`.slice(0, 2 * REASON_LENGTH);
   const { outcome, verification } = result;

@@ -1,6 +1,7 @@
 import { healthOf } from "../../../../durable-objects/plugin-health/client.ts";
 import { PlatformError } from "../../../../sdk/contract/errors.ts";
 import type { Deps } from "../../../deps.ts";
+import { UNGUARDED } from "../../../execution/breaker/breakers.ts";
 import { newEvent } from "../../events/rules.ts";
 import { audited, change, requireInstall } from "../../installs/actions/change.ts";
 import { nextState } from "../../installs/rules.ts";
@@ -19,9 +20,10 @@ export async function restart(deps: Deps, request: RemedyRequest): Promise<Appli
   nextState(install.state, "update");
   const caller = { tenantId: actor.tenantId, subject: actor.subject, traceId };
   const pluginIds = [install.pluginId];
-  await runLifecycle(deps, caller, "stop", { pluginIds });
+  const unguarded = { ...deps, breakers: UNGUARDED }; // an open breaker must not keep it from stopping and starting
+  await runLifecycle(unguarded, caller, "stop", { pluginIds });
   const generation = await renewIsolates(deps, request, "install.restart");
-  const started = await runLifecycle(deps, caller, "start", { pluginIds });
+  const started = await runLifecycle(unguarded, caller, "start", { pluginIds });
   const failure = started.find(({ code }) => code !== undefined);
   const then = failure ? `; it did not start: ${failure.code}` : "";
   return { done: `It runs in isolates of generation ${generation}${then}.` };

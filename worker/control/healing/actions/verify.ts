@@ -1,4 +1,5 @@
 import { PlatformError } from "../../../../sdk/contract/errors.ts";
+import { UNGUARDED } from "../../../execution/breaker/breakers.ts";
 import { CallBridge } from "../../../execution/bridge.ts";
 import { CallLedger } from "../../../execution/call-ledger.ts";
 import { BufferedStreams } from "../../../execution/call-streams.ts";
@@ -49,7 +50,8 @@ export async function verify(
   const sampled = succeeded.filter((id) => isSampled(id, SAMPLE_RATE));
   const failing = await replayAll(deps, snapshot, now, failed);
   const good = await replayAll(deps, snapshot, now, sampled);
-  const health = await checkHealth(deps, actor, install.pluginId, traceId);
+  // An open breaker would answer in the plugin's place.
+  const health = await checkHealth({ ...deps, breakers: UNGUARDED }, actor, install.pluginId, traceId);
   const healthCheck = health.status === "unchecked" ? null : (health.code ?? health.status);
   return judge({ proved, state: "active", failing, good, healthCheck });
 }

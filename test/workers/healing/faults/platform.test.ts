@@ -1,0 +1,138 @@
+import { env } from "cloudflare:workers";
+import { describe, expect, test } from "vitest";
+import { describeHealth } from "../../../../durable-objects/plugin-health/client.ts";
+import { healSickInstalls } from "../../../../worker/control/healing/actions/run.ts";
+import { LEASE_MS } from "../../../../worker/control/healing/store.ts";
+import { moduleKey } from "../../../../worker/execution/module-store.ts";
+import { runSchedule } from "../../../../worker/schedule.ts";
+import { expectProblem } from "../../../support/workers/api.ts";
+import { after, fails, Faults, SteppingClock } from "../../../support/workers/faults.ts";
+import { settledApi } from "../../recording/recorded-calls.ts";
+import { freshDeps, healingTenant, type HealingTenant } from "../healing-tenant.ts";
+
+/** The platform's own parts fail while something has to be healed: calls go on, nothing is stuck, and it is explained. */
+
+const DAY = 24 * 3_600_000;
+
+async function heal(
+  { tenantId }: HealingTenant,
+  { bindings = {}, ahead = 0 }: { bindings?: Partial<Env>; ahead?: number } = {},
+) {
+  const clock = new SteppingClock(Date.now() + ahead);
+  const done = await healSickInstalls(freshDeps(bindings, { clock }));
+  return done.filter((event) => event.tenantId === tenantId);
+}
+
+async function lose(tenant: HealingTenant): Promise<void> {
+  await env.STORE.delete(moduleKey((await tenant.version()).rewrittenDigest));
+  await tenant.run({ input: "x" });
+}
+
+describe("D1 is down", () => {
+  test("calls go on, the job fails and says so, readiness names the database, and it heals once D1 is back", async () => {
+    const sick = await healingTenant("echo");
+    await lose(sick);
+    const faults = new Faults(env);
+    faults.inject("DB", fails());
+    await expect(heal(sick, { bindings: faults.env })).rejects.toThrow();
+    await expect(runSchedule(freshDeps(faults.env), "* * * * *")).rejects.toThrow("heal-sick-installs");
+    const healthy = await healingTenant("log");
+    expect(
+      (await healthy.run({ functionName: "run", bindings: { DB: faults.env.DB } })).outcome.failure,
+    ).toBeUndefined();
+    const ready = await settledApi("get", "/readyz", {}, { DB: faults.env.DB });
+    expect(expectProblem(ready, "NOT_READY")["detail"]).toContain("database: D1 does not answer");
+    faults.heal();
+    expect((await heal(sick))[0]).toMatchObject({ remedy: "repair", outcome: "helped" });
+  });
+
+  test("in the middle of a remedy: what it began is closed as cut off, and the next run heals", async () => {
+    const sick = await healingTenant("echo");
+    await lose(sick);
+    const faults = new Faults(env);
+    let cut: readonly string[] = [];
+    // Later and later, until the remedy has begun: its event is then written.
+    for (let operations = 3; cut.length === 0; operations++) {
+      faults.inject("DB", fails(after(operations)));
+      await heal(sick, { bindings: faults.env }).catch(() => []);
+      cut = (await sick.healing()).map(({ outcome }) => outcome);
+    }
+    faults.heal();
+    expect(cut).toEqual(["running"]);
+    expect(await heal(sick)).toEqual([]);
+    await heal(sick, { ahead: LEASE_MS + 60_000 });
+    const outcomes = (await sick.healing()).map(({ outcome }) => outcome);
+    expect(outcomes).toContain("helped");
+    expect(outcomes).not.toContain("running");
+    expect((await sick.run({ input: "x" })).outcome.failure).toBeUndefined();
+  });
+});
+
+test("the queue is stopped: the breaker contains the plugin all the same, and whoever asks is told why", async () => {
+  const sick = await healingTenant("trap", {}, { defaultFunction: "run" });
+  const faults = new Faults(env);
+  faults.inject("OUTCOMES", fails());
+  for (let at = 0; at < 6; at++) await sick.run({ bindings: { OUTCOMES: faults.env.OUTCOMES } });
+  expect(faults.strikes).toBeGreaterThan(0);
+  const { versions } = await describeHealth(env.PLUGIN_HEALTH, (await sick.install()).id);
+  expect(versions[0]?.verdict.state).toBe("open");
+  expect((await sick.run()).outcome.failure).toMatchObject({ code: "BREAKER_OPEN" });
+  const { body } = await sick.call("post", `/self-debug/heal/${sick.pluginId}`);
+  expect(body).toMatchObject({
+    choice: { remedy: "restart", code: "PLUGIN_TRAPPED" },
+    healing: { cause: "breaker", outcome: "failed", verification: { verdict: "not-helped" } },
+  });
+});
+
+describe("the clock jumps", () => {
+  test("a day ahead and back: nothing is healed twice, and nothing is stuck", async () => {
+    const sick = await healingTenant("echo", {}, {}, { bare: true });
+    const { moduleDigest, rewrittenDigest } = await sick.version();
+    await env.STORE.delete([moduleKey(moduleDigest), moduleKey(rewrittenDigest)]);
+    await sick.run({ input: "x" });
+    const clock = new SteppingClock(Date.now());
+    const deps = freshDeps({}, { clock });
+    expect((await healSickInstalls(deps)).map(({ outcome }) => outcome)).toEqual(["failed"]);
+    await env.DB.prepare("UPDATE healing_events SET started_at = started_at + ?1, ended_at = ended_at + ?1")
+      .bind(DAY)
+      .run();
+    expect(await heal(sick)).toEqual([]);
+    const dry = await sick.call("post", `/self-debug/heal/${sick.pluginId}`, { dryRun: true });
+    expect(dry.body).toMatchObject({
+      choice: { remedy: null, code: "INTEGRITY_FAILED", why: expect.stringContaining("again from") },
+    });
+    expect((await sick.call("post", `/repair/${sick.pluginId}`)).status).toBe(200);
+  });
+
+  test("a lease that a clock from tomorrow holds is taken over", async () => {
+    const sick = await healingTenant("echo");
+    await lose(sick);
+    await env.DB.prepare(
+      "INSERT INTO healing_events (id, tenant_id, install_id, plugin_id, cause, remedy, reason, before, outcome, subject, started_at) VALUES (?, ?, ?, ?, 'executions', 'repair', '', '{}', 'running', 'system', ?)",
+    )
+      .bind(crypto.randomUUID(), sick.tenantId, (await sick.install()).id, sick.pluginId, Date.now() + DAY)
+      .run();
+    const { status, body } = await sick.call("post", `/repair/${sick.pluginId}`);
+    expect(status).toBe(200);
+    expect(body).toMatchObject({ outcome: "helped" });
+    expect((await sick.healing()).map(({ outcome }) => outcome).toSorted()).toEqual(["failed", "helped"]);
+  });
+});
+
+test("a killed isolate is seen, gets a successor, and the calls that it failed succeed again", async () => {
+  const sick = await healingTenant("echo");
+  const faults = new Faults(env);
+  faults.inject("LOADER", fails());
+  const { failure } = (await sick.run({ input: "x", bindings: { LOADER: faults.env.LOADER } })).outcome;
+  expect(failure).toMatchObject({ code: "ISOLATE_UNAVAILABLE" });
+  const [event] = await heal(sick);
+  expect(event).toMatchObject({
+    cause: "executions",
+    code: "ISOLATE_UNAVAILABLE",
+    remedy: "restart",
+    outcome: "helped",
+    verification: { failing: { replayed: 1, succeeded: 1 } },
+  });
+  expect(event?.after?.generation).toBeGreaterThan(event?.before.generation ?? 0);
+  expect((await sick.run({ input: "x" })).outcome.failure).toBeUndefined();
+});
