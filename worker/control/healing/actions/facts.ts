@@ -5,6 +5,7 @@ import { errorText } from "../../../lib/error-text.ts";
 import { logError } from "../../../lib/json-log.ts";
 import { openFindings } from "../../audits/finding-store.ts";
 import type { Install } from "../../installs/schema.ts";
+import { getRunningUpgrade, listFailedVersions, listKeptVersions } from "../../upgrades/store.ts";
 import { countCalls, type CallCounts } from "../facts-store.ts";
 import type { InstallFacts } from "../healing-record.ts";
 import { FAULT_WINDOW_MS, isSettled, TRIES_WINDOW_MS, type HealingFacts, type OpenBreaker } from "../rules.ts";
@@ -32,6 +33,7 @@ export async function gatherFacts(deps: FactsDeps, install: Install): Promise<Kn
     breakersOf(deps, install),
   ]);
   const breaker = breakers?.get(install.version);
+  const { upgradedAt, good } = await versionsBefore(deps, install, breakers);
   // What an audit has not seen again since a remedy helped may be gone.
   const seen = findings.filter(({ lastSeenAt }) => lastSeenAt > settledAt);
   return {
@@ -40,8 +42,8 @@ export async function gatherFacts(deps: FactsDeps, install: Install): Promise<Kn
       breaker: breaker && openBreaker(breaker),
       faults: counts.faults,
       findings: seen.map(({ rule, severity, remedy }) => ({ kind: rule, severity, remedy })),
-      upgradedAt: undefined,
-      canRollBack: false,
+      upgradedAt,
+      canRollBack: good !== undefined,
       tries,
     },
     shown: show(install, counts, shownState(breakers, install), findings.length),
@@ -62,10 +64,36 @@ export function scopeOf({ tenantId, pluginId, id }: Install) {
   return { tenantId, pluginId, installId: id };
 }
 
+export interface VersionsBefore {
+  /** When the version that runs took over; undefined where it was the first. */
+  readonly upgradedAt: number | undefined;
+  /** The version left last that did not fail here and whose breaker is closed; none while an upgrade runs, which watches itself. */
+  readonly good: string | undefined;
+}
+
+/** @param breakers  undefined where they are not known: then no version counts as good */
+export async function versionsBefore(
+  deps: FactsDeps,
+  install: Install,
+  breakers: Breakers | undefined,
+): Promise<VersionsBefore> {
+  const scope = scopeOf(install);
+  const [kept, failed, running] = await Promise.all([
+    listKeptVersions(deps.db, scope),
+    listFailedVersions(deps.db, scope),
+    getRunningUpgrade(deps.db, scope),
+  ]);
+  const good = kept.find(
+    ({ version }) =>
+      version !== install.version && !failed.has(version) && (breakers?.get(version)?.state ?? "closed") === "closed",
+  );
+  return { upgradedAt: kept[0]?.leftAt, good: breakers && !running ? good?.version : undefined };
+}
+
 type Breakers = ReadonlyMap<string, Verdict>;
 
 /** What the breaker of each version says that has one; undefined where the health object does not answer. */
-async function breakersOf({ env }: FactsDeps, install: Install): Promise<Breakers | undefined> {
+export async function breakersOf({ env }: FactsDeps, install: Install): Promise<Breakers | undefined> {
   try {
     const { versions } = await describeHealth(env.PLUGIN_HEALTH, install.id);
     return new Map(versions.map(({ version, verdict }) => [version, verdict]));

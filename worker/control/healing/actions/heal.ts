@@ -24,6 +24,7 @@ import { factsSince, gatherFacts } from "./facts.ts";
 import { quarantine } from "./quarantine.ts";
 import type { RemedyAction, RemedyRequest } from "./remedy.ts";
 import { repair } from "./repair.ts";
+import { rollback } from "./rollback.ts";
 import { restart } from "./restart.ts";
 import { enterSafeMode, leaveSafeMode } from "./safe-mode.ts";
 import { verify } from "./verify.ts";
@@ -31,7 +32,7 @@ import { verify } from "./verify.ts";
 const ACTIONS: Readonly<Record<Remedy, RemedyAction>> = {
   restart,
   repair,
-  rollback: () => Promise.reject(new PlatformError("STATE_CONFLICT", "No earlier version is kept.")),
+  rollback,
   "safe-mode": enterSafeMode,
   quarantine,
   "leave-safe-mode": leaveSafeMode,
