@@ -27,13 +27,32 @@ async function lose(tenant: HealingTenant): Promise<void> {
 
 function eventOf(tenant: HealingTenant, fields: Partial<HealingEvent>): HealingEvent {
   const facts = {
-    ...{ version: "1.0.0", state: "active", safeMode: false, generation: 0, breaker: null },
-    ...{ calls: 0, failed: 0, faults: {}, openFindings: 0 },
+    version: "1.0.0",
+    state: "active",
+    safeMode: false,
+    generation: 0,
+    breaker: null,
+    calls: 0,
+    failed: 0,
+    faults: {},
+    openFindings: 0,
   };
   return {
-    ...{ id: freshDeps().newId(), tenantId: tenant.tenantId, installId: "other", pluginId: tenant.pluginId },
-    ...({ cause: "executions", code: null, remedy: "restart", reason: "", before: facts, after: null } as const),
-    ...({ verification: null, outcome: "running", subject: "system", startedAt: Date.now(), endedAt: null } as const),
+    id: freshDeps().newId(),
+    tenantId: tenant.tenantId,
+    installId: "other",
+    pluginId: tenant.pluginId,
+    cause: "executions",
+    code: null,
+    remedy: "restart",
+    reason: "",
+    before: facts,
+    after: null,
+    verification: null,
+    outcome: "running",
+    subject: "system",
+    startedAt: Date.now(),
+    endedAt: null,
     ...fields,
   };
 }

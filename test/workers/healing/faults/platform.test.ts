@@ -34,7 +34,7 @@ describe("D1 is down", () => {
     await lose(sick);
     const faults = new Faults(env);
     faults.inject("DB", fails());
-    await expect(heal(sick, { bindings: faults.env })).rejects.toThrow();
+    await expect(heal(sick, { bindings: faults.env })).rejects.toThrow("Failed query");
     await expect(runSchedule(freshDeps(faults.env), "* * * * *")).rejects.toThrow("heal-sick-installs");
     const healthy = await healingTenant("log");
     expect(

@@ -127,7 +127,7 @@ describe("a plugin that fails where it uses capabilities", () => {
     expect((await tenant.install()).safeMode).toBeNull();
     expect(await heal(tenant, 5)).toBeUndefined();
 
-    await db.insert(auditFindings).values(await criticalFinding(tenant));
+    await db.insert(auditFindings).values({ ...(await criticalFinding(tenant)), history: [] });
     expect(await heal(tenant, 5)).toMatchObject({
       remedy: "quarantine",
       outcome: "helped",
@@ -140,16 +140,24 @@ describe("a plugin that fails where it uses capabilities", () => {
 async function criticalFinding({ tenantId, pluginId, install }: HealingTenant) {
   const now = Date.now();
   return {
-    ...{ id: crypto.randomUUID(), tenantId, pluginId, installId: (await install()).id, rule: "version.advisory" },
-    ...({
-      dedupKey: "a",
-      severity: "critical",
-      evidence: {},
-      remedy: "update",
-      remedyText: "",
-      state: "open",
-    } as const),
-    ...{ stateBy: null, stateReason: null, firstSeenAt: now, lastSeenAt: now + 1_000_000, stateSince: now, count: 1 },
-    ...{ auditId: "audit", recordingId: null, history: [] },
-  };
+    id: crypto.randomUUID(),
+    tenantId,
+    pluginId,
+    installId: (await install()).id,
+    rule: "version.advisory",
+    dedupKey: "a",
+    severity: "critical",
+    evidence: {},
+    remedy: "update",
+    remedyText: "",
+    state: "open",
+    stateBy: null,
+    stateReason: null,
+    firstSeenAt: now,
+    lastSeenAt: now + 1_000_000,
+    stateSince: now,
+    count: 1,
+    auditId: "audit",
+    recordingId: null,
+  } as const;
 }

@@ -66,7 +66,12 @@ export async function healByItself(
   const traceId = actor.traceId ?? "";
   const cause = causeOf(facts, code);
   return applyRemedy(deps, install, {
-    ...{ actor, traceId, remedy, cause, code, reason },
+    actor,
+    traceId,
+    remedy,
+    cause,
+    code,
+    reason,
     undoes: true,
     limits: PLATFORM_LIMITS,
   });
