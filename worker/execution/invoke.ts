@@ -59,6 +59,8 @@ export interface PluginEvent {
   readonly hops?: number;
   /** Plugin that calls a service of this one. */
   readonly callingPlugin?: string;
+  /** Plugins that wait for this call, the outermost first; absent: none. */
+  readonly callers?: readonly string[];
   /** What middleware noted about the request. */
   readonly annotations?: Readonly<Record<string, string>>;
 }
@@ -245,13 +247,15 @@ async function runBridged(
 function reachOf(
   deps: InvokeDeps,
   snapshot: Snapshot,
-  { budget, hops, subject, roles, traceId, options, annotations, variantKey }: PluginEvent,
+  { budget, hops, subject, roles, traceId, options, annotations, variantKey, callers = [] }: PluginEvent,
   { executionId, pluginId: callingPlugin, deadline }: ExecutionContext,
 ): TenantReach {
   let pool = budget?.pool;
+  const chain = [...callers, callingPlugin];
   return {
     snapshot,
     callPlugin: async (pluginId, functionName, input) => {
+      requireNoCircle(chain, pluginId);
       const now = deps.clock.now();
       pool ??= new RequestBudget(DEFAULT_BUDGET, now);
       const own = Object.hasOwn(snapshot.installs, pluginId)
@@ -266,6 +270,7 @@ function reachOf(
         roles,
         traceId,
         parent: executionId,
+        callers: chain,
         budget: { pool, among: 1 },
         callingPlugin,
         variantKey: variantKey ?? executionId,
@@ -275,6 +280,13 @@ function reachOf(
       return { output: outcome.output, failure: outcome.failure, executionId: record.id };
     },
   };
+}
+
+/** A plugin that waits for a call would be called by it. A plugin may call a service of its own. */
+function requireNoCircle(chain: readonly string[], pluginId: string): void {
+  if (!chain.slice(0, -1).includes(pluginId)) return;
+  const circle = [...chain, pluginId].join(" > ");
+  throw new PlatformError("NESTING_EXCEEDED", `Plugins call each other in a circle: ${circle}.`);
 }
 
 function withinBudget({ budget }: PluginEvent, limits: Limits, now: number): ReturnType<RequestBudget["open"]> {

@@ -124,6 +124,8 @@ describe("services_call", () => {
     const ran = await run(await tenantWith(), "call", { service: "deep.call", input: inner });
     expect(ran.outcome.failure).toBeUndefined();
     expect(JSON.stringify(ran.answer)).toContain("NESTING_EXCEEDED");
+    expect(JSON.stringify(ran.answer)).toContain("Plugins call each other in a circle: caller > deep > caller.");
+    expect(ran.plugins).not.toContain("callee");
   });
 
   test("counts calls against the quota", async () => {
