@@ -23,7 +23,7 @@ import { deleteMetricsBefore } from "./control/metrics/store.ts";
 import { clearRemovedInstalls } from "./control/removals/actions.ts";
 import { sweepIncoming } from "./control/packages/store.ts";
 import { deleteDeliveriesBefore } from "./control/webhooks/delivery-store.ts";
-import { applyUpdatePolicies, judgeRunningUpgrades } from "./control/upgrades/actions/watch.ts";
+import { applyUpdatePolicies, forgetOutlivedStorage, judgeRunningUpgrades } from "./control/upgrades/actions/watch.ts";
 import {
   ANOMALY_SERIES_RETENTION_MS,
   AUDIT_RETENTION_MS,
@@ -64,6 +64,7 @@ export const SCHEDULE: Readonly<Record<string, readonly Job[]>> = {
   ],
   "*/15 * * * *": [
     { name: "rewrite-outdated-versions", run: (deps) => rewriteOutdatedVersions(deps) },
+    { name: "forget-storage-of-upgrades", run: (deps) => forgetOutlivedStorage(deps) },
     { name: "apply-update-policies", run: (deps) => applyUpdatePolicies(deps) },
     { name: "compile-stale-snapshots", run: (deps) => compileStaleSnapshots(deps) },
     { name: "sweep-incoming-uploads", run: (deps) => sweepIncoming(deps) },

@@ -256,7 +256,13 @@ export const EVENTS = {
     title: "an install went back to a version that it had",
     severity: "warning",
     audience: "operator",
-    data: v.strictObject({ installId: text, fromVersion: text, version: text, reason: v.optional(text) }),
+    data: v.strictObject({
+      installId: text,
+      fromVersion: text,
+      version: text,
+      reason: v.optional(text),
+      storageRestored: v.boolean(),
+    }),
   },
   "hook.fired": {
     title: "plugins ran for a hook",

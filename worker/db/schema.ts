@@ -273,8 +273,13 @@ export const pluginUpgrades = sqliteTable(
     startedBy: text("started_by").notNull(),
     startedAt: integer("started_at").notNull(),
     endedAt: integer("ended_at"),
+    /** Objects in the store that hold what the install had stored before; null: nothing is kept. */
+    storageSegments: integer("storage_segments"),
   },
   (table) => [
+    index("plugin_upgrades_with_storage")
+      .on(table.startedAt)
+      .where(sql`storage_segments IS NOT NULL`),
     uniqueIndex("plugin_upgrades_running")
       .on(table.tenantId, table.installId)
       .where(sql`state = 'canary'`),

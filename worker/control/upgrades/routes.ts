@@ -128,7 +128,7 @@ export const upgradeRoutes: readonly Route[] = [
       "While an upgrade runs and no version is named, it is stopped, and the installed version has all calls again.",
     body: RollBackBody,
     answers: { 200: { description: "The install after the move", schema: InstallAnswer } },
-    errors: MOVE_ERRORS,
+    errors: [...MOVE_ERRORS, "BACKUP_UNREADABLE", "BACKUP_KEY_UNKNOWN"],
     handler: async (context, { params, body }) => {
       await rollBack(context.get("deps"), context.get("actor"), params.id, body);
       return showInstall(context, params.id);

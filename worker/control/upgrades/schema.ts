@@ -74,6 +74,10 @@ export const UpgradeBody = v.optional(
         ),
         "call",
       ),
+      keepStorage: v.optional(
+        v.pipe(v.boolean("must be true or false"), v.description("What the install has stored is kept for a rollback")),
+        true,
+      ),
       force: v.optional(
         v.pipe(reason, v.description("Goes on although recorded calls came out otherwise, and says why")),
       ),
@@ -91,6 +95,15 @@ export const RollBackBody = v.optional(
   v.strictObject({
     version: v.optional(v.pipe(version, v.description("Absent: the version before that did not fail here"))),
     reason: v.optional(reason),
+    restoreStorage: v.optional(
+      v.pipe(
+        v.boolean("must be true or false"),
+        v.description(
+          "Brings back what the install had stored before it left the version; what was stored since is lost",
+        ),
+      ),
+      false,
+    ),
   }),
   {},
 );
@@ -153,6 +166,7 @@ export const UpgradeAnswer = v.object({
   startedBy: v.string(),
   startedAt: time,
   endedAt: v.nullable(time),
+  storageKept: v.pipe(v.boolean(), v.description("True while a rollback can bring back what was stored before")),
 });
 
 export const BisectAnswer = v.object({
@@ -193,6 +207,7 @@ export function describeUpgrade(upgrade: Upgrade): v.InferInput<typeof UpgradeAn
     salt: _secret,
     effective: _config,
     secrets: _sealed,
+    storageSegments,
     gate,
     steps,
     ...shown
@@ -200,6 +215,7 @@ export function describeUpgrade(upgrade: Upgrade): v.InferInput<typeof UpgradeAn
   const cases = gate.cases.map((one) => ({ ...one, differences: [...one.differences] }));
   return {
     ...shown,
+    storageKept: storageSegments !== null,
     steps: steps.map((step: CanaryStep) => ({ ...step })),
     gate: { ...gate, missingFunctions: [...gate.missingFunctions], cases },
   };

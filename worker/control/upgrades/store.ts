@@ -1,4 +1,4 @@
-import { and, asc, desc, eq, inArray, isNotNull, lt, ne, sql, type SQL } from "drizzle-orm";
+import { and, asc, desc, eq, inArray, isNotNull, lt, ne, or, sql, type SQL } from "drizzle-orm";
 import { ERRORS, type ErrorCode } from "../../../sdk/contract/errors.ts";
 import type { Grants } from "../../../sdk/contract/grants.ts";
 import type { Database, Statement } from "../../db/client.ts";
@@ -91,11 +91,45 @@ export function insertUpgrade(db: Database, upgrade: Upgrade, when: SQL): Statem
     "startedBy",
     "startedAt",
     "endedAt",
+    "storageSegments",
   ] as const satisfies readonly (keyof Upgrade)[];
   const values = fields.map((field) => sql.raw(`json_extract(value, '$.${field}')`));
   return db
     .insert(pluginUpgrades)
     .select(sql`SELECT ${sql.join(values, sql`, `)} FROM json_each(${`[${json}]`}) WHERE ${when}`);
+}
+
+/** The last upgrade from a version of which storage is kept. */
+export async function findKeptStorage(
+  db: Database,
+  scope: InstallScope,
+  fromVersion: string,
+): Promise<{ readonly upgradeId: string; readonly segments: number } | undefined> {
+  const rows = await db
+    .select({ upgradeId: pluginUpgrades.id, segments: pluginUpgrades.storageSegments })
+    .from(pluginUpgrades)
+    .where(
+      and(ofInstall(scope), eq(pluginUpgrades.fromVersion, fromVersion), isNotNull(pluginUpgrades.storageSegments)),
+    )
+    .orderBy(desc(pluginUpgrades.id))
+    .limit(1);
+  const [row] = rows;
+  return row && { upgradeId: row.upgradeId, segments: row.segments ?? 0 };
+}
+
+/** Upgrades whose kept storage is to go: begun before a time, or of installs that were removed. */
+export async function listOutlivedStorage(db: Database, before: number, limit: number) {
+  const isInstalled = sql`EXISTS (SELECT 1 FROM ${pluginInstances} WHERE ${pluginInstances.id} = ${pluginUpgrades.installId} AND ${pluginInstances.state} <> 'uninstalled')`;
+  const { id: upgradeId, tenantId, installId, storageSegments } = pluginUpgrades;
+  return db
+    .select({ upgradeId, tenantId, installId, segments: storageSegments })
+    .from(pluginUpgrades)
+    .where(and(isNotNull(storageSegments), or(lt(pluginUpgrades.startedAt, before), sql`NOT ${isInstalled}`)))
+    .limit(limit);
+}
+
+export async function markStorageForgotten(db: Database, upgradeId: string): Promise<void> {
+  await db.update(pluginUpgrades).set({ storageSegments: null }).where(eq(pluginUpgrades.id, upgradeId));
 }
 
 /** Ends a running upgrade. */

@@ -77,6 +77,8 @@ export interface Upgrade extends CanaryCounts {
   readonly startedBy: string;
   readonly startedAt: number;
   readonly endedAt: number | null;
+  /** Objects that hold what the install had stored before; null: nothing is kept. */
+  readonly storageSegments: number | null;
 }
 
 /** Which new versions an install takes by itself. */

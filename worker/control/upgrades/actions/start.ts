@@ -1,5 +1,6 @@
 import { PlatformError } from "../../../../sdk/contract/errors.ts";
 import type { Actor } from "../../../lib/actor.ts";
+import type { InstallStateDeps } from "../../backups/install-state-store.ts";
 import { additionsIn, requestConsent } from "../../grants/actions/version-change.ts";
 import { consentRequired } from "../../grants/consent-rules.ts";
 import { audited, change, requireInstall, together } from "../../installs/actions/change.ts";
@@ -12,7 +13,8 @@ import type { VersionHead } from "../../plugins/rules.ts";
 import { listVersionHeads } from "../../plugins/store.ts";
 import { countVerdicts } from "../gate-rules.ts";
 import { newestInChannel } from "../policy-rules.ts";
-import { getPolicy, insertUpgrade } from "../store.ts";
+import { forgetStorage, keepStorage, type Keeping } from "../storage-store.ts";
+import { getLastUpgrade, getPolicy, insertUpgrade } from "../store.ts";
 import type { CanaryStep, Upgrade } from "../upgrade-record.ts";
 import { planCandidateConfig, readTargets, targetOf } from "./candidate.ts";
 import { runGate, upgradeRefused, whyRefused, type GateDeps, type GateOptions } from "./gate.ts";
@@ -20,7 +22,7 @@ import { requireMovable } from "./keep.ts";
 import { planVersionMove } from "./move-version.ts";
 import { upgradeEvent } from "./tell.ts";
 
-export type UpgradeDeps = GateDeps & LifecycleDeps;
+export type UpgradeDeps = GateDeps & LifecycleDeps & InstallStateDeps;
 
 export interface UpgradeInput extends GateOptions {
   /** Absent: the newest of the channel. */
@@ -30,6 +32,8 @@ export interface UpgradeInput extends GateOptions {
   /** Empty: the candidate takes all calls once the gate lets it pass. */
   readonly steps: readonly CanaryStep[];
   readonly assignBy: "call" | "subject";
+  /** Whether what the install has stored is kept, so that a rollback can bring it back. */
+  readonly keepStorage: boolean;
   /** Why the candidate goes on although the gate says no. */
   readonly force?: string | undefined;
 }
@@ -55,10 +59,31 @@ export async function startUpgrade(
   await requireMovable(deps, install);
   await requireConsented(deps, actor, install, version);
   const upgrade = await rehearse(deps, actor, install, version, input);
+  const kept = upgrade.state === "refused" ? upgrade : await withStorage(deps, upgrade, input.keepStorage);
   const caller = { tenantId: actor.tenantId, subject: actor.subject, traceId: actor.traceId ?? "" };
-  const write = () => change(deps, actor, pluginId, () => commitUpgrade(deps, actor, install, version, upgrade));
-  await (upgrade.state === "promoted" ? aroundChange(deps, caller, pluginId, write) : write());
+  const write = () => change(deps, actor, pluginId, () => commitUpgrade(deps, actor, install, version, kept));
+  try {
+    await (upgrade.state === "promoted" ? aroundChange(deps, caller, pluginId, write) : write());
+  } catch (error) {
+    await forgetUncommitted(deps, kept);
+    throw error;
+  }
   if (upgrade.state === "refused") throw upgradeRefused(install, version.version, upgrade.reason ?? "", upgrade.id);
+}
+
+/** What the install has stored is kept before the candidate can write. */
+async function withStorage(deps: UpgradeDeps, upgrade: Upgrade, wanted: boolean): Promise<Upgrade> {
+  return wanted ? { ...upgrade, storageSegments: await keepStorage(deps, keepingOf(upgrade)) } : upgrade;
+}
+
+async function forgetUncommitted(deps: UpgradeDeps, upgrade: Upgrade): Promise<void> {
+  const written = await getLastUpgrade(deps.db, upgrade);
+  if (upgrade.storageSegments === null || written?.id === upgrade.id) return;
+  await forgetStorage(deps, keepingOf(upgrade), upgrade.storageSegments);
+}
+
+function keepingOf({ id, tenantId, installId }: Upgrade): Keeping {
+  return { tenantId, installId, upgradeId: id };
 }
 
 async function chooseTarget(
@@ -149,6 +174,7 @@ async function rehearse(
     startedBy: actor.subject,
     startedAt: now,
     endedAt: state === "canary" ? null : now,
+    storageSegments: null,
   };
 }
 

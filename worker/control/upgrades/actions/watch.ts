@@ -13,10 +13,13 @@ import { chooseUpdate } from "../policy-rules.ts";
 import {
   getRunningUpgrade,
   listFailedVersions,
+  listOutlivedStorage,
   listRunningUpgrades,
+  markStorageForgotten,
   takeDuePolicies,
   type DuePolicy,
 } from "../store.ts";
+import { forgetStorage } from "../storage-store.ts";
 import type { Upgrade } from "../upgrade-record.ts";
 import { promoteUpgrade, stepUpgrade, takeBackUpgrade } from "./finish.ts";
 import { startUpgrade, type UpgradeDeps } from "./start.ts";
@@ -28,6 +31,8 @@ const UPGRADES_PER_RUN = 50;
 /** Policies applied in one run, those looked at the longest ago first: each may replay recorded calls. */
 const POLICIES_PER_RUN = 10;
 const POLICY_PERIOD_MS = 10 * 60_000;
+/** How long what was stored before an upgrade is kept. */
+export const STORAGE_KEPT_MS = 14 * 24 * 3_600_000;
 
 function platformActor(tenantId: string): Actor {
   return { tenantId, subject: SYSTEM_SUBJECT, roles: [] };
@@ -88,6 +93,18 @@ export async function applyUpdatePolicies(deps: UpgradeDeps): Promise<number> {
   return begun;
 }
 
+/** Forgets what installs had stored before upgrades, once nobody goes back any more. @returns how many upgrades' */
+export async function forgetOutlivedStorage(deps: UpgradeDeps): Promise<number> {
+  const outlived = await listOutlivedStorage(deps.db, deps.clock.now() - STORAGE_KEPT_MS, UPGRADES_PER_RUN);
+  for (const { segments, ...keeping } of outlived) {
+    // oxlint-disable-next-line no-await-in-loop -- the row is the only trace of the objects, so it goes after them
+    await forgetStorage(deps, keeping, segments ?? 0);
+    // oxlint-disable-next-line no-await-in-loop -- see above
+    await markStorageForgotten(deps.db, keeping.upgradeId);
+  }
+  return outlived.length;
+}
+
 /** What is refused, waits for consent or does not fit is no failure of the run. */
 async function applyPolicy(deps: UpgradeDeps, policy: DuePolicy): Promise<boolean> {
   const { tenantId, pluginId, installId } = policy;
@@ -108,6 +125,7 @@ async function applyPolicy(deps: UpgradeDeps, policy: DuePolicy): Promise<boolea
       fuelBand: DEFAULT_FUEL_BAND,
       steps: DEFAULT_STEPS,
       assignBy: "call",
+      keepStorage: true,
     });
     return true;
   } catch (error) {

@@ -1,0 +1,2 @@
+ALTER TABLE `plugin_upgrades` ADD `storage_segments` integer;--> statement-breakpoint
+CREATE INDEX `plugin_upgrades_with_storage` ON `plugin_upgrades` (`started_at`) WHERE storage_segments IS NOT NULL;
