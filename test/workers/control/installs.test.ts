@@ -202,7 +202,7 @@ describe("which version", () => {
     const unnamed = await refusal(installPlugin(makeDeps(), actor, ECHO));
     expect([unnamed.code, unnamed.message]).toEqual([
       "STATE_CONFLICT",
-      'No version of "acme.echo" can be installed: each was quarantined or refused by the scan.',
+      'No version of "acme.echo" can be installed: each was quarantined, withdrawn or refused by the scan.',
     ]);
     expect(await eventTypes(actor)).toEqual([]);
   });
