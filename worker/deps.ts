@@ -1,3 +1,4 @@
+import { ModeStore, unknownMode, type KnownMode, type ModeBindings } from "./control/modes/mode-store.ts";
 import { findClient } from "./control/oauth/actions.ts";
 import { queueOutgoing } from "./control/plugin-webhooks/actions/send.ts";
 import { raiseFinding, readSecurityLog } from "./control/security/actions.ts";
@@ -30,6 +31,7 @@ export interface Deps {
   readonly db: Database;
   /** What the request has asked of database and bucket. */
   readonly stores: StoreWatch;
+  readonly modes: ModeStore;
   readonly snapshots: SnapshotStore;
   readonly isolates: Isolates;
   readonly outcomes: OutcomeReporter;
@@ -50,6 +52,8 @@ export interface Deps {
   readonly randomBytes: (length: number) => Uint8Array;
   /** Waits this many milliseconds. */
   readonly pause: (milliseconds: number) => Promise<void>;
+  /** Whether this worker isolate has held its deployment against the data. */
+  readonly environment: { checked: boolean };
   /** Work that outlives the answer. */
   readonly defer: (work: Promise<unknown>) => void;
 }
@@ -64,6 +68,9 @@ export interface Resident {
   readonly captures: CaptureBook;
   readonly publicNames: PublicNames;
   readonly openedConfigs: OpenedConfigs;
+  readonly mode: KnownMode;
+  /** Whether this isolate has held its deployment against the data. */
+  readonly environment: { checked: boolean };
 }
 
 export function createResident(): Resident {
@@ -76,6 +83,8 @@ export function createResident(): Resident {
     captures: new CaptureBook(),
     publicNames: new Map(),
     openedConfigs: new OpenedConfigs(),
+    mode: unknownMode(),
+    environment: { checked: false },
   };
 }
 
@@ -93,13 +102,15 @@ export function createDeps(
   kept: Resident = resident,
 ): Deps {
   const defer = (work: Promise<unknown>): void => context.waitUntil(work);
-  const stores = new StoreWatch(() => undefined);
+  const stores = new StoreWatch(({ part }) => modes.noted(part));
   const env = watchedEnv(bindings, stores);
   const randomBytes = randomPool((bytes) => crypto.getRandomValues(bytes));
   const recordings = new RecordingStore({ bucket: env.STORE, keyRing: env.RECORDING_KEYS, randomBytes });
   const newId = systemIds(() => clock.now(), randomBytes);
+  const modes = openModes(bindings, kept, { clock, newId, defer });
   const bus = new Publisher(env.MESSAGES, clock, newId);
-  const outcomes = new OutcomeReporter(env.OUTCOMES, kept.pendingRecords, clock, defer);
+  const sinks = { queue: env.OUTCOMES, bucket: env.STORE, newId };
+  const outcomes = new OutcomeReporter(sinks, kept.pendingRecords, clock, defer);
   const { PLUGIN_HEALTH: namespace, LOADER: loader, STORE: bucket } = env;
   let database: Database | undefined;
   // Opened on first use: a warm call never needs it.
@@ -110,6 +121,7 @@ export function createDeps(
       return db();
     },
     stores,
+    modes,
     snapshots: new RetryingSnapshotStore(env.STORE, kept.snapshots, clock, defer, { pause, randomBytes }),
     isolates: new Isolates({ loader, bucket, health: namespace, book: kept.isolates, clock, pause }),
     outcomes,
@@ -125,11 +137,20 @@ export function createDeps(
     },
     clock,
     capabilities: capabilityServices(env, kept, { clock, newId, randomBytes, bus, defer }, db),
+    environment: kept.environment,
     newId,
     randomBytes,
     pause,
     defer,
   };
+}
+
+function openModes(
+  bindings: Env,
+  { mode: known }: Resident,
+  sources: Pick<ModeBindings, "clock" | "newId" | "defer">,
+): ModeStore {
+  return new ModeStore({ ...sources, namespace: bindings.SYSTEM_MODE, probed: bindings, known, pause });
 }
 
 /** The bindings, with the bucket watched. */

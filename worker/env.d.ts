@@ -13,6 +13,9 @@ declare namespace Cloudflare {
     /** Installs whose health is due to be checked. */
     HEALTH_CHECKS: Queue<import("./control/health/check-record.ts").DueChecks>;
     PLUGIN_HEALTH: DurableObjectNamespace<import("../durable-objects/plugin-health/object.ts").PluginHealth>;
+    SYSTEM_MODE: DurableObjectNamespace<import("../durable-objects/system-mode/object.ts").SystemMode>;
+    /** Which version of the worker runs; absent where the runtime does not say. */
+    WORKER_VERSION?: WorkerVersionMetadata;
     IDEMPOTENCY: DurableObjectNamespace<import("../durable-objects/idempotency/object.ts").IdempotencyKey>;
     MESSAGE_INBOX: DurableObjectNamespace<import("../durable-objects/message-inbox/object.ts").MessageInbox>;
     EVENT_STREAM: DurableObjectNamespace<import("../durable-objects/event-stream/object.ts").EventStream>;

@@ -10,6 +10,7 @@ export { MessageInbox } from "../durable-objects/message-inbox/object.ts";
 export { PluginDatabase } from "../durable-objects/plugin-database/object.ts";
 export { PluginFiles } from "../durable-objects/plugin-files/object.ts";
 export { PluginStorage } from "../durable-objects/plugin-storage/object.ts";
+export { SystemMode } from "../durable-objects/system-mode/object.ts";
 export { PluginHealth } from "../durable-objects/plugin-health/object.ts";
 
 const app = createApp(routes);

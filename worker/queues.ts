@@ -1,10 +1,9 @@
 import { abandonChunks, auditChunks } from "./control/audits/actions/consume.ts";
 import type { AuditBell } from "./control/audits/run-record.ts";
 import { buryMessages, deliverMessages } from "./control/deliveries/actions.ts";
-import { recordExecutions } from "./control/executions/actions.ts";
+import { storeOutcomes } from "./control/executions/actions.ts";
 import { checkDue } from "./control/health/actions/check.ts";
 import type { DueChecks } from "./control/health/check-record.ts";
-import { recordToldEvents } from "./control/events/actions/told.ts";
 import { followEvents } from "./control/events/actions/follow.ts";
 import { deliverWebhooks } from "./control/webhooks/actions/deliver.ts";
 import { judgeUpgrades, takeBackStopped } from "./control/upgrades/actions/watch.ts";
@@ -13,18 +12,19 @@ import type { WebhookBell } from "./control/webhooks/webhook-record.ts";
 import type { Deps } from "./deps.ts";
 import type { BusMessage } from "./execution/bus/rules.ts";
 import { isToldEvent, type Outcome } from "./execution/outcome-reporter.ts";
-import type { ExecutionRecord } from "./execution/settle.ts";
+import { spillOutcomes } from "./execution/spilled-outcomes.ts";
 import { errorText } from "./lib/error-text.ts";
 import { logError } from "./lib/json-log.ts";
 
 /** Longest pause before a batch is tried again, in seconds. */
-const LONGEST_RETRY_DELAY = 300;
+const LONGEST_RETRY_DELAY = 60;
 
 export type QueueMessage = Outcome | BusMessage | WebhookBell | AuditBell | DueChecks;
 
 /** Who consumes which queue of wrangler.toml. A queue carries the messages of its producer's type only. */
 const CONSUMERS: Readonly<Record<string, (deps: Deps, batch: MessageBatch) => Promise<void>>> = {
   "patchbay-outcomes": (deps, batch) => consumeOutcomes(deps, batch as MessageBatch<Outcome>),
+  "patchbay-outcomes-dead": (deps, batch) => keepOutcomes(deps, batch as MessageBatch<Outcome>),
   "patchbay-messages": (deps, batch) => consumeEach(deps, batch as MessageBatch<BusMessage>, deliverMessages),
   "patchbay-messages-dead": (deps, batch) => consumeEach(deps, batch as MessageBatch<BusMessage>, buryMessages),
   "patchbay-audits": (deps, batch) => consumeAudits(deps, batch as MessageBatch<AuditBell>, auditChunks),
@@ -50,11 +50,7 @@ async function consumeOutcomes(deps: Deps, batch: MessageBatch<Outcome>): Promis
   let counted: readonly Upgrade[] = [];
   try {
     const outcomes = batch.messages.map((message) => message.body);
-    counted = await recordExecutions(
-      deps,
-      outcomes.filter((outcome): outcome is ExecutionRecord => !isToldEvent(outcome)),
-    );
-    await recordToldEvents(deps, outcomes.filter(isToldEvent));
+    counted = await storeOutcomes(deps, outcomes);
     batch.ackAll();
     followAll(deps, batch.messages);
   } catch (error) {
@@ -64,6 +60,15 @@ async function consumeOutcomes(deps: Deps, batch: MessageBatch<Outcome>): Promis
   }
   await judgeUpgrades(deps, counted);
   await takeBackStopped(deps, batch.messages.map(({ body }) => body).filter(isToldEvent));
+}
+
+/** Puts what could not be stored for long where it waits without a limit. */
+async function keepOutcomes(deps: Deps, batch: MessageBatch<Outcome>): Promise<void> {
+  await spillOutcomes(
+    deps.env.STORE,
+    deps.newId(),
+    batch.messages.map((message) => message.body),
+  );
 }
 
 /** Each message is acknowledged or comes back by itself. Only giving one up is an event, which is rare. */

@@ -28,6 +28,7 @@ import { lifecycleRoutes } from "./control/lifecycle/routes.ts";
 import { memberRoutes } from "./control/members/routes.ts";
 import { packageRoutes } from "./control/packages/routes.ts";
 import { metricRoutes } from "./control/metrics/routes.ts";
+import { modeRoutes } from "./control/modes/routes.ts";
 import { oauthRoutes } from "./control/oauth/routes.ts";
 import { pluginWebhookRoutes } from "./control/plugin-webhooks/routes.ts";
 import { pluginRoutes } from "./control/plugins/routes.ts";
@@ -50,6 +51,7 @@ import { resolve } from "./execution/resolve.ts";
 import { documentationRoutes } from "./http/documentation/routes.ts";
 import { healthRoutes } from "./http/health/routes.ts";
 import { readLimitedBody } from "./http/limited-body.ts";
+import { withModes } from "./http/mode-gate.ts";
 import { answerProblem } from "./http/problem.ts";
 import type { AppEnv, Route } from "./http/route.ts";
 
@@ -86,12 +88,13 @@ const operations: readonly Route[] = [
   ...incomingWebhookRoutes,
   ...replayRoutes,
   ...profileRoutes,
+  ...modeRoutes,
   ...tenantRoutes,
   ...settingsRoutes,
   ...memberRoutes,
   ...keyRoutes,
   ...healthRoutes,
-].map(withFollowers);
+].map((route) => withModes(withFollowers(route)));
 
 /** Every operation of the API, once. Mounting, authorisation, validation, OpenAPI and the security suite follow from it. */
 export const routes: readonly Route[] = [...operations, ...documentationRoutes(operations)];

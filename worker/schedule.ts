@@ -9,6 +9,7 @@ import { deleteFixedBefore } from "./control/audits/finding-store.ts";
 import { deleteRunsBefore } from "./control/audits/store.ts";
 import { deleteDeadLettersBefore } from "./control/dead-letters/store.ts";
 import { followRecentEvents } from "./control/events/actions/follow.ts";
+import { tendSystem } from "./control/modes/actions.ts";
 import { deleteEventsBefore } from "./control/events/store.ts";
 import { deleteExecutionsBefore } from "./control/executions/store.ts";
 import { rewriteOutdatedVersions } from "./control/packages/actions/rewrite-again.ts";
@@ -53,6 +54,7 @@ export interface Job {
 /** What each cron expression of wrangler.toml runs, in order. */
 export const SCHEDULE: Readonly<Record<string, readonly Job[]>> = {
   "* * * * *": [
+    { name: "tend-system", run: (deps) => tendSystem(deps) },
     { name: "evaluate-alerts", run: (deps) => evaluateAll(deps) },
     { name: "step-canaries", run: (deps) => judgeRunningUpgrades(deps) },
     { name: "queue-health-checks", run: (deps) => queueDueChecks(deps) },

@@ -741,6 +741,20 @@ export const ERRORS = {
     trips: false,
     title: "The object store does not answer. `mayHaveApplied` says whether the change may have been made.",
   },
+  MODE_FALLBACK: {
+    status: 503,
+    blame: "platform",
+    retryable: true,
+    trips: false,
+    title: "A store does not answer, and this cannot be done without it.",
+  },
+  MODE_EMERGENCY: {
+    status: 503,
+    blame: "platform",
+    retryable: true,
+    trips: false,
+    title: "Nothing may be changed until an operator has looked at the platform.",
+  },
   NOT_READY: { status: 503, blame: "platform", retryable: true, trips: false, title: "The platform is not ready." },
   INTERNAL: { status: 500, blame: "platform", retryable: true, trips: false, title: "An internal error." },
 } as const satisfies Record<string, ErrorSpec>;

@@ -190,6 +190,24 @@ export const EVENTS = {
     audience: "operator",
     data: v.strictObject({ revision: count, changed: text }),
   },
+  "mode.changed": {
+    title: "the platform entered another mode",
+    severity: "error",
+    audience: "operator",
+    data: v.strictObject({ from: text, to: text, cause: text, reason: text }),
+  },
+  "backup.requested": {
+    title: "a backup is wanted because the platform entered emergency mode",
+    severity: "warning",
+    audience: "operator",
+    data: v.strictObject({ reason: text }),
+  },
+  "environment.changed": {
+    title: "the platform runs in a deployment that was not seen before",
+    severity: "notice",
+    audience: "operator",
+    data: v.strictObject({ digest: text, changed: text, dangers: count }),
+  },
   "grant.changed": {
     title: "an install was given or refused a capability",
     severity: "warning",

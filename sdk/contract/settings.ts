@@ -74,9 +74,13 @@ export const SETTINGS = {
       minimum: 1,
       maximum: 1_000,
       unit: "errors",
-      title: "errors between two checks that make an emergency",
+      title: "failures of database or store within a minute that make the platform fall back",
     },
-    autoRecovery: { kind: "switch", default: true, title: "restore the last good backup in an emergency" },
+    autoRecovery: {
+      kind: "switch",
+      default: true,
+      title: "take writes again by itself once the stores have answered well for a while",
+    },
     retention: {
       kind: "count",
       default: 10,

@@ -13,6 +13,7 @@ import {
   type SnapshotCanary,
   type SnapshotInstall,
   type SnapshotKey,
+  type SnapshotListing,
 } from "../execution/snapshot.ts";
 import { offersOf, type OfferingManifest } from "./offer-rules.ts";
 import type { SealedSecrets } from "./config/configuration-record.ts";
@@ -77,6 +78,8 @@ export interface InstallRecord extends VersionFacts {
   readonly updatedAt: number;
   /** The version of a running upgrade. */
   readonly canary?: CanaryRecord;
+  /** What the plugin's row says of it. */
+  readonly listing?: SnapshotListing;
   /** Grants in force. */
   readonly granted: readonly Pick<GrantRecord, "capability" | "asked" | "granted">[];
 }
@@ -197,6 +200,7 @@ export function snapshotInstall(install: InstallRecord, ceilings: Limits): Snaps
     ...(isWarm ? { warm: { revision: install.updatedAt } } : {}),
     ...(install.safeMode ? { safeMode: true as const } : {}),
     ...(install.generation > 0 ? { generation: install.generation } : {}),
+    ...(install.listing ? { listing: install.listing } : {}),
     grants: install.safeMode ? {} : effectiveGrants(asksOf(install.asking), install.granted),
     ...topicsOf(install.asking.events),
     ...lifecycleOf(install.offering.lifecycle),

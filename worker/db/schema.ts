@@ -10,6 +10,7 @@ import type { Manifest } from "../../sdk/contract/manifest.ts";
 import type { Limits } from "../../sdk/contract/limits.ts";
 import { REUSE_MODES } from "../../sdk/contract/reuse.ts";
 import type { Role } from "../../sdk/contract/roles.ts";
+import type { Fingerprint } from "../control/environment/rules.ts";
 import type { HealingVerification, InstallFacts } from "../control/healing/healing-record.ts";
 import { CAUSES, HEALING_OUTCOMES, REMEDIES } from "../control/healing/healing-record.ts";
 import type { SafeMode } from "../control/installs/safe-mode-record.ts";
@@ -384,6 +385,13 @@ export const platformSettings = sqliteTable("platform_settings", {
   changed: text({ mode: "json" }).$type<string[]>().notNull(),
   author: text().notNull(),
   createdAt: integer("created_at").notNull(),
+});
+
+/** Deployments that were seen, each once. */
+export const environments = sqliteTable("environments", {
+  digest: text().primaryKey(),
+  fingerprint: text({ mode: "json" }).$type<Fingerprint>().notNull(),
+  firstSeenAt: integer("first_seen_at").notNull(),
 });
 
 // What happened

@@ -99,7 +99,7 @@ class WatchedBucket {
     try {
       return await run();
     } catch (error) {
-      throw isBucketFault(error, streamed) ? this.#watch.outage(new Outage("bucket", error)) : error;
+      throw isBucketFault(error, streamed) ? this.#watch.outage(new Outage("store", error)) : error;
     }
   }
 }

@@ -2,7 +2,9 @@ import type { EventType, EventValue } from "../../sdk/contract/events.ts";
 import type { Clock } from "../lib/clock.ts";
 import { errorText } from "../lib/error-text.ts";
 import { logError } from "../lib/json-log.ts";
+import type { IdSource } from "../lib/ulid.ts";
 import type { ExecutionRecord } from "./settle.ts";
+import { spillOutcomes } from "./spilled-outcomes.ts";
 
 /** Most messages the queue takes in one batch (Cloudflare Queues: 100 messages, 256 KB). */
 const BATCH = 100;
@@ -10,8 +12,17 @@ const BATCH = 100;
 const BATCH_METRICS_BYTES = 128 * 1024;
 /** How long a record of a good call may wait for company. Milliseconds. */
 const LINGER_MS = 250;
-/** Tries of one batch before its records go back to wait for the next request. */
+/** Tries of one batch before its records are put into R2, or wait for the next request where that fails too. */
 const TRIES = 3;
+/** Records that wait in memory at most, with queue and R2 away; beyond that the oldest are lost, and the log says so. */
+export const MOST_PENDING = 10_000;
+
+/** Where outcomes go, and where they are put when that is away. */
+export interface OutcomeSinks {
+  readonly queue: Queue<Outcome>;
+  readonly bucket: R2Bucket;
+  readonly newId: IdSource;
+}
 
 /** An event for a tenant's log that came about where D1 is not touched. */
 export interface ToldEvent {
@@ -48,13 +59,13 @@ export function noPendingRecords(): PendingRecords {
  * that is cut off loses nothing: the first record after its promise has lapsed finds another sender.
  */
 export class OutcomeReporter {
-  readonly #queue: Queue<Outcome>;
+  readonly #sinks: OutcomeSinks;
   readonly #pending: PendingRecords;
   readonly #clock: Clock;
   readonly #defer: (work: Promise<unknown>) => void;
 
-  constructor(queue: Queue<Outcome>, pending: PendingRecords, clock: Clock, defer: (work: Promise<unknown>) => void) {
-    this.#queue = queue;
+  constructor(sinks: OutcomeSinks, pending: PendingRecords, clock: Clock, defer: (work: Promise<unknown>) => void) {
+    this.#sinks = sinks;
     this.#pending = pending;
     this.#clock = clock;
     this.#defer = defer;
@@ -73,6 +84,10 @@ export class OutcomeReporter {
   #add(outcome: Outcome, isUrgent: boolean): void {
     const { records } = this.#pending;
     records.push(outcome);
+    if (records.length > MOST_PENDING) {
+      records.shift();
+      logError("outcomes.lost", { records: 1 });
+    }
     const now = this.#clock.now();
     if (isUrgent || records.length >= BATCH) {
       this.#defer(this.#sendAll());
@@ -102,13 +117,23 @@ export class OutcomeReporter {
   async #send(batch: readonly Outcome[]): Promise<boolean> {
     for (let attempt = 1; attempt <= TRIES; attempt++) {
       try {
-        await this.#queue.sendBatch(batch.map((body) => ({ body })));
+        await this.#sinks.queue.sendBatch(batch.map((body) => ({ body })));
         return true;
       } catch (error) {
         logError("outcomes.send-failed", { attempt, records: batch.length, error: errorText(error) });
       }
     }
-    return false;
+    return this.#spill(batch);
+  }
+
+  async #spill(batch: readonly Outcome[]): Promise<boolean> {
+    try {
+      await spillOutcomes(this.#sinks.bucket, this.#sinks.newId(), batch);
+      return true;
+    } catch (error) {
+      logError("outcomes.spill-failed", { records: batch.length, error: errorText(error) });
+      return false;
+    }
   }
 }
 

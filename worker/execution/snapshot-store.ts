@@ -3,6 +3,7 @@ import type { Clock } from "../lib/clock.ts";
 import { errorText } from "../lib/error-text.ts";
 import { logError } from "../lib/json-log.ts";
 import { withoutCanaries } from "./canary.ts";
+import { outageIn } from "../lib/outage.ts";
 import { parseSnapshot, snapshotKey, type Snapshot } from "./snapshot.ts";
 
 /** A snapshot younger than this is used as it is. */
@@ -14,6 +15,11 @@ export const STALE_MS = 30_000;
  * goes on without canaries.
  */
 export const CANARY_STALE_MS = 3_000;
+/**
+ * While R2 does not answer, the last snapshot serves up to this age: a revocation cannot be written there either, and stopping
+ * every plugin would be worse.
+ */
+export const OUTAGE_MS = 15 * 60_000;
 /** Tenants kept in memory; the one unused for longest goes first. */
 const CAPACITY = 500;
 /** Names without a tenant are kept apart, so that made-up ones cannot push tenants out. */
@@ -25,6 +31,8 @@ interface Entry {
   checkedAt: number;
   /** Set while a background check runs, so that one request does it for all. */
   checkStartedAt: number;
+  /** When R2 did not answer last; 0: it did. */
+  failedAt: number;
 }
 
 /** Snapshots this isolate holds in memory. One per isolate, shared by all requests; holds plain data only. */
@@ -88,10 +96,26 @@ export class SnapshotStore {
       }
       return entry.snapshot;
     }
-    const checked = this.#check(tenantId, entry);
-    if (!entry?.snapshot?.canaries || age >= STALE_MS) return checked;
+    if (!entry?.snapshot || age >= OUTAGE_MS) return this.#check(tenantId, entry);
     const installed = withoutCanaries(entry.snapshot);
-    return checked.catch(() => installed);
+    const checked = this.#checkOrKeep(tenantId, entry, installed);
+    return entry.snapshot.canaries && age < STALE_MS ? checked.catch(() => installed) : checked;
+  }
+
+  /**
+   * One call in a while finds out whether R2 is back; the others do not wait for that.
+   *
+   * @param kept  what serves where it is not
+   */
+  async #checkOrKeep(tenantId: string, entry: Entry, kept: Snapshot): Promise<Snapshot | undefined> {
+    if (this.#clock.now() - entry.failedAt < FRESH_MS) return kept;
+    try {
+      return await this.#check(tenantId, entry);
+    } catch (error) {
+      if (!outageIn(error)) throw error;
+      entry.failedAt = this.#clock.now();
+      return kept;
+    }
   }
 
   /** Takes a snapshot just written by this isolate, so that its next call sees the change. Older ones are ignored. */
@@ -125,7 +149,7 @@ export class SnapshotStore {
   #keep(tenantId: string, snapshot: Snapshot | undefined, etag: string | undefined): Snapshot | undefined {
     const known = this.#cache.get(tenantId)?.snapshot;
     if (snapshot && known && known.revision > snapshot.revision) return known;
-    this.#cache.set(tenantId, { snapshot, etag, checkedAt: this.#clock.now(), checkStartedAt: 0 });
+    this.#cache.set(tenantId, { snapshot, etag, checkedAt: this.#clock.now(), checkStartedAt: 0, failedAt: 0 });
     return snapshot;
   }
 }

@@ -70,6 +70,8 @@ export interface SnapshotInstall {
   readonly persistVariables?: true;
   /** Capabilities it may use and how far. Whatever is not here is refused. */
   readonly grants: Grants;
+  /** What lists of plugins show of it while the database is away; absent in snapshots written before there was any. */
+  readonly listing?: SnapshotListing;
   /** Absent: none. */
   readonly topics?: SnapshotTopics;
   /** When its lifecycle functions are called; absent where the manifest says nothing. */
@@ -88,6 +90,17 @@ export interface SnapshotCanary {
   /** Of this upgrade alone, so that no caller is always among the first. */
   readonly salt: string;
   readonly assignBy: "call" | "subject";
+}
+
+export interface SnapshotListing {
+  readonly ownerTenantId: string;
+  readonly name: string;
+  readonly description: string;
+  readonly type: string;
+  readonly category: string;
+  /** Milliseconds since the epoch. */
+  readonly createdAt: number;
+  readonly updatedAt: number;
 }
 
 /** What a version's manifest says of topics, as filters. */

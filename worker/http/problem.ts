@@ -34,7 +34,7 @@ function knownError(error: unknown): PlatformError {
   if (error instanceof PlatformError) return error;
   const cause = outageIn(error);
   if (!cause) return new PlatformError("INTERNAL", "The request failed.");
-  return cause.store === "database"
+  return cause.part === "database"
     ? new PlatformError("DATABASE_UNAVAILABLE", "The database does not answer at the moment.", { cause })
     : new PlatformError("STORE_UNAVAILABLE", "The object store does not answer at the moment.", { cause });
 }

@@ -4,6 +4,7 @@ import type { ErrorCode } from "../../sdk/contract/errors.ts";
 import type { Permission } from "../../sdk/contract/roles.ts";
 import type { Actor } from "../lib/actor.ts";
 import type { Deps } from "../deps.ts";
+import type { Stale } from "./mode-gate.ts";
 
 /** Variables that the app's middleware sets before a handler runs. */
 export interface AppEnv {
@@ -60,6 +61,10 @@ export interface Route<P extends Schema = Schema, Q extends Schema = Schema, B e
   identify?(context: Context<AppEnv>): Promise<Actor | undefined>;
   /** On a public route: the handler takes a token or key where there is one, and may ask for it. */
   readonly takesIdentity?: true;
+  /** Goes on while the database is away, since it asks for nothing there. */
+  readonly needsNoDatabase?: true;
+  /** Answers while the database is away, by what the tenant's snapshot holds. */
+  fromSnapshot?(this: void, context: Context<AppEnv>, input: RouteInput<P, Q, B>, stale: Stale): Promise<Response>;
   readonly answers: Readonly<Record<number, RouteAnswer>>;
   /** Codes this operation may answer beyond those every route may. */
   readonly errors: readonly ErrorCode[];

@@ -1,16 +1,16 @@
 import { PlatformError } from "../../sdk/contract/errors.ts";
 
 /** The stores that the platform may lose for a while and get back. */
-export type Store = "database" | "bucket";
+export type Store = "database" | "store";
 
 /** A store did not do what it was asked, for no fault of the question. Says what the store itself said. */
 export class Outage extends Error {
   override readonly name = "Outage";
-  readonly store: Store;
+  readonly part: Store;
 
-  constructor(store: Store, cause: unknown) {
+  constructor(part: Store, cause: unknown) {
     super(cause instanceof Error ? cause.message : "The store failed.", { cause });
-    this.store = store;
+    this.part = part;
   }
 }
 

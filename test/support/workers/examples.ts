@@ -274,6 +274,9 @@ export const EXAMPLES: Readonly<Record<string, ExampleOf>> = {
   }),
   getExecution: ({ executionId }) => ({ path: `/executions/${executionId}`, foreign: "EXECUTION_NOT_FOUND" }),
 
+  getSystemStatus: plain("/migration-proof/status"),
+  getPlatformProbes: plain("/migration-proof/health"),
+  setSystemMode: plain("/migration-proof/mode", { mode: "normal", reason: "all is well" }),
   getSettings: plain("/settings"),
   updateSettings: plain("/settings", { audit: { intervalMinutes: 10 } }),
   getAuditSettings: plain("/self-debug/config"),

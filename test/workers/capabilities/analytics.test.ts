@@ -151,7 +151,12 @@ test("batches of records stay below what the queue takes", async () => {
   const sendBatch = (batch: readonly unknown[]) => Promise.resolve(void sent.push(JSON.stringify(batch).length));
   const queue = { sendBatch } as unknown as Queue<ExecutionRecord>; // the one method that is used
   const work: Promise<unknown>[] = [];
-  const reporter = new OutcomeReporter(queue, noPendingRecords(), deps.clock, (promise) => void work.push(promise));
+  const reporter = new OutcomeReporter(
+    { queue, bucket: env.STORE, newId: deps.newId },
+    noPendingRecords(),
+    deps.clock,
+    (promise) => void work.push(promise),
+  );
   const points = Array.from({ length: 100 }, (_, n) => point("n", "counter", 1, { a: `${n}`.padEnd(64) }));
   const actor: Actor = { tenantId: "t", subject: "s", roles: [] };
   for (let n = 0; n < 100; n++) reporter.report(recordOf(actor, BASE, points));

@@ -1,6 +1,12 @@
 import { env } from "cloudflare:workers";
 import { describe, expect, test } from "vitest";
-import { noPendingRecords, OutcomeReporter, type PendingRecords } from "../../../worker/execution/outcome-reporter.ts";
+import {
+  MOST_PENDING,
+  noPendingRecords,
+  OutcomeReporter,
+  type PendingRecords,
+} from "../../../worker/execution/outcome-reporter.ts";
+import { drainOutcomes, spillOutcomes } from "../../../worker/execution/spilled-outcomes.ts";
 import type { ExecutionRecord } from "../../../worker/execution/settle.ts";
 import { counted } from "../../support/workers/probe.ts";
 
@@ -34,10 +40,17 @@ class Bench {
   readonly queue = counted(env.OUTCOMES);
   readonly pending: PendingRecords = noPendingRecords();
   readonly deferred: Promise<unknown>[] = [];
+  bucket: R2Bucket = env.STORE;
+  batches = 0;
 
   /** A reporter as a request of its own would have it. */
   request(queue: Queue<ExecutionRecord> = this.queue.binding): OutcomeReporter {
-    return new OutcomeReporter(queue, this.pending, { now: () => this.now }, (work) => this.deferred.push(work));
+    return new OutcomeReporter(
+      { queue, bucket: this.bucket, newId: () => `batch-${++this.batches}` },
+      this.pending,
+      { now: () => this.now },
+      (work) => this.deferred.push(work),
+    );
   }
 }
 
@@ -78,13 +91,39 @@ describe("OutcomeReporter", () => {
     expect(bench.queue.uses()).toEqual(["sendBatch"]);
   });
 
-  test("records the queue refuses stay for the next request", async () => {
+  test("records the queue refuses are put into R2, from where they are taken once", async () => {
     const bench = new Bench();
+    const away = new Proxy(env.OUTCOMES, { get: () => () => Promise.reject(new Error("queue away")) });
+    bench.request(away).report(record(1, "failed"));
+    await Promise.all(bench.deferred);
+    expect(bench.pending.records).toEqual([]);
+    const taken: string[] = [];
+    const take = async (outcomes: readonly { readonly id: string }[]): Promise<void> =>
+      void taken.push(...outcomes.map(({ id }) => id));
+    expect(await drainOutcomes(env.STORE, take)).toBe(1);
+    expect(await drainOutcomes(env.STORE, take)).toBe(0);
+    expect(taken).toEqual(["execution-1"]);
+  });
+
+  test("a batch that cannot be stored stays in R2", async () => {
+    await spillOutcomes(env.STORE, "stays", [record(7)]);
+    await expect(drainOutcomes(env.STORE, () => Promise.reject(new Error("D1 is away")))).rejects.toThrow("away");
+    expect(await drainOutcomes(env.STORE, () => Promise.resolve())).toBe(1);
+  });
+
+  test(`with R2 away too they wait for the next request, ${MOST_PENDING} at most`, async () => {
+    const bench = new Bench();
+    bench.bucket = new Proxy(env.STORE, { get: () => () => Promise.reject(new Error("R2 away")) });
     const away = new Proxy(env.OUTCOMES, { get: () => () => Promise.reject(new Error("queue away")) });
     bench.request(away).report(record(1, "failed"));
     await Promise.all(bench.deferred);
     expect(bench.pending.records.map(({ id }) => id)).toEqual(["execution-1"]);
     bench.request().report(record(2, "failed"));
     expect(bench.pending.records).toEqual([]);
+    bench.pending.sentBy = Infinity;
+    bench.pending.records.push(...Array.from({ length: MOST_PENDING }, (_, index) => record(index)));
+    bench.pending.records.length = MOST_PENDING;
+    bench.request(away).report(record(MOST_PENDING));
+    expect(bench.pending.records.length).toBeLessThanOrEqual(MOST_PENDING);
   });
 });

@@ -49,7 +49,12 @@ export interface Consumed {
 
 export function depsOf(context: ExecutionContext, change: Partial<Deps> = {}) {
   const deps = createDeps(env, context, undefined, createResident());
-  const outcomes = new KeptRecords(env.OUTCOMES, noPendingRecords(), deps.clock, deps.defer);
+  const outcomes = new KeptRecords(
+    { queue: env.OUTCOMES, bucket: env.STORE, newId: deps.newId },
+    noPendingRecords(),
+    deps.clock,
+    deps.defer,
+  );
   return { ...deps, ...change, outcomes };
 }
 

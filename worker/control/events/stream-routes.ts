@@ -32,6 +32,7 @@ export const streamRoutes: readonly Route[] = [
     summary: "A ticket that opens the event stream once, within 30 seconds",
     tag: "Events",
     permission: "plugins:read",
+    needsNoDatabase: true,
     answers: { 201: { description: "The ticket; it stands for who asked for it", schema: TicketAnswer } },
     errors: ["STREAM_FULL", "STREAM_UNAVAILABLE"],
     handler: async (context) => context.json(await issueTicket(context.get("deps"), context.get("actor")), 201),

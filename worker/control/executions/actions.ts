@@ -1,9 +1,11 @@
 import { PlatformError } from "../../../sdk/contract/errors.ts";
 import type { Deps } from "../../deps.ts";
+import { isToldEvent, type Outcome } from "../../execution/outcome-reporter.ts";
 import type { ExecutionRecord } from "../../execution/settle.ts";
 import type { Actor } from "../../lib/actor.ts";
 import { requirePlugin } from "../plugins/actions.ts";
 import type { Upgrade } from "../upgrades/upgrade-record.ts";
+import { recordToldEvents } from "../events/actions/told.ts";
 import { auditRowsOfRefusals } from "./refusal-rules.ts";
 import { eventsOfExecutions } from "./event-rules.ts";
 import type { ExecutionFilter } from "./schema.ts";
@@ -39,6 +41,16 @@ export async function recordExecutions(
     for (const upgrade of upgrades) counted.set(upgrade.id, upgrade);
   }
   return [...counted.values()];
+}
+
+/** Stores what the queue carries, each once. */
+export async function storeOutcomes(deps: RecordDeps, outcomes: readonly Outcome[]): Promise<readonly Upgrade[]> {
+  const counted = await recordExecutions(
+    deps,
+    outcomes.filter((outcome): outcome is ExecutionRecord => !isToldEvent(outcome)),
+  );
+  await recordToldEvents(deps, outcomes.filter(isToldEvent));
+  return counted;
 }
 
 async function recordTogether(deps: RecordDeps, records: readonly ExecutionRecord[]): Promise<readonly Upgrade[]> {

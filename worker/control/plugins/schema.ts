@@ -57,6 +57,36 @@ const summary = {
 
 export const PluginSummary = v.object(summary);
 
+/** Marks an answer that was made from the tenant's snapshot, because the database is away. */
+export const StaleMark = v.object({
+  since: v.pipe(v.number(), v.integer(), v.description("When the database was lost; milliseconds since the epoch")),
+});
+
+/** What the snapshot knows; null is what it was written without. */
+const staleSummary = {
+  ...summary,
+  ownerTenantId: v.nullable(v.string()),
+  type: v.nullable(v.string()),
+  category: v.nullable(v.string()),
+  latestVersion: v.optional(v.string()),
+  createdAt: v.nullable(time),
+  updatedAt: v.nullable(time),
+};
+export const StalePluginSummary = v.object(staleSummary);
+export type StalePluginSummary = v.InferOutput<typeof StalePluginSummary>;
+
+export const StalePluginDetail = v.object({
+  ...staleSummary,
+  install: v.object({
+    id: v.string(),
+    version: v.string(),
+    state: v.picklist(INSTALL_STATES),
+    configRevision: v.number(),
+  }),
+  stale: StaleMark,
+});
+export type StalePluginDetail = v.InferOutput<typeof StalePluginDetail>;
+
 export const PluginDetail = v.object({
   ...summary,
   manifest: v.pipe(

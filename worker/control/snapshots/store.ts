@@ -12,10 +12,12 @@ import {
   pluginPermissions,
   pluginUpgrades,
   pluginVersions,
+  plugins,
   tenants,
 } from "../../db/schema.ts";
 import { secretsIn } from "../config/configuration-record.ts";
 import type { AskingManifest } from "../grants/rules.ts";
+import type { SnapshotListing } from "../../execution/snapshot.ts";
 import type { CanaryRecord, InstallRecord, TenantRecord, VersionFacts } from "../snapshot-rules.ts";
 
 /** D1 side of the snapshot compiler: what it reads of a tenant, and the revision that every change must raise. */
@@ -101,6 +103,10 @@ function selectInstalls(db: Database, tenantId: string, environment: DeploymentE
       fallback: pluginInstances.fallback,
       updatedAt: pluginInstances.updatedAt,
       ...versionColumns(),
+      listing:
+        sql<string>`(SELECT json_object('ownerTenantId', tenant_id, 'name', name, 'description', description, 'type', type, 'category', category, 'createdAt', created_at, 'updatedAt', updated_at) FROM ${plugins} WHERE ${plugins.tenantId} = ${pluginVersions.tenantId} AND ${plugins.id} = ${pluginVersions.pluginId})`.as(
+          "listing",
+        ),
     })
     .from(pluginInstances)
     .innerJoin(pluginVersions, eq(pluginVersions.id, pluginInstances.versionId))
@@ -170,6 +176,7 @@ function installRecord(
     config: JSON.parse(row.config) as JsonObject, // written by the actions of configurations
     secrets: secretsIn({ secrets: row.secrets ?? {} }, environment),
     granted,
+    listing: JSON.parse(row.listing) as SnapshotListing, // made by the statement
   };
 }
 

@@ -1,0 +1,248 @@
+import { env } from "cloudflare:workers";
+import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { PLATFORM_TENANT } from "../../../sdk/contract/identifiers.ts";
+import { LOSSES } from "../../../sdk/contract/modes.ts";
+import { tendSystem } from "../../../worker/control/modes/actions.ts";
+import { OUTAGE_MS } from "../../../worker/execution/snapshot-store.ts";
+import { expectProblem, type ApiAnswer } from "../../support/workers/api.ts";
+import { fails, losesAnswer, type Fault, type Part } from "../../support/workers/faults.ts";
+import { FaultyApp } from "../../support/workers/faulty-app.ts";
+import { HeldQueue } from "../../support/workers/held-queue.ts";
+import { mintToken } from "../../support/workers/tokens.ts";
+import { installGuests } from "../execution/guest-installs.ts";
+
+/** The whole worker with one part away for minutes: what goes on, what is refused, and that no record is lost. */
+
+const TENANT = "losses";
+const WRITE = { url: "https://hooks.example.com/hooks?box=losses" };
+/** Tokens that outlive hours of the scenes' time. Seconds since the epoch. */
+const claims = { exp: Math.floor(Date.now() / 1_000) + 7 * 86_400 };
+let caller: string;
+let admin: string;
+
+beforeAll(async () => {
+  await installGuests(TENANT, [{ guest: "echo" }, { guest: "fail", pluginId: "losses.cold" }]);
+  const at = Date.now();
+  await env.DB.prepare(
+    "INSERT INTO tenants (id, name, plan, status, snapshot_revision, created_at) VALUES (?, ?, 'pro', 'active', 1, ?)",
+  )
+    .bind(TENANT, TENANT, at)
+    .run();
+  caller = await mintToken({ tenant: TENANT, roles: ["caller"], claims });
+  admin = await mintToken({ tenant: TENANT, roles: ["admin"], claims });
+});
+beforeEach(() => void vi.spyOn(console, "error").mockReturnValue());
+afterEach(() => vi.restoreAllMocks());
+
+class Scene {
+  readonly queue = new HeldQueue();
+  readonly app: FaultyApp;
+  readonly executions: string[] = [];
+
+  constructor() {
+    this.app = new FaultyApp({ ...env, OUTCOMES: this.queue } as unknown as Env); // all that is used of a queue
+    this.app.clock.advance(scenes++ * 3_600_000);
+  }
+
+  async execute(pluginId = "echo"): Promise<ApiAnswer> {
+    const path = `/api/plugins/${pluginId}/execute`;
+    const answer = await this.app.request("POST", path, { token: caller, body: { input: "warm" } });
+    const { executionId } = answer.body as { executionId?: string };
+    if (executionId !== undefined) this.executions.push(executionId);
+    return answer;
+  }
+
+  /** Calls at once, all of which must succeed. */
+  async load(count: number): Promise<void> {
+    const answers = await Promise.all(Array.from({ length: count }, () => this.execute()));
+    const failed = answers.find(({ status }) => status !== 200);
+    if (failed) throw new Error(`An execution failed: ${JSON.stringify(failed.body)}`);
+  }
+
+  list(): Promise<ApiAnswer> {
+    return this.app.request("GET", "/api/plugins/", { token: admin });
+  }
+
+  write(): Promise<ApiAnswer> {
+    return this.app.request("POST", "/api/plugins/webhooks", { token: admin, body: WRITE });
+  }
+
+  deliver(): Promise<void> {
+    return this.queue.deliver(this.app, "patchbay-outcomes");
+  }
+
+  cron(): Promise<void> {
+    return this.app.run((deps) => tendSystem(deps));
+  }
+
+  get mode(): string {
+    return this.app.kept.mode.state.mode;
+  }
+
+  /** How often each execution is in D1. */
+  async stored(): Promise<number[]> {
+    const { results } = await env.DB.prepare("SELECT id FROM plugin_executions WHERE tenant_id = ?").bind(TENANT).all();
+    const ids = results.map(({ id }) => id);
+    return this.executions.map((execution) => ids.filter((id) => id === execution).length);
+  }
+}
+
+async function expectAllStoredOnce(scene: Scene): Promise<void> {
+  expect(await scene.stored()).toEqual(scene.executions.map(() => 1));
+}
+let scenes = 0;
+
+async function modeEvents(): Promise<string[]> {
+  const { results } = await env.DB.prepare(
+    "SELECT data FROM plugin_events WHERE tenant_id = ? AND type = 'mode.changed' ORDER BY sequence",
+  )
+    .bind(PLATFORM_TENANT)
+    .all<{ data: string }>();
+  return results.map(({ data }) => {
+    const { from, to } = JSON.parse(data) as { from: string; to: string };
+    return `${from} > ${to}`;
+  });
+}
+
+const SCENARIOS: Readonly<Record<keyof typeof LOSSES, () => Promise<void>>> = {
+  async database() {
+    const scene = new Scene();
+    const { app } = scene;
+    await scene.load(3);
+    await scene.deliver();
+    app.faults.inject("DB", fails());
+
+    const lostAt = Date.now();
+    const first = await scene.list();
+    const seconds = (Date.now() - lostAt) / 1_000;
+    expect(first).toMatchObject({ status: 200, body: { stale: { since: expect.any(Number) as number } } });
+    expect(scene.mode).toBe("fallback");
+    expect(seconds).toBeLessThan(2);
+
+    for (let minute = 0; minute < 5; minute++) {
+      await scene.load(10);
+      const listed = await scene.list();
+      expect(listed.headers.get("x-patchbay-mode")).toBe("fallback");
+      expect(listed.body).toMatchObject({ items: [{ id: "echo" }, { id: "losses.cold" }], stale: {} });
+      const one = await app.request("GET", "/api/plugins/echo", { token: admin });
+      expect(one.body).toMatchObject({ id: "echo", install: { state: "active" }, stale: {} });
+      const refused = await scene.write();
+      expectProblem(refused, "MODE_FALLBACK");
+      expect(refused.headers.get("retry-after")).toBe("5");
+      expectProblem(await app.request("GET", "/api/plugins/audit-logs", { token: admin }), "MODE_FALLBACK");
+      await scene.deliver();
+      app.clock.advance(60_000);
+    }
+    expect(await scene.stored()).toEqual([1, 1, 1, ...Array.from({ length: 50 }, () => 0)]);
+
+    app.faults.heal();
+    const backAt = app.clock.now();
+    await scene.cron();
+    expect(scene.mode).toBe("normal");
+    expect(app.clock.now() - backAt).toBeLessThan(5_000);
+    await scene.deliver();
+    expect(scene.queue.messages).toEqual([]);
+    await expectAllStoredOnce(scene);
+    expect((await scene.write()).status).toBe(201);
+    expect((await scene.list()).body).not.toHaveProperty("stale");
+    expect(await modeEvents()).toEqual(["normal > fallback", "fallback > recovering", "recovering > normal"]);
+    console.info(`fallback after ${seconds} s, normal again after ${(app.clock.now() - backAt) / 1_000} s`);
+  },
+
+  async store() {
+    const scene = new Scene();
+    const { app } = scene;
+    await scene.load(3);
+    app.faults.inject("STORE", fails());
+    app.clock.advance(31_000);
+    await scene.load(3);
+    expect(scene.mode).toBe("fallback");
+    for (let minute = 0; minute < 10; minute++) {
+      app.clock.advance(60_000);
+      await scene.load(2);
+    }
+    expect((await scene.execute("losses.cold")).body).toMatchObject({ code: "MODULE_UNAVAILABLE" });
+    expect((await scene.list()).body).not.toHaveProperty("stale");
+    expectProblem(await scene.write(), "MODE_FALLBACK");
+    app.clock.advance(OUTAGE_MS);
+    expectProblem(await scene.execute(), "SNAPSHOT_UNAVAILABLE");
+    app.faults.heal();
+    await scene.cron();
+    expect(scene.mode).toBe("normal");
+    await scene.load(1);
+    await scene.deliver();
+    await expectAllStoredOnce(scene);
+  },
+
+  async outcomes() {
+    const queueFaults: readonly Fault[] = [fails(), losesAnswer()];
+    for (const fault of queueFaults) {
+      const scene = new Scene();
+      scene.app.faults.inject("OUTCOMES", fault);
+      await scene.load(5);
+      expect(scene.mode).toBe("normal");
+      scene.app.faults.heal();
+      await scene.cron();
+      await scene.deliver();
+      await expectAllStoredOnce(scene);
+    }
+  },
+
+  async health() {
+    const scene = await goesOnWithout("PLUGIN_HEALTH");
+    await scene.app.faults.env.PLUGIN_HEALTH.get(env.PLUGIN_HEALTH.newUniqueId())
+      .verdict("1")
+      .catch(() => undefined);
+    expect(scene.app.faults.strikes).toBeGreaterThan(0);
+  },
+
+  async mode() {
+    const scene = await goesOnWithout("SYSTEM_MODE");
+    expect(scene.app.faults.strikes).toBeGreaterThan(0);
+  },
+};
+
+/** Without a part that only advises, everything goes on. */
+async function goesOnWithout(part: Part): Promise<Scene> {
+  const scene = new Scene();
+  scene.app.faults.inject(part, fails());
+  await scene.load(3);
+  for (let minute = 0; minute < 3; minute++) {
+    scene.app.clock.advance(60_000);
+    await scene.load(3);
+    expect((await scene.list()).status).toBe(200);
+    expect((await scene.write()).status).toBe(201);
+  }
+  await scene.deliver();
+  await expectAllStoredOnce(scene);
+  return scene;
+}
+
+describe("without", () => {
+  test.each(Object.entries(SCENARIOS))("%s things are as LOSSES says", async (name, run) => {
+    await run();
+    expect(Object.keys(LOSSES)).toContain(name);
+  });
+
+  test("D1 for longer than the queue tries, records wait in R2", async () => {
+    const scene = new Scene();
+    await scene.load(4);
+    await scene.queue.deliver(scene.app, "patchbay-outcomes-dead");
+    expect(scene.queue.messages).toEqual([]);
+    expect(await scene.stored()).toEqual([0, 0, 0, 0]);
+    await scene.cron();
+    await scene.cron();
+    await expectAllStoredOnce(scene);
+  });
+
+  test("D1 for one query only, nothing changes", async () => {
+    const scene = new Scene();
+    scene.app.faults.inject(
+      "DB",
+      fails((call) => call === 1),
+    );
+    expect(await scene.list()).toMatchObject({ status: 200, body: { stale: {} } });
+    expect(scene.mode).toBe("normal");
+    expect((await scene.list()).body).not.toHaveProperty("stale");
+  });
+});
