@@ -30,6 +30,7 @@ const ROUTES = `| to | ask |
 | --- | --- |
 | restart, repair | \`POST /api/plugins/restart/:id\`, \`/repair/:id\` (also \`/:id/restart\`, \`/:id/repair\`), with a \`reason\` |
 | enter or leave safe mode | \`PUT /api/plugins/safe-mode/:id\` with \`{ "enabled": true, "reason": … }\` (also \`/:id/safe-mode\`) |
+| quarantine, release | \`POST /api/plugins/:id/quarantine\`, \`/:id/release\`, with a \`reason\`; what is released is inactive |
 | let the rules choose now | \`POST /api/plugins/self-debug/heal/:id\` (also \`/:id/heal\`); with \`{ "dryRun": true }\` it says what would be done and does nothing |
 | see what was done | \`GET /api/plugins/self-debug/healing-events\`, with \`pluginId\`, \`remedy\`, \`cause\`, \`outcome\`; kept for 90 days |`;
 

@@ -222,6 +222,9 @@ export const EXAMPLES: Readonly<Record<string, ExampleOf>> = {
   // The seeded version has nothing in the store, so the repair fails, which is an answer.
   repairPlugin: pluginAfter("repair", "INSTALL_NOT_FOUND"),
   repairPluginById: plugin("/repair", "INSTALL_NOT_FOUND", { reason: "to be sure" }),
+  quarantinePluginById: plugin("/quarantine", "INSTALL_NOT_FOUND", { reason: "it calls home" }),
+  // The seeded install is in use.
+  releasePlugin: (resources) => ({ ...plugin("/release", "INSTALL_NOT_FOUND", {})(resources), ends: "STATE_CONFLICT" }),
   setSafeMode: pluginAfter("safe-mode", "INSTALL_NOT_FOUND", { enabled: true }),
   setSafeModeById: plugin("/safe-mode", "INSTALL_NOT_FOUND", { enabled: true, reason: "it behaves oddly" }),
   healPlugin: pluginAfter("self-debug/heal", "INSTALL_NOT_FOUND", { dryRun: true }),

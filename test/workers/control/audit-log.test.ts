@@ -47,6 +47,7 @@ const mutating = routes
 
 /** What must be so that the example of an operation changes something. Requests of the tenant's admin. */
 const BEFORE: Readonly<Record<string, (resources: Resources) => [method: string, path: string, body?: unknown]>> = {
+  releasePlugin: ({ pluginId }) => ["post", `/${pluginId}/quarantine`, {}],
   rollBackConfig: ({ pluginId }) => ["patch", `/${pluginId}/config`, { a: 9 }],
   unyankVersion: ({ pluginId }) => ["put", `/${pluginId}/versions/1.0.0/yank`, { reason: "loses orders" }],
   promoteUpgrade: ({ pluginId }) => ["post", `/${pluginId}/upgrade`, { version: "1.1.0" }],

@@ -10,7 +10,8 @@ import { utf8 } from "../../fixtures/packages/bytes.ts";
 import { expectProblem } from "../../support/workers/api.ts";
 import { db } from "../packages/upload-fixtures.ts";
 import type { InferOutput } from "valibot";
-import { healingTenant, type HealingTenant } from "./healing-tenant.ts";
+import { keepBlob } from "../../../worker/control/backups/blob-store.ts";
+import { freshDeps, healingTenant, type HealingTenant } from "./healing-tenant.ts";
 
 /** What operators do by hand. */
 
@@ -189,8 +190,38 @@ describe("a repair", () => {
     await damage(moduleKey(rewrittenDigest), "damaged");
     const { body } = await tenant.call("post", `/repair/${tenant.pluginId}`);
     expect(body).toMatchObject({ outcome: "failed", verification: null, after: { generation: 0 } });
-    expect((body as Healing).reason).toContain(`module as uploaded ${moduleDigest} is missing or damaged`);
+    expect((body as Healing).reason).toContain(
+      `Missing or damaged, and in no backup: module as uploaded ${moduleDigest}`,
+    );
     expect(await env.STORE.head(moduleKey(rewrittenDigest))).not.toBeNull();
+  });
+
+  test("takes from a backup what is in no other place", async () => {
+    const tenant = await healingTenant("echo", {}, {}, { bare: true });
+    const { moduleDigest, rewrittenDigest, packageDigest } = await tenant.version();
+    const blobs = [moduleKey(moduleDigest), packageKey(packageDigest)];
+    for (const [at, digest] of [moduleDigest, packageDigest].entries()) {
+      expect(await keepBlob(freshDeps(), { digest, key: blobs[at] ?? "" })).toBe("kept");
+    }
+    await damage(moduleKey(moduleDigest), "missing");
+    await damage(packageKey(packageDigest), "damaged");
+    await damage(moduleKey(rewrittenDigest), "damaged");
+    const { body } = await tenant.call("post", `/repair/${tenant.pluginId}`);
+    expect(body).toMatchObject({ outcome: "helped" });
+    expect((body as Healing).reason).toContain("Restored: package, module as uploaded, metered module.");
+    for (const key of blobs) expect(await env.STORE.head(key)).not.toBeNull();
+    expect((await tenant.run({ input: "x" })).outcome.failure).toBeUndefined();
+  });
+
+  test("makes the metered module again although the package is lost for good, and says what is lost", async () => {
+    const tenant = await healingTenant("echo");
+    const { rewrittenDigest, packageDigest } = await tenant.version();
+    await damage(packageKey(packageDigest), "missing");
+    await damage(moduleKey(rewrittenDigest), "missing");
+    const { body } = await tenant.call("post", `/repair/${tenant.pluginId}`);
+    expect(body).toMatchObject({ outcome: "helped" });
+    expect((body as Healing).reason).toContain("Restored: metered module. Lost, and in no backup: package.");
+    expect((await tenant.run({ input: "x" })).outcome.failure).toBeUndefined();
   });
 
   test("of a lost package whose module runs fails and says so", async () => {
@@ -200,6 +231,20 @@ describe("a repair", () => {
     expect(body).toMatchObject({ outcome: "failed" });
     expect((await tenant.run({ input: "x" })).outcome.failure).toBeUndefined();
   });
+});
+
+test("quarantine takes an install out of use until it is released and activated", async () => {
+  const tenant = await healingTenant("echo");
+  const { call, pluginId } = tenant;
+  const quarantined = await call("post", `/${pluginId}/quarantine`, { reason: "it calls home" });
+  expect(quarantined.body).toMatchObject({ remedy: "quarantine", outcome: "helped", after: { state: "quarantined" } });
+  await expect(tenant.run()).rejects.toMatchObject({ code: "PLUGIN_INACTIVE" });
+  expectProblem(await call("post", `/${pluginId}/activate`), "STATE_CONFLICT");
+  expect((await call("post", `/${pluginId}/release`, { reason: "it was a test" })).body).toMatchObject({
+    state: "inactive",
+  });
+  expect((await call("post", `/${pluginId}/activate`)).body).toMatchObject({ state: "active" });
+  expect((await tenant.run({ functionName: "run" })).outcome.failure).toBeUndefined();
 });
 
 describe("two healers of one install", () => {

@@ -3,6 +3,7 @@ import type { ErrorCode } from "../../../sdk/contract/errors.ts";
 import { ULID_PATTERN } from "../../../sdk/contract/identifiers.ts";
 import { decodeCursor, pageOf, pageQuery, toPage } from "../../http/page.ts";
 import { defineRoute, type Route } from "../../http/route.ts";
+import { moveInstall } from "../installs/actions/move.ts";
 import { describeInstall, InstallAnswer, PluginParams } from "../installs/schema.ts";
 import { healPlugin } from "./actions/choose.ts";
 import { operate, setSafeMode } from "./actions/operate.ts";
@@ -22,14 +23,18 @@ const Position = v.tuple([v.pipe(v.string(), v.regex(ULID_PATTERN))]);
 const operated = { mount: "plugins", tag: "Healing", permission: "plugins:operate" } as const;
 const ERRORS: readonly ErrorCode[] = ["INSTALL_NOT_FOUND", "STATE_CONFLICT", "SNAPSHOT_UNAVAILABLE"];
 
-/** Remedies by hand; each has two paths for one action. */
-function remedyRoutes(remedy: "restart" | "repair", summary: string, description: string): readonly Route[] {
+/** Remedies by hand; each has two paths for one action, but for what no other system names so. */
+function remedyRoutes(
+  remedy: "restart" | "repair" | "quarantine",
+  summary: string,
+  description: string,
+): readonly Route[] {
   const operationId = `${remedy}Plugin`;
   const paths = [
     [`/${remedy}/:id`, operationId],
     [`/:id/${remedy}`, `${operationId}ById`],
   ] as const;
-  return paths.map(([path, id]) =>
+  return paths.slice(remedy === "quarantine" ? 1 : 0).map(([path, id]) =>
     defineRoute({
       ...operated,
       method: "post",
@@ -110,6 +115,29 @@ export const healingRoutes: readonly Route[] = [
     "Holds package, modules and files against their digests, makes anew what is missing or damaged, and goes on in new " +
       "isolates. Where an original is lost and in no backup, the outcome is `failed` and nothing is changed.",
   ),
+  ...remedyRoutes(
+    "quarantine",
+    "Take an install out of use until a person releases it",
+    "It takes no calls and cannot be changed: what is quarantined is evidence.",
+  ),
+  defineRoute({
+    ...operated,
+    method: "post",
+    path: "/:id/release",
+    operationId: "releasePlugin",
+    summary: "Release an install from quarantine",
+    description: "It is inactive then; `POST /:id/activate` lets it take calls again.",
+    params: PluginParams,
+    body: ReasonBody,
+    answers: { 200: { description: "The install afterwards", schema: InstallAnswer } },
+    errors: ERRORS,
+    handler: async (context, { params, body }) =>
+      context.json(
+        describeInstall(
+          await moveInstall(context.get("deps"), context.get("actor"), params.id, "release", { reason: body.reason }),
+        ),
+      ),
+  }),
   safeModeRoute("/safe-mode/:id", "setSafeMode"),
   safeModeRoute("/:id/safe-mode", "setSafeModeById"),
   defineRoute({

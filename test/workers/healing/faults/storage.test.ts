@@ -49,7 +49,9 @@ test("a corrupt package whose modules are lost is contained: two repairs fail, t
 
   const [first] = await heal(tenant);
   expect(first).toMatchObject({ remedy: "repair", outcome: "failed", after: { state: "active", generation: 0 } });
-  expect(first?.reason).toContain(`package ${packageDigest} is missing or damaged and is in no backup`);
+  expect(first?.reason).toContain(
+    `Missing or damaged, and in no backup: package ${packageDigest}, module as uploaded ${moduleDigest}`,
+  );
   expect(await heal(tenant)).toEqual([]);
   expect((await heal(tenant, 2))[0]).toMatchObject({ remedy: "repair", outcome: "failed" });
   const [last] = await heal(tenant, 5);

@@ -1,5 +1,6 @@
 import type { Deps } from "../../../deps.ts";
 import { PlatformError } from "../../../../sdk/contract/errors.ts";
+import { logError } from "../../../lib/json-log.ts";
 import type { Actor } from "../../../lib/actor.ts";
 import { requireInstall } from "../../installs/actions/change.ts";
 import type { Install } from "../../installs/schema.ts";
@@ -65,7 +66,7 @@ export async function healByItself(
   const { remedy, code, why: reason } = choice;
   const traceId = actor.traceId ?? "";
   const cause = causeOf(facts, code);
-  return applyRemedy(deps, install, {
+  const event = await applyRemedy(deps, install, {
     actor,
     traceId,
     remedy,
@@ -75,6 +76,9 @@ export async function healByItself(
     undoes: true,
     limits: PLATFORM_LIMITS,
   });
+  // Another healer is at work, or the platform has healed as much as it may for now.
+  if (!event) logError("healing.held-back", { installId: install.id, remedy, code });
+  return event;
 }
 
 function requireActive({ pluginId, state }: Install): void {

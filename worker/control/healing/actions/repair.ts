@@ -3,6 +3,7 @@ import { MAIN_MODULE } from "../../../../sdk/contract/linking.ts";
 import type { Deps } from "../../../deps.ts";
 import { sha256Hex } from "../../../lib/hex.ts";
 import { openArchive } from "../../packages/archive/archive.ts";
+import { restoreBlob } from "../../backups/blob-store.ts";
 import { objectAccess, packageKey, putBlob } from "../../packages/blob-store.ts";
 import { adoptRewritten, rewriteStored } from "../../packages/actions/rewrite-again.ts";
 import { blobsOf, checkBlob, type VersionBlob } from "../../packages/stored-blobs-store.ts";
@@ -10,17 +11,6 @@ import { getVersion } from "../../packages/store.ts";
 import type { VersionRecord } from "../../packages/version-record.ts";
 import type { Applied, RemedyRequest } from "./remedy.ts";
 import { renewIsolates } from "./restart.ts";
-
-/** Where a lost original may still be. */
-export interface BlobBackup {
-  /**
-   * Puts the bytes of the digest back in their place.
-   *
-   * @param digest  SHA-256, hexadecimal
-   * @returns false where it has none
-   */
-  restore(digest: string): Promise<boolean>;
-}
 
 /**
  * Holds everything that is stored of the install's version against its digests, makes anew what is missing or damaged, and lets
@@ -34,15 +24,31 @@ export async function repair(deps: Deps, request: RemedyRequest): Promise<Applie
   const record = await getVersion(deps.db, install.ownerTenantId, install.versionId);
   if (!record) throw new PlatformError("INTEGRITY_FAILED", `Version ${install.version} has no record any more.`);
   const broken = await findBroken(deps.env.STORE, record);
-  const originals = broken.filter(({ role }) => role === "original");
-  for (const blob of originals) await restoreOriginal(deps, record, blob);
-  const remade = broken.some(({ role }) => role === "made") && (await remake(deps, record, broken));
-  const left = remade ? await findBroken(deps.env.STORE, remade) : [];
-  if (left.length > 0) throw lost(left, "could not be made again");
+  const gone: Broken[] = [];
+  for (const blob of broken) {
+    if (blob.role === "original" && !(await restoreOriginal(deps, record, blob))) gone.push(blob);
+  }
+  const isMadeBroken = broken.some(({ role }) => role === "made");
+  if (gone.length > 0 && (!isMadeBroken || gone.some(({ digest }) => digest === sourceOf(record)))) {
+    throw lost(gone, "in no backup");
+  }
+  const left = isMadeBroken ? await findBroken(deps.env.STORE, await remake(deps, record, broken)) : [];
+  const made = left.filter(({ role }) => role === "made");
+  if (made.length > 0) throw lost(made, "could not be made again");
   const generation = await renewIsolates(deps, request, "install.repair");
-  const names = broken.map(({ what }) => what).join(", ");
-  const found = broken.length > 0 ? `Restored: ${names}.` : "All that is stored of it is what was uploaded.";
-  return { done: `${found} It runs in isolates of generation ${generation}.`, proved: true };
+  return { done: `${tell(broken, gone)} It runs in isolates of generation ${generation}.`, proved: true };
+}
+
+/** What the metered form is made of. */
+function sourceOf({ module, moduleDigest, packageDigest }: VersionRecord): string {
+  return module.parts === undefined ? moduleDigest : packageDigest;
+}
+
+function tell(broken: readonly Broken[], gone: readonly Broken[]): string {
+  if (broken.length === 0) return "All that is stored of it is what was uploaded.";
+  const restored = broken.filter((blob) => !gone.includes(blob)).map(({ what }) => what);
+  const left = gone.length > 0 ? ` Lost, and in no backup: ${gone.map(({ what }) => what).join(", ")}.` : "";
+  return `Restored: ${restored.join(", ")}.${left}`;
 }
 
 type Broken = VersionBlob & { readonly state: "missing" | "damaged" };
@@ -58,18 +64,17 @@ async function findBroken(bucket: R2Bucket, record: VersionRecord): Promise<Brok
   return broken;
 }
 
-/** The module is in its package too, and a backup may have either. */
-async function restoreOriginal(deps: Deps, record: VersionRecord, blob: Broken): Promise<void> {
+/** The module is in its package too, and a backup may have either. @returns false where neither has it */
+async function restoreOriginal(deps: Deps, record: VersionRecord, blob: Broken): Promise<boolean> {
   const { STORE: bucket } = deps.env;
   const bytes =
     blob.key === packageKey(record.packageDigest) ? undefined : await fromPackage(bucket, record, blob.digest);
   if (bytes) {
     if (blob.state === "damaged") await bucket.delete(blob.key);
     await putBlob(bucket, { ...blob, size: bytes.length }, bytes);
-    return;
+    return true;
   }
-  if (await backupOf(deps).restore(blob.digest)) return;
-  throw lost([blob], "is in no backup");
+  return restoreBlob(deps, blob.digest, blob.key);
 }
 
 /** A module as its package holds it; undefined where the package is no archive, or damaged itself. */
@@ -101,11 +106,7 @@ async function remake(deps: Deps, record: VersionRecord, broken: readonly Broken
   return (await getVersion(deps.db, record.tenantId, record.id)) ?? record;
 }
 
-function backupOf(_deps: Deps): BlobBackup {
-  return { restore: () => Promise.resolve(false) };
-}
-
 function lost(blobs: readonly VersionBlob[], why: string): PlatformError {
   const names = blobs.map(({ what, digest }) => `${what} ${digest}`).join(", ");
-  return new PlatformError("INTEGRITY_FAILED", `The ${names} is missing or damaged and ${why}.`);
+  return new PlatformError("INTEGRITY_FAILED", `Missing or damaged, and ${why}: ${names}.`);
 }
