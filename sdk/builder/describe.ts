@@ -12,7 +12,7 @@ type JsonObject = Readonly<Record<string, unknown>>;
  *
  * @throws {TypeError} for a schema that has no JSON Schema
  */
-export function describe(definition: PluginDefinition<unknown>): PluginDescription {
+export function describe(definition: PluginDefinition): PluginDescription {
   const { config, lifecycle = {}, functions = {}, services = {} } = definition;
   return {
     hooks: Object.entries(definition.hooks ?? {}).map(([name, hook]) => ({
@@ -44,7 +44,7 @@ function without(part: object, names: readonly string[]): JsonObject {
 
 function functionOf(title: string, name: string, part: unknown): FunctionDescription {
   if (typeof part === "function") return { name };
-  const { title: own, input, output } = part as FunctionDefinition<unknown, unknown, unknown>; // checked by its type
+  const { title: own, input, output } = part as FunctionDefinition<unknown, unknown>; // checked by its type
   return {
     name,
     ...(own === undefined ? {} : { title: own }),

@@ -9,18 +9,16 @@ import type { FunctionDefinition, HookDefinition, PluginDefinition } from "./def
  * });
  * ```
  */
-export function definePlugin<Config = unknown>(definition: PluginDefinition<Config>): PluginDefinition<Config> {
+export function definePlugin(definition: PluginDefinition): PluginDefinition {
   return definition;
 }
 
 /** One function, so that `run` is typed by the schemas beside it. */
-export function defineFunction<In, Out, Config = unknown>(
-  definition: FunctionDefinition<In, Out, Config>,
-): FunctionDefinition<In, Out, Config> {
+export function defineFunction<In, Out>(definition: FunctionDefinition<In, Out>): FunctionDefinition<In, Out> {
   return definition;
 }
 
 /** One function of a hook, so that `run` is typed by its schema. */
-export function defineHook<In, Config = unknown>(definition: HookDefinition<In, Config>): HookDefinition<In, Config> {
+export function defineHook<In>(definition: HookDefinition<In>): HookDefinition<In> {
   return definition;
 }

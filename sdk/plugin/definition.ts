@@ -1,22 +1,16 @@
 import type { Input } from "./input.ts";
 import type { Schema } from "./schema.ts";
 
-/** What is the same for every call of a plugin with a configuration of type `Config`. */
-export interface Call<Config> {
-  /** The install's configuration, checked by the plugin's schema. Read when it is first asked for. */
-  config(): Promise<Config>;
-}
-
 export type Awaitable<Value> = Value | Promise<Value>;
 
 /** A function that callers and other parts of the manifest name. */
-export interface FunctionDefinition<In, Out, Config> {
+export interface FunctionDefinition<In, Out> {
   readonly title?: string;
   /** Checks the input, JSON; without it `run` gets the input as it came. */
   readonly input?: Schema<In>;
   /** Checks what `run` returns, and writes it as JSON. */
   readonly output?: Schema<Out>;
-  readonly run: (input: In, call: Call<Config>) => Awaitable<Out>;
+  readonly run: (input: In) => Awaitable<Out>;
 }
 
 interface Order {
@@ -27,13 +21,13 @@ interface Order {
 }
 
 /** A function of a hook (docs/hooks.md): gets the payload, answers what its mode asks for. */
-export interface HookDefinition<In, Config> extends Order {
+export interface HookDefinition<In> extends Order {
   readonly input?: Schema<In>;
   readonly criticality?: "critical" | "optional";
   readonly timeoutMs?: number;
   readonly fallback?: { readonly value: unknown } | { readonly plugin: string; readonly function?: string };
   readonly mode?: "waterfall" | "broadcast" | "first-answer";
-  readonly run: (payload: In, call: Call<Config>) => Awaitable<unknown>;
+  readonly run: (payload: In) => Awaitable<unknown>;
 }
 
 export interface EndpointRequest {
@@ -62,7 +56,7 @@ export interface EndpointResponse {
 export type EndpointMethod = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 
 /** What is served at a path under the plugin's own (docs/endpoints.md). */
-export interface EndpointDefinition<Config> {
+export interface EndpointDefinition {
   /** `plugins:execute` where nothing is said. */
   readonly permission?: string;
   readonly roles?: readonly string[];
@@ -70,7 +64,7 @@ export interface EndpointDefinition<Config> {
   readonly headers?: readonly string[];
   readonly maxBodyBytes?: number;
   readonly timeoutMs?: number;
-  readonly run: (request: EndpointRequest, call: Call<Config>) => Awaitable<EndpointResponse>;
+  readonly run: (request: EndpointRequest) => Awaitable<EndpointResponse>;
 }
 
 export interface BusMessage<Data = unknown> {
@@ -84,41 +78,45 @@ export interface BusMessage<Data = unknown> {
   readonly hops: number;
 }
 
-export interface SubscriptionDefinition<Config> {
-  readonly run: (message: BusMessage, call: Call<Config>) => Awaitable<void>;
+export interface SubscriptionDefinition {
+  readonly run: (message: BusMessage) => Awaitable<void>;
 }
 
-export interface Lifecycle<Config> extends Order {
+export interface Lifecycle extends Order {
   readonly timeoutMs?: number;
-  readonly initialize?: (call: Call<Config>) => Awaitable<void>;
-  readonly start?: (call: Call<Config>) => Awaitable<void>;
-  readonly stop?: (call: Call<Config>) => Awaitable<void>;
+  readonly initialize?: () => Awaitable<void>;
+  readonly start?: () => Awaitable<void>;
+  readonly stop?: () => Awaitable<void>;
   /** Answers `{ healthy: false, … }` where it is not. */
-  readonly healthCheck?: (call: Call<Config>) => Awaitable<unknown>;
+  readonly healthCheck?: () => Awaitable<unknown>;
 }
 
 /** A function without a schema. */
-export type PlainFunction<Config> = (input: Input, call: Call<Config>) => Awaitable<unknown>;
+export type PlainFunction = (input: Input) => Awaitable<unknown>;
 
-/** Any value of a table, whatever the types of its function. */
-// oxlint-disable-next-line typescript/no-explicit-any -- a function of any input is none of `unknown`
-type AnyFunction<Config> = FunctionDefinition<any, any, Config>;
-// oxlint-disable-next-line typescript/no-explicit-any -- the same
-type AnyHook<Config> = HookDefinition<any, Config>;
+/** Schemas of a table's value, whatever their type is. */
+interface AnySchemas {
+  readonly input?: Schema;
+  readonly output?: Schema;
+}
+
+/** A value of a table: `never` is an input that every function takes. `defineFunction` and `defineHook` make them, typed. */
+type AnyFunction = Omit<FunctionDefinition<never, unknown>, "input" | "output"> & AnySchemas;
+type AnyHook = Omit<HookDefinition<never>, "input"> & Pick<AnySchemas, "input">;
 
 /** A plugin, as `definePlugin` takes it. What is here goes to the manifest too; the rest of it is in `manifest.json`. */
-export interface PluginDefinition<Config> {
-  /** Schema of the configuration. */
-  readonly config?: Schema<Config>;
+export interface PluginDefinition {
+  /** Schema of the configuration, which `readConfig` reads. */
+  readonly config?: Schema;
   /** By exported name. */
-  readonly functions?: Readonly<Record<string, AnyFunction<Config> | PlainFunction<Config>>>;
+  readonly functions?: Readonly<Record<string, AnyFunction | PlainFunction>>;
   /** By hook, such as `file:process`. */
-  readonly hooks?: Readonly<Record<string, AnyHook<Config>>>;
+  readonly hooks?: Readonly<Record<string, AnyHook>>;
   /** By method and path, such as `GET /orders/:id`. */
-  readonly endpoints?: Readonly<Record<`${EndpointMethod} /${string}`, EndpointDefinition<Config>>>;
+  readonly endpoints?: Readonly<Record<`${EndpointMethod} /${string}`, EndpointDefinition>>;
   /** By service, such as `tax.rate`. */
-  readonly services?: Readonly<Record<string, AnyFunction<Config>>>;
+  readonly services?: Readonly<Record<string, AnyFunction>>;
   /** By topic, such as `orders.*`. */
-  readonly subscriptions?: Readonly<Record<string, SubscriptionDefinition<Config>>>;
-  readonly lifecycle?: Lifecycle<Config>;
+  readonly subscriptions?: Readonly<Record<string, SubscriptionDefinition>>;
+  readonly lifecycle?: Lifecycle;
 }

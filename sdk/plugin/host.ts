@@ -24,13 +24,24 @@ export interface EngineHost {
 export type HostArgument = string | Uint8Array | number | null;
 
 declare global {
-  var patchbayHost: EngineHost;
+  var patchbayHost: EngineHost | undefined;
   /** The functions that the plugin exports, by name. */
   var patchbayExports: Readonly<Record<string, () => unknown>>;
 }
 
-/** The engine's host object. */
-export const host: EngineHost = globalThis.patchbayHost;
+/** The engine's host object. Elsewhere, as where a test imports a plugin's own functions, a plugin can be looked at and not called. */
+export const host: EngineHost = globalThis.patchbayHost ?? outside();
+
+function outside(): EngineHost {
+  const absent = new Proxy({} as EngineHost, {
+    get: (_, name) => {
+      throw new TypeError(
+        `There is no plugin host here (for ${String(name)}): call the built plugin with \`createHost\`.`,
+      );
+    },
+  });
+  return Object.create(absent, { declare: { value: () => 0 } }) as EngineHost; // what is not declared above is the proxy's
+}
 
 /** A function of `extism:host/user` that the packed plugin then imports. Has to be called at the top level of a module. */
 export function declareFunction(name: string, parameters: number, results: number): number {

@@ -5,7 +5,7 @@ export { ValidationError, type Schema, type ValueOf } from "./schema.ts";
 export { CapabilityError } from "./capability-error.ts";
 export type { Content } from "./capability-call.ts";
 export { bytesToText, textToBytes } from "./text.ts";
-export { configText, configValue } from "./config.ts";
+export { configText, configValue, readConfig } from "./config.ts";
 export { variables } from "./variables.ts";
 export { executionContext } from "./context.ts";
 export { streams } from "./streams.ts";

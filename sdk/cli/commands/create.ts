@@ -1,0 +1,69 @@
+import { existsSync } from "node:fs";
+import { cp, mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { PLUGIN_ID_PATTERN } from "../../contract/identifiers.ts";
+import { UserError } from "../../project/user-error.ts";
+import { show, type OutputOptions } from "../output.ts";
+
+const TEMPLATES_FOLDER = path.resolve(import.meta.dirname, "../../templates");
+export const TEMPLATES = ["function", "hook", "endpoint", "service"] as const;
+const TEXT_FILE = /\.(json|ts|md)$/;
+
+export interface CreateOptions extends OutputOptions {
+  readonly template: string;
+  readonly id?: string;
+  readonly author: string;
+  /** What `package.json` says of this package. */
+  readonly sdk: string;
+}
+
+/**
+ * Makes a plugin's folder from a template.
+ *
+ * @param name  the folder's name, and the plugin's where `id` is not given
+ * @throws {UserError} where there is something already
+ */
+export async function createPlugin(name: string, options: CreateOptions): Promise<void> {
+  const folder = path.resolve(name);
+  const base = path.basename(folder);
+  const id = options.id ?? base;
+  if (!TEMPLATES.some((template) => template === options.template)) {
+    throw new UserError(`There is no template ${options.template}; there are ${TEMPLATES.join(", ")}.`);
+  }
+  if (!PLUGIN_ID_PATTERN.test(id)) {
+    throw new UserError(
+      `"${id}" is no plugin id: lower-case letters, digits and -, with a publisher before a dot: acme.${base}.`,
+    );
+  }
+  if (existsSync(folder) && (await readdir(folder)).length > 0) throw new UserError(`${folder} is not empty.`);
+  await mkdir(folder, { recursive: true });
+  for (const source of ["shared", options.template]) {
+    await cp(path.join(TEMPLATES_FOLDER, source), folder, { recursive: true });
+  }
+  // npm leaves files of this name out of packages.
+  await rename(path.join(folder, "gitignore"), path.join(folder, ".gitignore"));
+  await fillIn(folder, { id, name: titleOf(base), package: base, author: options.author, sdk: options.sdk });
+  const next = [`cd ${path.relative(process.cwd(), folder) || "."}`, "npm install", "npm test"];
+  show(
+    { folder, id, template: options.template, next },
+    [`Made ${id} from the template ${options.template}. Next:`, ...next.map((line) => `  ${line}`)],
+    options,
+  );
+}
+
+async function fillIn(folder: string, values: Readonly<Record<string, string>>): Promise<void> {
+  const files = (await readdir(folder, { recursive: true })).filter((file) => TEXT_FILE.test(file));
+  for (const file of files) {
+    const target = path.join(folder, file);
+    const text = await readFile(target, "utf8");
+    await writeFile(
+      target,
+      text.replaceAll(/\{\{(\w+)\}\}/g, (whole, name: string) => values[name] ?? whole),
+    );
+  }
+}
+
+function titleOf(name: string): string {
+  const words = name.replaceAll(/[^a-z0-9]+/gi, " ").trim();
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}

@@ -1,0 +1,46 @@
+import path from "node:path";
+import { readFile } from "node:fs/promises";
+import { mapPositions } from "../../builder/source-positions.ts";
+import { buildProject } from "../../project/build-project.ts";
+import { openProject } from "../../project/project.ts";
+import { createHost } from "../../testing/host.ts";
+import { EXIT, show, type OutputOptions } from "../output.ts";
+
+export interface RunOptions extends OutputOptions {
+  readonly folder: string;
+  readonly input?: string;
+  /** A JSON object. */
+  readonly config?: string;
+}
+
+/** Builds the plugin of a folder and calls one of its functions, with all that its manifest asks for granted. */
+export async function run(functionName: string, options: RunOptions): Promise<void> {
+  const { manifest, module } = await buildProject(await openProject(path.resolve(options.folder)));
+  const grants = Object.fromEntries(
+    manifest.permissions.map(({ capability, hosts }) => [capability, hosts ? { hosts } : {}]),
+  );
+  const config = options.config === undefined ? {} : (JSON.parse(options.config) as Record<string, unknown>); // an object, says the help
+  const host = await createHost({
+    plugin: module,
+    grants,
+    config,
+    publishes: manifest.events.publishes,
+    http: (request) => fetch(request),
+  });
+  const call = await host.call(functionName, options.input);
+  const { failure, fuel, memoryBytes, logs } = call;
+  const map = await readFile(path.join(path.dirname(module), "plugin.js.map"), "utf8");
+  const lines = logs.map(({ level, text }) => `${level}: ${mapPositions(text, map)}`);
+  const ending = failure ? `${failure.code}: ${mapPositions(failure.detail, map)}` : call.text();
+  show(
+    {
+      ...(failure ? { failure: { ...failure, detail: mapPositions(failure.detail, map) } } : { output: call.text() }),
+      fuel,
+      memoryBytes,
+      logs,
+    },
+    [...lines, ending, `fuel ${fuel}, memory ${memoryBytes} bytes`],
+    options,
+  );
+  if (failure) process.exitCode = EXIT.failure;
+}

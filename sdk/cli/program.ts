@@ -1,0 +1,63 @@
+import { readFileSync } from "node:fs";
+import path from "node:path";
+import { Command, CommanderError } from "commander";
+import { build, type BuildCommandOptions } from "./commands/build.ts";
+import { createPlugin, TEMPLATES, type CreateOptions } from "./commands/create.ts";
+import { run, type RunOptions } from "./commands/run.ts";
+import { testPlugin } from "./commands/test.ts";
+import { EXIT, reportError, type OutputOptions } from "./output.ts";
+
+const { version } = JSON.parse(readFileSync(path.resolve(import.meta.dirname, "../package.json"), "utf8")) as {
+  version: string;
+}; // our own file
+
+/** @param argv  as the process has them */
+export async function main(argv: readonly string[]): Promise<void> {
+  try {
+    await patchbay().parseAsync(argv);
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error; // commander has said it
+  }
+}
+
+/** The commands, with their help. Exit codes: 0 done, 1 what was asked for failed, 2 it was asked for wrongly. */
+export function patchbay(): Command {
+  const program = new Command("patchbay").description("Write, build and test Patchbay plugins.").version(version);
+  program.showSuggestionAfterError().showHelpAfterError("(`patchbay help <command>` explains a command.)");
+  program.configureHelp({ sortSubcommands: true }).exitOverride((end) => {
+    process.exitCode = end.exitCode === 0 ? EXIT.success : EXIT.usage;
+    throw end;
+  });
+  command(program, "create <name>", "make a plugin's folder from a template")
+    .option("-t, --template <name>", `one of ${TEMPLATES.join(", ")}`, "function")
+    .option("--id <id>", "the plugin's id, such as acme.shop (default: the folder's name)")
+    .option("--author <name>", "who writes it", "you")
+    .option("--sdk <version>", "version or file of this package", `^${version}`)
+    .action((name: string, options: CreateOptions) => attempt(options, () => createPlugin(name, options)));
+  command(program, "build [folder]", "build the plugin of a folder into dist/")
+    .option("--eval", "let the plugin evaluate code, which adds a parser to it")
+    .action((folder: string | undefined, options: BuildCommandOptions) =>
+      attempt(options, () => build(folder ?? ".", options)),
+    );
+  command(program, "test [folder]", "build the plugin of a folder and run its cases.json").action(
+    (folder: string | undefined, options: OutputOptions) => attempt(options, () => testPlugin(folder ?? ".", options)),
+  );
+  command(program, "run <function>", "build the plugin of a folder and call one of its functions")
+    .option("-f, --folder <folder>", "the plugin's folder", ".")
+    .option("-i, --input <text>", "the input")
+    .option("-c, --config <json>", "the configuration, a JSON object")
+    .action((name: string, options: RunOptions) => attempt(options, () => run(name, options)));
+  return program;
+}
+
+function command(program: Command, usage: string, summary: string): Command {
+  return program.command(usage).description(summary).option("--json", "print the result as JSON, alone");
+}
+
+async function attempt(options: OutputOptions, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    reportError(error, options);
+  }
+}

@@ -1,0 +1,113 @@
+import type { PluginDescription } from "../builder/description.ts";
+import { capabilityNamed, type Capability } from "../contract/capabilities.ts";
+import { PlatformError } from "../contract/errors.ts";
+import { parseManifest, type Manifest } from "../contract/manifest.ts";
+import { userFunction } from "../contract/user-functions.ts";
+import type { HostFunction } from "../packer/engine-instance.ts";
+import { UserError } from "./user-error.ts";
+
+type JsonObject = Readonly<Record<string, unknown>>;
+
+export interface CompletedManifest {
+  /** As it is written beside the module. */
+  readonly text: string;
+  readonly manifest: Manifest;
+  /** What the author may want to know, a sentence each. */
+  readonly notes: readonly string[];
+}
+
+const OPEN_CAPABILITIES: ReadonlySet<Capability> = new Set<Capability>(["http", "webhooks"]);
+
+/**
+ * Adds to the author's `manifest.json` what the plugin's code says: hooks, endpoints, services, subscriptions, configuration, and the
+ * permissions of what it imports.
+ *
+ * @param authored  the author's manifest, parsed
+ * @throws {UserError} for what both say, and for every problem of the whole with its JSON pointer
+ */
+export function completeManifest(
+  authored: JsonObject,
+  description: PluginDescription,
+  hostFunctions: readonly HostFunction[],
+): CompletedManifest {
+  const events = objectAt(authored, "events");
+  const services = objectAt(authored, "services");
+  const needed = neededCapabilities(hostFunctions);
+  const asked = listAt(authored, "permissions");
+  const missing = needed.filter((capability) => !asked.some((entry) => askedCapability(entry) === capability));
+  const { lifecycle, config } = description;
+  const completed = {
+    ...authored,
+    ...joined("permissions", asked, missing),
+    ...joined("hooks", listAt(authored, "hooks"), description.hooks),
+    ...(description.endpoints.length > 0 ? { api: { endpoints: only(authored, "api", description.endpoints) } } : {}),
+    ...(Object.keys(lifecycle).length > 0 ? { lifecycle: only(authored, "lifecycle", lifecycle) } : {}),
+    ...(config ? { config: only(authored, "config", config) } : {}),
+    ...(description.subscribes.length > 0
+      ? { events: { ...events, subscribes: [...listAt(events, "subscribes"), ...description.subscribes] } }
+      : {}),
+    ...(description.services.length > 0
+      ? { services: { ...services, provides: [...listAt(services, "provides"), ...description.services] } }
+      : {}),
+  };
+  return {
+    text: `${JSON.stringify(completed, undefined, 2)}\n`,
+    manifest: checked(completed),
+    notes: notesOn(missing),
+  };
+}
+
+/** What a module's imports need, each once, in the order of the imports. */
+export function neededCapabilities(hostFunctions: readonly HostFunction[]): Capability[] {
+  const needed = hostFunctions.map(({ name }) => userFunction(name)?.capability).filter((found) => found !== undefined);
+  return [...new Set(needed)];
+}
+
+function notesOn(missing: readonly Capability[]): string[] {
+  return missing.map((capability) => {
+    const reach = OPEN_CAPABILITIES.has(capability)
+      ? ", for any host: name the hosts in `permissions` of manifest.json to ask for less"
+      : "";
+    return `The plugin uses ${capability}, so the manifest asks for it${reach}.`;
+  });
+}
+
+function checked(manifest: JsonObject): Manifest {
+  try {
+    return parseManifest(manifest);
+  } catch (error) {
+    if (!(error instanceof PlatformError)) throw error;
+    const issues = error.issues ?? [];
+    throw new UserError(
+      "manifest.json is not valid.",
+      issues.map(({ path, message }) => `${path === "" ? "/" : path}: ${message}`).join("\n"),
+    );
+  }
+}
+
+function askedCapability(entry: unknown): string | undefined {
+  const name = typeof entry === "object" && entry !== null ? (entry as JsonObject)["capability"] : entry; // an object of JSON
+  return typeof name === "string" ? capabilityNamed(name) : undefined;
+}
+
+/** Nothing where there is nothing, so that the manifest stays as short as its author made it. */
+function joined(name: string, authored: readonly unknown[], added: readonly unknown[]): JsonObject {
+  return added.length > 0 ? { [name]: [...authored, ...added] } : {};
+}
+
+function only<Value>(authored: JsonObject, name: string, described: Value): Value {
+  if (authored[name] !== undefined) {
+    throw new UserError(`Both manifest.json and the code say what \`${name}\` is: take it out of manifest.json.`);
+  }
+  return described;
+}
+
+function listAt(object: JsonObject, name: string): readonly unknown[] {
+  const value = object[name];
+  return Array.isArray(value) ? value : [];
+}
+
+function objectAt(object: JsonObject, name: string): JsonObject {
+  const value = object[name];
+  return typeof value === "object" && value !== null ? (value as JsonObject) : {}; // an object of JSON
+}

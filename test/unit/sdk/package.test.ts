@@ -1,0 +1,35 @@
+import { readdir, readFile } from "node:fs/promises";
+import path from "node:path";
+import { expect, test } from "vitest";
+
+const ROOT = path.resolve(import.meta.dirname, "../../..");
+const FOLDERS = ["builder", "cli", "contract", "packer", "plugin", "project", "testing"];
+
+interface PackageFile {
+  readonly dependencies?: Readonly<Record<string, string>>;
+  readonly devDependencies?: Readonly<Record<string, string>>;
+}
+
+async function readPackage(file: string): Promise<PackageFile> {
+  return JSON.parse(await readFile(path.join(ROOT, file), "utf8")) as PackageFile; // our own file
+}
+
+test("the SDK's package depends on what its modules import, in the versions that are tested", async () => {
+  const imported = new Set<string>();
+  for (const folder of FOLDERS) {
+    const files = await readdir(path.join(ROOT, "sdk", folder), { recursive: true });
+    for (const file of files.filter((name) => name.endsWith(".ts") && !name.includes("generated"))) {
+      const text = await readFile(path.join(ROOT, "sdk", folder, file), "utf8");
+      for (const [, specifier = ""] of text.matchAll(/(?:from|import) "([^".][^"]*)"/g)) {
+        const [first = "", second = ""] = specifier.split("/");
+        if (!specifier.startsWith("node:")) imported.add(first.startsWith("@") ? `${first}/${second}` : first);
+      }
+    }
+  }
+  imported.delete("@patchbay/sdk");
+  const [own, root] = await Promise.all([readPackage("sdk/package.json"), readPackage("package.json")]);
+  expect(Object.keys(own.dependencies ?? {}).sort()).toEqual([...imported].sort());
+  const tested = { ...root.dependencies, ...root.devDependencies };
+  for (const [name, version] of Object.entries(own.dependencies ?? {}))
+    expect([name, version]).toEqual([name, tested[name]]);
+});
