@@ -28,6 +28,9 @@ declare namespace Cloudflare {
     CONFIG_KEYS: string;
     /** JSON: keys that seal what plugins store, see docs/capabilities.md. */
     DATA_KEYS: string;
+    BACKUP_SCRATCH: DurableObjectNamespace<import("../durable-objects/backup-scratch/object.ts").BackupScratch>;
+    /** Runs backups and restores step by step. */
+    BACKUP_RUNS: Workflow<import("./control/backups/actions/run.ts").Run>;
     /** JSON: keys that seal backups, see docs/backups.md. */
     BACKUP_KEYS: string;
     PLUGIN_DATABASE: DurableObjectNamespace<import("../durable-objects/plugin-database/object.ts").PluginDatabase>;

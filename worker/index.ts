@@ -4,6 +4,7 @@ import { consume, type QueueMessage } from "./queues.ts";
 import { routes } from "./routes.ts";
 import { runSchedule } from "./schedule.ts";
 
+export { BackupScratch } from "../durable-objects/backup-scratch/object.ts";
 export { EventStream } from "../durable-objects/event-stream/object.ts";
 export { IdempotencyKey } from "../durable-objects/idempotency/object.ts";
 export { MessageInbox } from "../durable-objects/message-inbox/object.ts";
@@ -12,6 +13,7 @@ export { PluginFiles } from "../durable-objects/plugin-files/object.ts";
 export { PluginStorage } from "../durable-objects/plugin-storage/object.ts";
 export { SystemMode } from "../durable-objects/system-mode/object.ts";
 export { PluginHealth } from "../durable-objects/plugin-health/object.ts";
+export { BackupRun } from "./workflows.ts";
 
 const app = createApp(routes);
 /** Files of the reference page. All other paths are the application's, which is asked first (wrangler.toml). */

@@ -12,6 +12,7 @@ import { configTemplateRoutes } from "./control/config/template-routes.ts";
 import { eventRoutes } from "./control/events/routes.ts";
 import { followEvents } from "./control/events/actions/follow.ts";
 import { streamRoutes } from "./control/events/stream-routes.ts";
+import { backupRoutes } from "./control/backups/routes.ts";
 import { auditRoutes } from "./control/audit-log/routes.ts";
 import { executeRoutes } from "./control/executions/execute-routes.ts";
 import { replayRoutes } from "./control/executions/replay/routes.ts";
@@ -91,6 +92,7 @@ const operations: readonly Route[] = [
   ...modeRoutes,
   ...tenantRoutes,
   ...settingsRoutes,
+  ...backupRoutes,
   ...memberRoutes,
   ...keyRoutes,
   ...healthRoutes,

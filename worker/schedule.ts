@@ -1,6 +1,7 @@
 import { evaluateAll } from "./control/alerts/actions/evaluate.ts";
 import { deleteSilencesBefore } from "./control/alerts/rule-store.ts";
 import { deleteAlertsBefore } from "./control/alerts/store.ts";
+import { keepBackups } from "./control/backups/actions/manage.ts";
 import { compileStaleSnapshots } from "./control/compile.ts";
 import { detectAnomalies } from "./control/anomalies/actions.ts";
 import { deleteAnomaliesBefore } from "./control/anomalies/store.ts";
@@ -63,6 +64,7 @@ export const SCHEDULE: Readonly<Record<string, readonly Job[]>> = {
     { name: "detect-anomalies", run: (deps) => detectAnomalies(deps) },
     { name: "run-due-audits", run: (deps) => runDueAudits(deps) },
     { name: "heal-sick-installs", run: (deps) => healSickInstalls(deps) },
+    { name: "keep-backups", run: (deps) => keepBackups(deps) },
   ],
   "*/15 * * * *": [
     { name: "rewrite-outdated-versions", run: (deps) => rewriteOutdatedVersions(deps) },

@@ -26,6 +26,7 @@ export const AUDIT_RESOURCES = [
   "alert-rule",
   "alert-silence",
   "alert-email",
+  "backup",
 ] as const;
 export type AuditResource = (typeof AUDIT_RESOURCES)[number];
 
@@ -77,6 +78,9 @@ export const AUDIT_ACTIONS = {
   "oauth-client.delete": { title: "deleted an OAuth client of an install", resource: "install" },
   "mode.change": { title: "changed the platform's mode", resource: "mode" },
   "settings.change": { title: "changed settings of the platform", resource: "settings" },
+  "backup.create": { title: "made a backup", resource: "backup" },
+  "backup.verify": { title: "had a backup verified", resource: "backup" },
+  "backup.restore": { title: "restored a backup", resource: "backup" },
   "webhook.create": { title: "created a webhook", resource: "webhook" },
   "webhook.update": { title: "changed a webhook", resource: "webhook" },
   "webhook.delete": { title: "deleted a webhook", resource: "webhook" },

@@ -713,6 +713,27 @@ export const ERRORS = {
     trips: false,
     title: "A secret of the configuration was changed or damaged.",
   },
+  BACKUP_NOT_FOUND: {
+    status: 404,
+    blame: "caller",
+    retryable: false,
+    trips: false,
+    title: "There is no such backup or restore.",
+  },
+  RESTORE_REFUSED: {
+    status: 409,
+    blame: "caller",
+    retryable: false,
+    trips: false,
+    title: "The backup cannot be restored like this.",
+  },
+  BACKUP_FAILED: {
+    status: 503,
+    blame: "platform",
+    retryable: true,
+    trips: false,
+    title: "The backup that must come before the change failed.",
+  },
   BACKUP_UNREADABLE: {
     status: 500,
     blame: "platform",

@@ -568,6 +568,31 @@ export const EVENTS = {
     audience: "operator",
     data: v.strictObject({ emailId: text, deliveryId: text, eventId: text, attempts: count, code: text }),
   },
+  "backup.verified": {
+    title: "a trial restore of a backup was equal to what was backed up",
+    severity: "info",
+    audience: "operator",
+    data: v.strictObject({ backupId: text, scope: text, rows: count, bytes: count }),
+  },
+  "backup.failed": {
+    title: "a backup or a restore failed",
+    severity: "error",
+    audience: "operator",
+    data: v.strictObject({ backupId: text, scope: text, reason: text, restoreId: v.optional(text) }),
+  },
+  "backup.corrupted": {
+    title: "a backup is damaged and cannot be restored",
+    severity: "error",
+    audience: "operator",
+    data: v.strictObject({ backupId: text, scope: text, reason: text }),
+  },
+  "backup.restored": {
+    title: "a backup was restored",
+    severity: "warning",
+    audience: "operator",
+    data: v.strictObject({ backupId: text, scope: text, restoreId: text, rows: count, installs: count }),
+  },
+
   "install.secret-changed": {
     title: "a secret that the platform uses for an install was set, rotated or deleted",
     severity: "warning",

@@ -17,6 +17,14 @@ import type { SafeMode } from "../control/installs/safe-mode-record.ts";
 import type { Channel, Condition, Evidence } from "../control/alerts/alert-record.ts";
 import type { CanaryStep, GateReport } from "../control/upgrades/upgrade-record.ts";
 import { CHECK_STATUSES, HEALTH_STATUSES } from "../control/health/score-rules.ts";
+import {
+  BACKUP_STATES,
+  BACKUP_TRIGGERS,
+  type BackupCounts,
+  type BackupProgress,
+  type RestoreCounts,
+  type RestoreProgress,
+} from "../control/backups/backup-record.ts";
 import type { OutgoingContent, SealedSecret } from "../control/webhooks/webhook-record.ts";
 import type { Delivery } from "../execution/bus/rules.ts";
 import type { ModuleSummary, ScanVerdict } from "../../sdk/contract/package-report.ts";
@@ -1043,4 +1051,64 @@ export const pluginAnomalies = sqliteTable(
     index("plugin_anomalies_by_plugin").on(table.tenantId, table.pluginId, table.id),
     index("plugin_anomalies_by_age").on(table.startedAt),
   ],
+);
+
+/** Backups: what is in R2 and what is known of it. Neither backed up nor restored themselves. */
+export const pluginBackups = sqliteTable(
+  "plugin_backups",
+  {
+    id: text().primaryKey(),
+    scope: text({ enum: ["system", "tenant", "install"] }).notNull(),
+    /** Whose, but for the whole system's. */
+    tenantId: text("tenant_id"),
+    installId: text("install_id"),
+    trigger: text({ enum: BACKUP_TRIGGERS }).notNull(),
+    status: text({ enum: BACKUP_STATES }).notNull(),
+    /** Why it failed, or what is wrong with it. */
+    reason: text(),
+    requestedBy: text("requested_by").notNull(),
+    startedAt: integer("started_at").notNull(),
+    finishedAt: integer("finished_at"),
+    /** When reading began and ended: each tenant's state is from one moment in between. */
+    readFrom: integer("read_from"),
+    readTo: integer("read_to"),
+    verifiedAt: integer("verified_at"),
+    schemaVersion: text("schema_version"),
+    keyId: text("key_id"),
+    /** SHA-256 of the manifest, hexadecimal. */
+    manifestDigest: text("manifest_digest"),
+    counts: text({ mode: "json" }).$type<BackupCounts>().notNull(),
+    /** Stored, without copies that other backups share. */
+    bytes: integer().notNull().default(0),
+    /** Where the run is: how it goes on after it was cut off. */
+    progress: text({ mode: "json" }).$type<BackupProgress>(),
+    updatedAt: integer("updated_at").notNull(),
+  },
+  (table) => [
+    index("plugin_backups_by_scope").on(table.scope, table.tenantId, table.installId, table.id),
+    index("plugin_backups_by_status").on(table.status, table.updatedAt),
+  ],
+);
+
+/** Restores, each with where it is. Neither backed up nor restored themselves. */
+export const pluginRestores = sqliteTable(
+  "plugin_restores",
+  {
+    id: text().primaryKey(),
+    backupId: text("backup_id").notNull(),
+    scope: text({ enum: ["system", "tenant", "install"] }).notNull(),
+    tenantId: text("tenant_id"),
+    installId: text("install_id"),
+    status: text({ enum: ["running", "completed", "failed"] }).notNull(),
+    reason: text(),
+    requestedBy: text("requested_by").notNull(),
+    /** Of the backup that was made before anything was changed. */
+    safetyBackupId: text("safety_backup_id").notNull(),
+    startedAt: integer("started_at").notNull(),
+    finishedAt: integer("finished_at"),
+    counts: text({ mode: "json" }).$type<RestoreCounts>().notNull(),
+    progress: text({ mode: "json" }).$type<RestoreProgress>(),
+    updatedAt: integer("updated_at").notNull(),
+  },
+  (table) => [index("plugin_restores_by_status").on(table.status, table.updatedAt)],
 );

@@ -6,7 +6,7 @@ export const LAYERS = ["composition", "edge", "action", "adapter", "pure", "kern
 export type Layer = (typeof LAYERS)[number];
 
 const ROLES: readonly (readonly [RegExp, Layer])[] = [
-  [/^worker\/(index|app|deps|schedule|queues|routes)\.ts$/, "composition"],
+  [/^worker\/(index|app|deps|schedule|queues|routes|workflows)\.ts$/, "composition"],
   [/^worker\/execution\/sandbox\//, "pure"],
   [
     /^worker\/execution\/(metering\/|(resolve|admit|canary|settle|snapshot|isolate-book|call-streams|lanes|slots|request-budget|call-ledger)\.ts$)/,

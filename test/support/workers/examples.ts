@@ -287,6 +287,17 @@ export const EXAMPLES: Readonly<Record<string, ExampleOf>> = {
   getMigrationSettings: plain("/migration-proof/config"),
   updateMigrationSettings: plain("/migration-proof/config", { retention: 12 }),
   listSettingsRevisions: plain("/settings/history"),
+  listBackups: plain("/migration-proof/backups"),
+  getBackup: ({ backupId }) => ({ path: `/migration-proof/backups/${backupId}` }),
+  createBackup: plain("/migration-proof/backup", {}),
+  verifyBackup: ({ backupId }) => ({ path: `/migration-proof/verify/${backupId}` }),
+  restoreBackup: ({ backupId }) => ({
+    path: "/migration-proof/restore",
+    body: { backup: backupId, scope: { kind: "system" }, confirmation: "1.0" },
+    ends: "BACKUP_UNREADABLE",
+  }),
+  getRestore: ({ restoreId }) => ({ path: `/migration-proof/restores/${restoreId}` }),
+
   listTenants: plain("/tenants"),
   createTenant: ({ tenantId }) => ({ path: "/tenants", body: { id: `${tenantId}-new`, name: "New" } }),
   getTenant: ({ tenantId }) => ({ path: `/tenants/${tenantId}` }),

@@ -10,6 +10,8 @@ import {
   members,
   pluginAdvisories,
   pluginAudits,
+  pluginBackups,
+  pluginRestores,
   pluginConfigurations,
   pluginConsents,
   pluginEvents,
@@ -39,6 +41,9 @@ export interface Resources {
   readonly deliveryId: string;
   /** What the plugin sent. */
   readonly outgoingId: string;
+  /** Of the tenant, without anything in the store. */
+  readonly backupId: string;
+  readonly restoreId: string;
   readonly alertRuleId: string;
   readonly alertId: string;
   readonly silenceId: string;
@@ -63,6 +68,8 @@ export async function seedResources(tenantId: string): Promise<Resources> {
     webhookId: newId(),
     deliveryId: newId(),
     outgoingId: newId(),
+    backupId: newId(),
+    restoreId: newId(),
     alertRuleId: newId(),
     alertId: newId(),
     silenceId: newId(),
@@ -90,6 +97,7 @@ export async function seedResources(tenantId: string): Promise<Resources> {
     ...insertRecords(resources, createdAt),
     insertDeadLetter(resources, createdAt),
     ...(await insertWebhook(resources, createdAt)),
+    ...insertBackups(resources, createdAt),
     ...insertAlerts(resources, createdAt),
     ...insertAudit(resources, createdAt),
   ]);
@@ -211,6 +219,25 @@ function insertDeadLetter({ tenantId, pluginId, subject, deadLetterId }: Resourc
   } as const;
   const failure = { errorCode: "PLUGIN_ERROR", errorDetail: "", attempts: 5 };
   return db.insert(deadLetters).values({ ...delivery, ...failure, id: deadLetterId, delivery, createdAt });
+}
+
+function insertBackups({ tenantId, backupId, restoreId }: Resources, startedAt: number) {
+  const of = {
+    scope: "tenant",
+    tenantId,
+    installId: null,
+    requestedBy: "system",
+    startedAt,
+    updatedAt: startedAt,
+  } as const;
+  const counts = { tenants: 0, installs: 0, rows: 0, chunks: 0, blobs: 0, newBlobs: 0 };
+  const digest = { manifestDigest: "0".repeat(64) };
+  return [
+    db.insert(pluginBackups).values({ ...of, ...digest, id: backupId, trigger: "manual", status: "written", counts }),
+    db
+      .insert(pluginRestores)
+      .values({ ...of, id: restoreId, backupId, status: "completed", safetyBackupId: backupId, counts }),
+  ] as const;
 }
 
 /** Its position is after all events, so that nothing of the tenant is sent to it unasked. */

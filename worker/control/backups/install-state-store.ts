@@ -8,7 +8,7 @@ import { PlatformError } from "../../../sdk/contract/errors.ts";
 import { toHex } from "../../lib/hex.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { IdSource } from "../../lib/ulid.ts";
-import { keepBlob, restoreBlob, type BlobDeps } from "./blob-store.ts";
+import { keepBlob, restoreBlob, type Blob, type BlobDeps } from "./blob-store.ts";
 import {
   encodeFrame,
   FrameReader,
@@ -37,13 +37,17 @@ export interface StateOwner {
 /** Exports of one object that others made forgotten, before giving up. */
 const TRIES = 3;
 
-/** @param objects  which of the install's objects; all where left out */
+/**
+ * @param objects  which of the install's objects; all where left out
+ * @param onFile   called for each file whose bytes were kept beside the stream
+ */
 export function exportInstallState(
   deps: InstallStateDeps,
   owner: StateOwner,
   objects: readonly StateObject[] = STATE_OBJECTS,
+  onFile: (file: Blob) => void = () => undefined,
 ): ReadableStream<Uint8Array> {
-  const chunks = exported(deps, owner, objects);
+  const chunks = exported(deps, owner, objects, onFile);
   return new ReadableStream({
     async pull(controller) {
       const { done, value } = await chunks.next();
@@ -60,6 +64,7 @@ async function* exported(
   deps: InstallStateDeps,
   owner: StateOwner,
   objects: readonly StateObject[],
+  onFile: (file: Blob) => void,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const hash = new crypto.DigestStream("SHA-256");
   const writer = hash.getWriter();
@@ -71,7 +76,7 @@ async function* exported(
   yield await hashed({ kind: "header", format: INSTALL_STATE_FORMAT, ...owner });
   for (const object of objects) {
     yield await hashed({ kind: "object", object });
-    for await (const bytes of piecesOfObject(deps, owner, object)) yield await hashed({ kind: "piece", bytes });
+    for await (const bytes of piecesOfObject(deps, owner, object, onFile)) yield await hashed({ kind: "piece", bytes });
   }
   await writer.close();
   yield encodeFrame({ kind: "end", sha256: toHex(await hash.digest) });
@@ -82,6 +87,7 @@ async function* piecesOfObject(
   deps: InstallStateDeps,
   owner: StateOwner,
   object: StateObject,
+  onFile: (file: Blob) => void,
 ): AsyncGenerator<Uint8Array> {
   const stub = objectOf(deps, owner, object);
   const files = object === "PluginFiles" ? new StateReader() : undefined;
@@ -91,7 +97,7 @@ async function* piecesOfObject(
     for (; given < pieces; given++) {
       const piece = given === 0 ? first : await stub.exportedPiece(id, given);
       if (!piece) break;
-      for (const line of files?.push(piece) ?? []) await keepFile(deps, line);
+      for (const line of files?.push(piece) ?? []) await keepFile(deps, line, onFile);
       yield piece;
     }
     if (pieces > 1) await stub.endExport(id);
@@ -165,7 +171,7 @@ async function stageAll(
 }
 
 /** The frames of a stream; the last comes only where the digest of all before it is right. */
-async function* provedFrames(stream: ReadableStream<Uint8Array>): AsyncGenerator<Frame> {
+export async function* provedFrames(stream: ReadableStream<Uint8Array>): AsyncGenerator<Frame> {
   const hash = new crypto.DigestStream("SHA-256");
   const writer = hash.getWriter();
   const reader = new FrameReader();
@@ -204,7 +210,7 @@ function isFile(line: StateLine): line is readonly (string | number | null)[] {
   return Array.isArray(line);
 }
 
-async function keepFile(deps: InstallStateDeps, line: StateLine): Promise<void> {
+async function keepFile(deps: InstallStateDeps, line: StateLine, onFile: (file: Blob) => void): Promise<void> {
   if (!isFile(line)) return;
   const [key, digest] = [textOf(line[FILE_COLUMNS.key]), textOf(line[FILE_COLUMNS.sha256])];
   const kept = await keepBlob(deps, { key, digest });
@@ -214,6 +220,7 @@ async function keepFile(deps: InstallStateDeps, line: StateLine): Promise<void> 
       `The file ${textOf(line[FILE_COLUMNS.path])} is ${kept} in the store.`,
     );
   }
+  onFile({ digest, key });
 }
 
 /** Bytes under a key are never written twice, and may be on their way out: each file comes back under a new one. */

@@ -1,6 +1,7 @@
 import type { Context } from "hono";
 import type { ErrorCode } from "../../../sdk/contract/errors.ts";
 import { defineRoute, type AppEnv, type Route } from "../../http/route.ts";
+import { backUpInstallBefore } from "../backups/actions/manage.ts";
 import { aroundChange } from "../lifecycle/actions.ts";
 import { lifecycleCaller } from "../lifecycle/routes.ts";
 import { installPlugin } from "./actions/install.ts";
@@ -51,11 +52,16 @@ function moveRoute(
     summary,
     params: PluginParams,
     answers: { 200: { description: "The install after the move", schema: InstallAnswer } },
-    errors: move === "activate" ? [...MOVE_ERRORS, "VERSION_NOT_FOUND", "SCAN_REFUSED", ...CONFIG_ERRORS] : MOVE_ERRORS,
+    errors: [
+      ...MOVE_ERRORS,
+      ...(move === "activate" ? (["VERSION_NOT_FOUND", "SCAN_REFUSED", ...CONFIG_ERRORS] as const) : []),
+      ...(move === "uninstall" ? (["BACKUP_FAILED"] as const) : []),
+    ],
     handler: async (context, { params }) => {
       const deps = context.get("deps");
       const actor = context.get("actor");
       const removes = move === "uninstall";
+      if (removes) await backUpInstallBefore(deps, actor, params.id, "uninstall");
       const moving = () => moveInstall(deps, actor, params.id, move);
       const moved = await aroundChange(deps, lifecycleCaller(context), params.id, moving, removes);
       if (removes) deps.defer(clearRemovedInstall(deps, actor.tenantId, params.id));

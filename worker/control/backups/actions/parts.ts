@@ -1,0 +1,75 @@
+import { PLATFORM_TENANT } from "../../../../sdk/contract/identifiers.ts";
+import { parseRows, type Manifest, type TableRows } from "../archive-record.ts";
+import { readChunk } from "../archive-store.ts";
+import { importInstallState } from "../install-state-store.ts";
+import { requireColumns } from "../restore-rules.ts";
+import { ofInstall, type Scope } from "../table-rules.ts";
+import { addRows, replaceState, type DatabaseSchema, type StateOf } from "../table-store.ts";
+import type { BackupDeps } from "./context.ts";
+import { partStream, requireChunk } from "./verify.ts";
+
+/** The parts of a backup, and how each is put back. Each can be put back again without harm. */
+
+export async function readRows(
+  deps: BackupDeps,
+  manifest: Manifest,
+  from: number,
+  to: number,
+): Promise<readonly TableRows[]> {
+  const tables: TableRows[] = [];
+  for (let index = from; index < to; index++) {
+    const content = await readChunk(deps, manifest.id, index, requireChunk(manifest.chunks, index));
+    tables.push(...parseRows(new TextDecoder().decode(content)));
+  }
+  return tables;
+}
+
+/** Whose state a scope means of a tenant. */
+export function stateOf(scope: Scope, tenantId: string): StateOf {
+  return {
+    tenantId,
+    installId: scope.kind === "install" ? scope.installId : undefined,
+    isPlatform: scope.kind === "system" && tenantId === PLATFORM_TENANT,
+  };
+}
+
+/** A tenant's rows of the backup, or one install's of them. */
+export function within(tables: readonly TableRows[], scope: Scope): readonly TableRows[] {
+  return scope.kind === "install" ? ofInstall(tables, scope.installId) : tables;
+}
+
+/** @returns rows and installs that were put back */
+export async function restorePart(
+  deps: BackupDeps,
+  schema: DatabaseSchema,
+  manifest: Manifest,
+  scope: Scope,
+  from: number,
+  to: number,
+): Promise<{ readonly tenants: number; readonly rows: number; readonly installs: number }> {
+  const [kind, tenantId = "", name = ""] = requireChunk(manifest.chunks, from).part.split("/");
+  if (kind === "objects") {
+    await importInstallState(deps, { tenantId, installId: name }, partStream(deps, manifest, from, to));
+    return { tenants: 0, rows: 0, installs: 1 };
+  }
+  const tables = within(await readRows(deps, manifest, from, to), scope);
+  const known = tables.map((rows) => ({
+    table: requireColumns(
+      schema.tables.find((table) => table.name === rows.table),
+      rows.table,
+      rows.columns,
+    ),
+    rows: scope.kind === "tenant" && kind === "history" ? ofTenant(rows, scope.tenantId) : rows,
+  }));
+  if (kind === "tenant") {
+    const state = known.map(({ rows }) => rows);
+    await replaceState(deps.env.DB, schema.tables, stateOf(scope, tenantId), state);
+  } else for (const { table, rows } of known) await addRows(deps.env.DB, table, rows);
+  const count = known.reduce((sum, { rows }) => sum + rows.rows.length, 0);
+  return { tenants: kind === "tenant" ? 1 : 0, rows: count, installs: 0 };
+}
+
+function ofTenant(rows: TableRows, tenantId: string): TableRows {
+  const column = rows.columns.indexOf("tenant_id");
+  return { ...rows, rows: rows.rows.filter((row) => row[column] === tenantId) };
+}

@@ -1,0 +1,260 @@
+import { PLATFORM_TENANT } from "../../../../sdk/contract/identifiers.ts";
+import { PlatformError } from "../../../../sdk/contract/errors.ts";
+import type { Actor } from "../../../lib/actor.ts";
+import { sha256Hex, toHex } from "../../../lib/hex.ts";
+import { auditRow } from "../../audit-log/rules.ts";
+import { recordAudit } from "../../audit-log/store.ts";
+import type { Manifest } from "../archive-record.ts";
+import { readManifest } from "../archive-store.ts";
+import { NOTHING_RESTORED, NO_COUNTS } from "../backup-record.ts";
+import { backupKeyRing } from "../blob-store.ts";
+import {
+  CONFIRMATION_MS,
+  isWithin,
+  requireColumns,
+  requireReadable,
+  requireWithin,
+  tenantsOf,
+  tenantsWithin,
+} from "../restore-rules.ts";
+import type { RestoreScope } from "../schema.ts";
+import {
+  adoptBackup,
+  getBackup,
+  insertBackup,
+  insertRestore,
+  isRestoring,
+  scopeColumns,
+  type Backup,
+  type Restore,
+} from "../store.ts";
+import { diffRows, records, type Scope, type TableDiff } from "../table-rules.ts";
+import { listMigrations, listTenantsAfter, readSchema, readState, type DatabaseSchema } from "../table-store.ts";
+import type { BackupDeps } from "./context.ts";
+import { launch, newBackup } from "./manage.ts";
+import { readRows, stateOf, within } from "./parts.ts";
+import { endOfPart } from "./verify.ts";
+
+export interface RestorePlan {
+  readonly backup: string;
+  readonly scope: Scope;
+  /** When the backup was read, milliseconds since the epoch. */
+  readonly from: number;
+  readonly to: number;
+  readonly tenants: readonly string[];
+  /** Tenants that the backup does not have; they stay as they are. */
+  readonly untouched: readonly string[];
+  /** By table: what would be added, changed and removed. Tables that stay the same are left out. */
+  readonly tables: Readonly<Record<string, TableDiff>>;
+  /** Installs whose storage, database, files and health would be replaced. */
+  readonly installs: number;
+  /** Rows of logs and of the history that the backup has: those that are missing would be added. */
+  readonly records: number;
+  /** The backup that would be restored was tried. */
+  readonly verified: boolean;
+}
+
+/** Tenants that one plan names. */
+const NAMED = 1_000;
+
+/**
+ * What a restore would do. Nothing is changed.
+ *
+ * @throws {PlatformError} BACKUP_NOT_FOUND, BACKUP_UNREADABLE, BACKUP_KEY_UNKNOWN, RESTORE_REFUSED
+ */
+export async function planRestore(deps: BackupDeps, backupId: string, wanted: RestoreScope): Promise<RestorePlan> {
+  const backup = await findBackup(deps, backupId);
+  if (backup.manifestDigest === null)
+    throw new PlatformError("RESTORE_REFUSED", `The backup is ${backup.status} and not whole.`);
+  const manifest = await readManifest(deps, backup.id, backup.manifestDigest);
+  requireReadable(manifest, await listMigrations(deps.env.DB));
+  const scope = await resolveScope(deps, manifest, wanted);
+  requireWithin(manifest, scope);
+  const schema = await readSchema(deps.env.DB);
+  const tenants = tenantsWithin(manifest, scope);
+  const tables: Record<string, TableDiff> = {};
+  for (const tenantId of tenants) await addDiff(deps, schema, manifest, scope, tenantId, tables);
+  const parts = manifest.chunks.filter(({ part }) => isWithin(part, scope));
+  const all = scope.kind === "system" ? await listTenantsAfter(deps.env.DB, "", NAMED) : [];
+  return {
+    backup: backup.id,
+    scope,
+    from: manifest.from,
+    to: manifest.to,
+    tenants,
+    untouched: all.filter((tenantId) => !tenantsOf(manifest).includes(tenantId)),
+    tables: Object.fromEntries(
+      Object.entries(tables).filter(([, { added, changed, removed }]) => added + changed + removed > 0),
+    ),
+    installs: new Set(parts.map(({ part }) => part).filter((part) => part.startsWith("objects/"))).size,
+    records: parts.reduce((sum, { part, rows }) => sum + (/^(?:log|history)\//.test(part) ? rows : 0), 0),
+    verified: backup.status === "verified",
+  };
+}
+
+/** A backup that only the store knows, as in an environment that was lost, is written down first. */
+async function findBackup(deps: BackupDeps, id: string): Promise<Backup> {
+  const known = await getBackup(deps.db, id);
+  if (known) return known;
+  const manifest = await readManifest(deps, id, undefined).catch((cause: unknown) => {
+    throw new PlatformError("BACKUP_NOT_FOUND", `There is no backup "${id}", or none that can be read.`, { cause });
+  });
+  const { scope, from, to, schema, chunks } = manifest;
+  const tenantId = scope.tenantId ?? null;
+  const rows = chunks.reduce((sum, chunk) => sum + (chunk.part === "blobs" ? 0 : chunk.rows), 0);
+  await adoptBackup(deps.db, {
+    id,
+    scope: scope.kind,
+    tenantId,
+    installId: scope.installId ?? null,
+    trigger: "manual",
+    status: "written",
+    reason: "found in the store",
+    requestedBy: "system",
+    startedAt: from,
+    finishedAt: to,
+    readFrom: from,
+    readTo: to,
+    verifiedAt: null,
+    schemaVersion: schema,
+    keyId: null,
+    manifestDigest: await sha256Hex(JSON.stringify(manifest)),
+    counts: { ...NO_COUNTS, tenants: tenantsOf(manifest).length, rows, chunks: chunks.length },
+    bytes: 0,
+    progress: null,
+    updatedAt: deps.clock.now(),
+  });
+  return findBackup(deps, id);
+}
+
+/** An install is named by its plugin; which it is, the backup says. */
+async function resolveScope(deps: BackupDeps, manifest: Manifest, wanted: RestoreScope): Promise<Scope> {
+  if (wanted.kind !== "install") return wanted;
+  const { tenantId, pluginId } = wanted;
+  const instances = (await tenantRows(deps, manifest, tenantId)).filter(({ table }) => table === "plugin_instances");
+  const found = instances.flatMap((rows) => records(rows)).find((row) => row["plugin_id"] === pluginId);
+  if (!found)
+    throw new PlatformError("RESTORE_REFUSED", `The backup holds no install of "${pluginId}" of tenant "${tenantId}".`);
+  const installId = String(found["id"]);
+  const live = await deps.env.DB.prepare("SELECT id FROM plugin_instances WHERE tenant_id = ? AND plugin_id = ?")
+    .bind(tenantId, pluginId)
+    .first<{ id: string }>();
+  if (live && live.id !== installId) {
+    throw new PlatformError(
+      "RESTORE_REFUSED",
+      `"${pluginId}" is another install today than in the backup; restore the tenant as a whole.`,
+    );
+  }
+  return { kind: "install", tenantId, installId };
+}
+
+async function tenantRows(deps: BackupDeps, manifest: Manifest, tenantId: string) {
+  const from = manifest.chunks.findIndex(({ part }) => part === `tenant/${tenantId}`);
+  return from === -1 ? [] : readRows(deps, manifest, from, endOfPart(manifest.chunks, from));
+}
+
+async function addDiff(
+  deps: BackupDeps,
+  schema: DatabaseSchema,
+  manifest: Manifest,
+  scope: Scope,
+  tenantId: string,
+  sums: Record<string, TableDiff>,
+): Promise<void> {
+  const then = within(await tenantRows(deps, manifest, tenantId), scope);
+  const now = await readState(deps.env.DB, schema.tables, stateOf(scope, tenantId));
+  for (const name of new Set([...then, ...now.tables].map(({ table }) => table))) {
+    const columns = then.find(({ table }) => table === name)?.columns ?? [];
+    const table = requireColumns(
+      schema.tables.find((known) => known.name === name),
+      name,
+      columns,
+    );
+    const diff = diffRows(table, then, now.tables, scope.kind === "install" ? "" : tenantId);
+    const sum = sums[name] ?? { added: 0, changed: 0, removed: 0, same: 0 };
+    sums[name] = {
+      added: sum.added + diff.added,
+      changed: sum.changed + diff.changed,
+      removed: sum.removed + diff.removed,
+      same: sum.same + diff.same,
+    };
+  }
+}
+
+/** A token that confirms this plan, for a short time, by the same subject. */
+export async function confirmationOf(
+  deps: BackupDeps,
+  actor: Actor,
+  plan: RestorePlan,
+): Promise<{ readonly confirmation: string; readonly expiresAt: number }> {
+  const expiresAt = deps.clock.now() + CONFIRMATION_MS;
+  return { confirmation: `${expiresAt}.${await signed(deps, actor, plan, expiresAt)}`, expiresAt };
+}
+
+async function signed(deps: BackupDeps, actor: Actor, plan: RestorePlan, expiresAt: number): Promise<string> {
+  const ring = backupKeyRing(deps.env);
+  const algorithm = { name: "HMAC", hash: "SHA-256" };
+  const key = await crypto.subtle.importKey("raw", ring.keys[ring.current] ?? new Uint8Array(), algorithm, false, [
+    "sign",
+  ]);
+  const text = JSON.stringify(["patchbay restore", plan, actor.subject, actor.tenantId, expiresAt]);
+  return toHex(await crypto.subtle.sign("HMAC", key, new TextEncoder().encode(text)));
+}
+
+/**
+ * Begins a restore that was planned and confirmed: first a backup of what there is, then, step by step, the backup that was asked
+ * for.
+ *
+ * @param confirmation  what the plan's answer said
+ * @throws {PlatformError} RESTORE_REFUSED where it is not, or no longer, the confirmation of this plan; STATE_CONFLICT while
+ *   another restore of the same tenants runs
+ */
+export async function startRestore(
+  deps: BackupDeps,
+  actor: Actor,
+  backupId: string,
+  wanted: RestoreScope,
+  confirmation: string,
+): Promise<Restore> {
+  const plan = await planRestore(deps, backupId, wanted);
+  const expiresAt = Number(confirmation.split(".", 1)[0]);
+  if (!(expiresAt > deps.clock.now()))
+    throw new PlatformError("RESTORE_REFUSED", "The confirmation has expired; look at the plan again.");
+  if (confirmation !== `${expiresAt}.${await signed(deps, actor, plan, expiresAt)}`) {
+    throw new PlatformError(
+      "RESTORE_REFUSED",
+      "The confirmation is of another plan: what there is has changed since, or the request is another. Look at the plan again.",
+    );
+  }
+  if (await isRestoring(deps.db, plan.scope))
+    throw new PlatformError("STATE_CONFLICT", "Another restore of the same tenants runs.");
+  const safety = await newBackup(deps, plan.scope, "restore", actor.subject);
+  const now = deps.clock.now();
+  const restore: Restore = {
+    id: deps.newId(),
+    backupId,
+    ...scopeColumns(plan.scope),
+    status: "running",
+    reason: null,
+    requestedBy: actor.subject,
+    safetyBackupId: safety.id,
+    startedAt: now,
+    finishedAt: null,
+    counts: NOTHING_RESTORED,
+    progress: { phase: "safety", chunk: 0, after: "" },
+    updatedAt: now,
+  };
+  const audited = {
+    action: "backup.restore",
+    resourceId: backupId,
+    after: { restoreId: restore.id, ...plan },
+    tenantId: PLATFORM_TENANT,
+  } as const;
+  await deps.db.batch([
+    insertBackup(deps.db, safety),
+    insertRestore(deps.db, restore),
+    recordAudit(deps.db, [auditRow(actor, audited, deps.newId(), now)]),
+  ]);
+  await launch(deps, { kind: "restore", id: restore.id });
+  return restore;
+}

@@ -1,0 +1,65 @@
+import { parseRows } from "../archive-record.ts";
+import { deleteBackup, readChunk, readManifest } from "../archive-store.ts";
+import { blobKey } from "../blob-store.ts";
+import { beyondRetention } from "../retention-rules.ts";
+import { deleteBackupRow, listBackups, listOutlived, scopeOf, type Backup } from "../store.ts";
+import { readSettings } from "../../settings/store.ts";
+import type { BackupDeps } from "./context.ts";
+
+/** Backups of one scope that are looked at. */
+const LISTED = 1_000;
+const OUTLIVED_PER_RUN = 20;
+/** Copies that no backup needs stay for so long: for backups under way, and for what keeps its own snapshots of an install. */
+const UNNEEDED_MS = 30 * 24 * 3_600_000;
+
+/** Deletes what is beyond the retention, of the scope of the backup that was just verified. */
+export async function deleteOldBackups(deps: BackupDeps, latest: Backup): Promise<readonly string[]> {
+  const { retention } = (await readSettings(deps.db)).migration;
+  const backups = await listBackups(deps.db, { scope: scopeOf(latest) }, { limit: LISTED });
+  const gone = beyondRetention(backups, retention);
+  for (const id of gone) {
+    await deleteBackup(deps, id);
+    await deleteBackupRow(deps.db, id);
+  }
+  return gone;
+}
+
+/** Deletes backups of tenants and installs that began before a time. */
+export async function deleteOutlived(deps: BackupDeps, time: number): Promise<void> {
+  for (const { id } of await listOutlived(deps.db, time, OUTLIVED_PER_RUN)) {
+    await deleteBackup(deps, id);
+    await deleteBackupRow(deps.db, id);
+  }
+}
+
+/**
+ * Deletes copies that no backup needs any more. Where a backup cannot be read nothing is deleted, since nobody knows what it
+ * needs.
+ */
+export async function deleteUnneededBlobs(deps: BackupDeps): Promise<number> {
+  const needed = new Set<string>();
+  for (const backup of await listBackups(deps.db, {}, { limit: LISTED })) {
+    if (backup.manifestDigest === null) continue;
+    const manifest = await readManifest(deps, backup.id, backup.manifestDigest);
+    for (const [index, chunk] of manifest.chunks.entries()) {
+      if (chunk.part !== "blobs") continue;
+      const text = new TextDecoder().decode(await readChunk(deps, backup.id, index, chunk));
+      for (const { rows } of parseRows(text)) for (const [digest] of rows) needed.add(blobKey(String(digest)));
+    }
+  }
+  const before = deps.clock.now() - UNNEEDED_MS;
+  let [deleted, cursor]: [number, string | undefined] = [0, undefined];
+  do {
+    const page: R2Objects = await deps.env.STORE.list({
+      prefix: blobKey(""),
+      ...(cursor === undefined ? {} : { cursor }),
+    });
+    const keys = page.objects
+      .filter(({ key, uploaded }) => !needed.has(key) && uploaded.getTime() < before)
+      .map(({ key }) => key);
+    if (keys.length > 0) await deps.env.STORE.delete(keys);
+    deleted += keys.length;
+    cursor = page.truncated ? page.cursor : undefined;
+  } while (cursor !== undefined);
+  return deleted;
+}

@@ -1,0 +1,136 @@
+import { scratchOf } from "../../../../durable-objects/backup-scratch/client.ts";
+import { PlatformError } from "../../../../sdk/contract/errors.ts";
+import { sha256Hex } from "../../../lib/hex.ts";
+import { parseRows, type Chunk, type Manifest } from "../archive-record.ts";
+import { readChunk, readManifest } from "../archive-store.ts";
+import type { BackupProgress } from "../backup-record.ts";
+import { proveBlob } from "../blob-store.ts";
+import { provedFrames } from "../install-state-store.ts";
+import type { StateObject } from "../state-frame-rules.ts";
+import type { Backup, BackupChange } from "../store.ts";
+import type { BackupDeps } from "./context.ts";
+
+/** Chunks that one step tries. */
+const CHUNKS_PER_STEP = 8;
+
+type Verifying = Extract<BackupProgress, { phase: "verify" }>;
+
+/**
+ * Tries the next part of a backup: rows go into a database apart from the real one and must read back equal, the state of an
+ * install's objects into an object and must come out the same, copies must have their digest.
+ *
+ * @throws {PlatformError} BACKUP_UNREADABLE, BACKUP_KEY_UNKNOWN: what is wrong with the backup
+ */
+export async function verifyStep(deps: BackupDeps, backup: Backup, { chunk: first }: Verifying): Promise<BackupChange> {
+  const manifest = await readManifest(deps, backup.id, backup.manifestDigest ?? undefined);
+  const { chunks } = manifest;
+  // A trial that begins anew is another: nothing of one that was cut off is in it.
+  const scratch = scratchOf(deps.env.BACKUP_SCRATCH, backup.id);
+  if (first === 0) await scratch.begin(manifest.definitions);
+  const end = Math.min(chunks.length, first + CHUNKS_PER_STEP);
+  let index = first;
+  while (index < end) index = await tryPart(deps, manifest, index);
+  if (index < chunks.length) return { progress: { phase: "verify", chunk: index } };
+  await requireWhole(deps, manifest);
+  await scratch.destroy();
+  return { status: "verified", reason: backup.reason, verifiedAt: deps.clock.now(), progress: null };
+}
+
+/** @returns the number of the chunk after the part */
+async function tryPart(deps: BackupDeps, manifest: Manifest, index: number): Promise<number> {
+  const chunk = requireChunk(manifest.chunks, index);
+  if (chunk.part.startsWith("objects/")) {
+    const end = endOfPart(manifest.chunks, index);
+    await tryObjects(deps, manifest, index, end);
+    return end;
+  }
+  const text = new TextDecoder().decode(await readChunk(deps, manifest.id, index, chunk));
+  const scratch = scratchOf(deps.env.BACKUP_SCRATCH, manifest.id);
+  for (const [place, { table, columns, rows }] of parseRows(text).entries()) {
+    if (table === "blobs") {
+      for (const [digest] of rows) await proveBlob(deps, String(digest));
+      continue;
+    }
+    const sent = JSON.stringify(rows);
+    const loaded = await scratch.load(`${index}/${place}`, table, columns, sent, rows.length);
+    if ("refused" in loaded)
+      throw unreadable(`rows of ${table} in chunk ${index} cannot be restored: ${loaded.refused}`);
+    if (loaded.rows !== sent) throw unreadable(`rows of ${table} in chunk ${index} read back as others`);
+  }
+  return index + 1;
+}
+
+/** The chunks of one part as the stream that was cut into them. */
+export function partStream(deps: BackupDeps, manifest: Manifest, from: number, to: number): ReadableStream<Uint8Array> {
+  let index = from;
+  return new ReadableStream({
+    async pull(controller) {
+      if (index >= to) return controller.close();
+      const chunk = requireChunk(manifest.chunks, index);
+      controller.enqueue(await readChunk(deps, manifest.id, index, chunk));
+      index += 1;
+    },
+  });
+}
+
+/** @returns the number of the first chunk that is no longer of the part */
+export function endOfPart(chunks: readonly Chunk[], index: number): number {
+  const part = chunks[index]?.part;
+  let end = index + 1;
+  while (chunks[end]?.part === part) end += 1;
+  return end;
+}
+
+export function requireChunk(chunks: readonly Chunk[], index: number): Chunk {
+  const chunk = chunks[index];
+  if (!chunk) throw unreadable(`it has no chunk ${index}`);
+  return chunk;
+}
+
+/** Each object's state goes into an object of its own kind's tables, and must come out as it went in. */
+async function tryObjects(deps: BackupDeps, manifest: Manifest, from: number, to: number): Promise<void> {
+  const scratch = scratchOf(deps.env.BACKUP_SCRATCH, `${manifest.id}/objects`);
+  let object: StateObject | undefined;
+  let pieces: string[] = [];
+  const id = deps.newId();
+  const settle = async (): Promise<void> => {
+    if (object === undefined) return;
+    const what = `the state of ${object} in chunk ${from}`;
+    const refused = await scratch.commitImport(`${id}/${object}`, pieces.length);
+    if (refused !== undefined) throw unreadable(`${what} cannot be restored: ${refused}`);
+    const again = await scratch.exportState(deps.clock.now());
+    for (const [index, piece] of pieces.entries()) {
+      const out = index === 0 ? again.first : await scratch.exportedPiece(again.id, index);
+      if (!out || (await sha256Hex(out)) !== piece) throw unreadable(`${what} comes out as another`);
+    }
+    pieces = [];
+  };
+  for await (const frame of provedFrames(partStream(deps, manifest, from, to))) {
+    if (frame.kind === "object") {
+      await settle();
+      object = frame.object;
+      await scratch.beginState(object);
+    } else if (frame.kind === "piece" && object !== undefined) {
+      await scratch.stagePiece(`${id}/${object}`, pieces.length, frame.bytes, deps.clock.now());
+      pieces.push(await sha256Hex(frame.bytes));
+    }
+  }
+  await settle();
+  await scratch.destroy();
+}
+
+/** Counts and foreign keys of the whole trial. */
+async function requireWhole(deps: BackupDeps, manifest: Manifest): Promise<void> {
+  const { tables, violations } = await scratchOf(deps.env.BACKUP_SCRATCH, manifest.id).describe();
+  if (violations.length > 0) throw unreadable(`foreign keys point at nothing: ${violations.join(", ")}`);
+  const expected = manifest.chunks.reduce((sum, { part, rows }) => sum + (part === "blobs" ? 0 : rows), 0);
+  const loaded = tables.reduce((sum, table) => sum + table.loaded, 0);
+  if (loaded !== expected) throw unreadable(`it has ${loaded} rows; the manifest says ${expected}`);
+  const shared = new Set(["tenants", "plugins", "plugin_versions"]);
+  const short = tables.find(({ table, rows, loaded: count }) => !shared.has(table) && rows !== count);
+  if (short) throw unreadable(`${short.table} has ${short.rows} rows after ${short.loaded} were restored`);
+}
+
+function unreadable(why: string): PlatformError {
+  return new PlatformError("BACKUP_UNREADABLE", `The trial restore failed: ${why}.`);
+}

@@ -1,0 +1,169 @@
+import { PlatformError } from "../../../sdk/contract/errors.ts";
+import { open, seal, type Context } from "../../lib/envelope.ts";
+import { sha256Hex } from "../../lib/hex.ts";
+import { keyOf } from "../../lib/key-ring.ts";
+import { parseManifest, type Chunk, type Manifest } from "./archive-record.ts";
+import { backupKeyRing, type BlobDeps } from "./blob-store.ts";
+
+/**
+ * Chunks and manifests in R2: compressed, then sealed, each bound to its backup, place and part, so that what is moved, swapped or
+ * changed cannot be opened.
+ */
+export type ArchiveDeps = BlobDeps;
+
+/** Objects that R2 lists or deletes at once. */
+const PAGE = 1_000;
+const INDEX_DIGITS = 6;
+const UNKNOWN_KEY = { code: "BACKUP_KEY_UNKNOWN", what: "The backup" } as const;
+
+export function backupPrefix(id: string): string {
+  return `backups/${id}/`;
+}
+
+export function manifestKey(id: string): string {
+  return `${backupPrefix(id)}manifest`;
+}
+
+export function chunkKey(id: string, index: number): string {
+  return `${backupPrefix(id)}chunks/${String(index).padStart(INDEX_DIGITS, "0")}`;
+}
+
+/** @returns bytes of the stored object */
+export async function writeChunk(
+  deps: ArchiveDeps,
+  id: string,
+  index: number,
+  part: string,
+  rows: number,
+  content: Uint8Array<ArrayBuffer>,
+): Promise<number> {
+  const sha256 = await sha256Hex(content);
+  const metadata = { part, rows: String(rows), bytes: String(content.byteLength), sha256 };
+  return put(deps, chunkKey(id, index), content, ["patchbay backup", id, String(index), part], metadata);
+}
+
+/** @throws {PlatformError} BACKUP_UNREADABLE, naming the chunk; BACKUP_KEY_UNKNOWN */
+export async function readChunk(
+  deps: ArchiveDeps,
+  id: string,
+  index: number,
+  chunk: Chunk,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const what = `chunk ${index} (${chunk.part})`;
+  const content = await get(deps, chunkKey(id, index), ["patchbay backup", id, String(index), chunk.part], what);
+  if ((await sha256Hex(content)) !== chunk.sha256 || content.byteLength !== chunk.bytes) {
+    throw unreadable(`${what} is another than the manifest says`);
+  }
+  return content;
+}
+
+/**
+ * What was written, in order, from the objects themselves.
+ *
+ * @param count  chunks that were written
+ * @throws {Error} where one is not there
+ */
+export async function listChunks(
+  { env }: ArchiveDeps,
+  id: string,
+  count: number,
+): Promise<{ readonly chunks: readonly Chunk[]; readonly bytes: number }> {
+  const chunks: Chunk[] = [];
+  let bytes = 0;
+  let cursor: string | undefined;
+  do {
+    const page = await env.STORE.list({
+      prefix: `${backupPrefix(id)}chunks/`,
+      include: ["customMetadata"],
+      ...(cursor === undefined ? {} : { cursor }),
+    });
+    for (const { key, size, customMetadata = {} } of page.objects.slice(0, count - chunks.length)) {
+      if (key !== chunkKey(id, chunks.length)) throw new Error(`Chunk ${chunks.length} of backup ${id} is missing.`);
+      const { part = "", rows, bytes: plain, sha256 = "" } = customMetadata;
+      chunks.push({ part, rows: Number(rows), bytes: Number(plain), sha256 });
+      bytes += size;
+    }
+    cursor = page.truncated && chunks.length < count ? page.cursor : undefined;
+  } while (cursor !== undefined);
+  if (chunks.length < count) throw new Error(`Chunk ${chunks.length} of backup ${id} is missing.`);
+  return { chunks, bytes };
+}
+
+/** @returns the digest of the manifest, and its stored bytes */
+export async function writeManifest(
+  deps: ArchiveDeps,
+  manifest: Manifest,
+): Promise<{ readonly digest: string; readonly bytes: number; readonly keyId: string }> {
+  const content = Uint8Array.from(new TextEncoder().encode(JSON.stringify(manifest)));
+  const context = ["patchbay backup", manifest.id, "manifest"];
+  const bytes = await put(deps, manifestKey(manifest.id), content, context, {});
+  return { digest: await sha256Hex(content), bytes, keyId: backupKeyRing(deps.env).current };
+}
+
+/**
+ * @param digest  that it must have; undefined where nothing but the object itself is known of the backup
+ * @throws {PlatformError} BACKUP_UNREADABLE; BACKUP_KEY_UNKNOWN
+ */
+export async function readManifest(deps: ArchiveDeps, id: string, digest: string | undefined): Promise<Manifest> {
+  const content = await get(deps, manifestKey(id), ["patchbay backup", id, "manifest"], "the manifest");
+  if (digest !== undefined && (await sha256Hex(content)) !== digest) {
+    throw unreadable("the manifest is another than was written");
+  }
+  return parseManifest(new TextDecoder().decode(content));
+}
+
+/** Deletes all objects of a backup, the manifest first, so that what is left of it is no backup. */
+export async function deleteBackup({ env }: Pick<ArchiveDeps, "env">, id: string): Promise<void> {
+  await env.STORE.delete(manifestKey(id));
+  for (;;) {
+    const { objects } = await env.STORE.list({ prefix: backupPrefix(id), limit: PAGE });
+    if (objects.length === 0) return;
+    await env.STORE.delete(objects.map(({ key }) => key));
+  }
+}
+
+async function put(
+  { env, randomBytes }: ArchiveDeps,
+  key: string,
+  content: Uint8Array<ArrayBuffer>,
+  context: Context,
+  customMetadata: Record<string, string>,
+): Promise<number> {
+  const ring = backupKeyRing(env);
+  const sealed = await seal(
+    await through(content, new CompressionStream("gzip")),
+    keyOf(ring, ring.current, UNKNOWN_KEY),
+    context,
+    randomBytes,
+  );
+  await env.STORE.put(key, sealed, { customMetadata: { ...customMetadata, key: ring.current } });
+  return sealed.byteLength;
+}
+
+async function get(
+  { env }: ArchiveDeps,
+  key: string,
+  context: Context,
+  what: string,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const object = await env.STORE.get(key);
+  if (!object) throw unreadable(`${what} is missing`);
+  const ringKey = keyOf(backupKeyRing(env), object.customMetadata?.["key"] ?? "", UNKNOWN_KEY);
+  try {
+    const content = await open(new Uint8Array(await object.arrayBuffer()), ringKey, context);
+    return await through(content, new DecompressionStream("gzip"));
+  } catch (cause) {
+    throw unreadable(`${what} is damaged, or was sealed with another key than it says`, cause);
+  }
+}
+
+async function through(
+  content: Uint8Array<ArrayBuffer>,
+  transform: CompressionStream | DecompressionStream,
+): Promise<Uint8Array<ArrayBuffer>> {
+  return new Uint8Array(await new Response(new Blob([content]).stream().pipeThrough(transform)).arrayBuffer());
+}
+
+function unreadable(why: string, cause?: unknown): PlatformError {
+  return new PlatformError("BACKUP_UNREADABLE", `The backup cannot be read: ${why}.`, { cause });
+}

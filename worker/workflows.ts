@@ -1,0 +1,30 @@
+import { WorkflowEntrypoint, type WorkflowEvent, type WorkflowStep } from "cloudflare:workers";
+import { advance, giveUp, type Run } from "./control/backups/actions/run.ts";
+import { createDeps } from "./deps.ts";
+import { systemClock } from "./lib/clock.ts";
+
+/** One step of the Workflow takes steps of the run for so long: fewer are stored, and one that fails costs less. */
+const STEP_MS = 10_000;
+const RETRIES = { retries: { limit: 5, delay: "5 seconds", backoff: "exponential" }, timeout: "10 minutes" } as const;
+
+/** Takes the steps of one backup or restore. Where the run is, is in its row; this only goes on. */
+export class BackupRun extends WorkflowEntrypoint<Env, Run> {
+  override async run({ payload }: WorkflowEvent<Run>, step: WorkflowStep): Promise<void> {
+    try {
+      for (let count = 0; ; count++) {
+        if (await step.do(`steps ${count}`, RETRIES, () => this.#advance(payload))) return;
+      }
+    } catch (error) {
+      await step.do("give up", () => giveUp(createDeps(this.env, this.ctx), payload, error));
+    }
+  }
+
+  async #advance(run: Run): Promise<boolean> {
+    const until = systemClock.now() + STEP_MS;
+    do {
+      // A snapshot cache and a time of its own for each step, as each request has.
+      if (await advance(createDeps(this.env, this.ctx), run)) return true;
+    } while (systemClock.now() < until);
+    return false;
+  }
+}
