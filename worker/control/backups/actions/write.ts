@@ -1,3 +1,4 @@
+import { PlatformError } from "../../../../sdk/contract/errors.ts";
 import { PLATFORM_TENANT } from "../../../../sdk/contract/identifiers.ts";
 import { errorText } from "../../../lib/error-text.ts";
 import { byteSegments } from "../../../lib/byte-segments.ts";
@@ -166,7 +167,7 @@ async function writeObjects(
   return table ? { at: "log", tenantId, table: table.name, after: 0, logs } : { at: "tenant", after: tenantId };
 }
 
-/** An install that cannot be read is left out and named: it stops nobody else's backup. */
+/** An install whose files are lost is left out and named: it stops nobody else's backup. */
 async function writeInstall(
   deps: BackupDeps,
   owner: { readonly tenantId: string; readonly installId: string },
@@ -182,6 +183,8 @@ async function writeInstall(
     await out.blobs(files);
     out.add({ installs: 1 });
   } catch (error) {
+    // What may come right is worth another try of the step.
+    if (!(error instanceof PlatformError) || error.code !== "BACKUP_UNREADABLE") throw error;
     out.counts = before;
     out.note(`install ${owner.installId} is left out: ${errorText(error)}`);
   }
