@@ -2,12 +2,8 @@ import { env } from "cloudflare:workers";
 import { describe, expect, test } from "vitest";
 import { describeHealth } from "../../../../durable-objects/plugin-health/client.ts";
 import { healSickInstalls } from "../../../../worker/control/healing/actions/run.ts";
-import { LEASE_MS } from "../../../../worker/control/healing/store.ts";
 import { moduleKey } from "../../../../worker/execution/module-store.ts";
-import { runSchedule } from "../../../../worker/schedule.ts";
-import { expectProblem } from "../../../support/workers/api.ts";
-import { after, fails, Faults, SteppingClock } from "../../../support/workers/faults.ts";
-import { settledApi } from "../../recording/recorded-calls.ts";
+import { fails, Faults, SteppingClock } from "../../../support/workers/faults.ts";
 import { freshDeps, healingTenant, type HealingTenant } from "../healing-tenant.ts";
 
 /** The platform's own parts fail while something has to be healed: calls go on, nothing is stuck, and it is explained. */
@@ -27,46 +23,6 @@ async function lose(tenant: HealingTenant): Promise<void> {
   await env.STORE.delete(moduleKey((await tenant.version()).rewrittenDigest));
   await tenant.run({ input: "x" });
 }
-
-describe("D1 is down", () => {
-  test("calls go on, the job fails and says so, readiness names the database, and it heals once D1 is back", async () => {
-    const sick = await healingTenant("echo");
-    await lose(sick);
-    const faults = new Faults(env);
-    faults.inject("DB", fails());
-    await expect(heal(sick, { bindings: faults.env })).rejects.toThrow("Failed query");
-    await expect(runSchedule(freshDeps(faults.env), "* * * * *")).rejects.toThrow("heal-sick-installs");
-    const healthy = await healingTenant("log");
-    expect(
-      (await healthy.run({ functionName: "run", bindings: { DB: faults.env.DB } })).outcome.failure,
-    ).toBeUndefined();
-    const ready = await settledApi("get", "/readyz", {}, { DB: faults.env.DB });
-    expect(expectProblem(ready, "NOT_READY")["detail"]).toContain("database: D1 does not answer");
-    faults.heal();
-    expect((await heal(sick))[0]).toMatchObject({ remedy: "repair", outcome: "helped" });
-  });
-
-  test("in the middle of a remedy: what it began is closed as cut off, and the next run heals", async () => {
-    const sick = await healingTenant("echo");
-    await lose(sick);
-    const faults = new Faults(env);
-    let cut: readonly string[] = [];
-    // Later and later, until the remedy has begun: its event is then written.
-    for (let operations = 3; cut.length === 0; operations++) {
-      faults.inject("DB", fails(after(operations)));
-      await heal(sick, { bindings: faults.env }).catch(() => []);
-      cut = (await sick.healing()).map(({ outcome }) => outcome);
-    }
-    faults.heal();
-    expect(cut).toEqual(["running"]);
-    expect(await heal(sick)).toEqual([]);
-    await heal(sick, { ahead: LEASE_MS + 60_000 });
-    const outcomes = (await sick.healing()).map(({ outcome }) => outcome);
-    expect(outcomes).toContain("helped");
-    expect(outcomes).not.toContain("running");
-    expect((await sick.run({ input: "x" })).outcome.failure).toBeUndefined();
-  });
-});
 
 test("the queue is stopped: the breaker contains the plugin all the same, and whoever asks is told why", async () => {
   const sick = await healingTenant("trap", {}, { defaultFunction: "run" });
