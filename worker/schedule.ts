@@ -2,6 +2,7 @@ import { evaluateAll } from "./control/alerts/actions/evaluate.ts";
 import { deleteSilencesBefore } from "./control/alerts/rule-store.ts";
 import { deleteAlertsBefore } from "./control/alerts/store.ts";
 import { keepBackups } from "./control/backups/actions/manage.ts";
+import { checkAuditLogs, sealAuditLogs } from "./control/audit-log/actions.ts";
 import { compileStaleSnapshots } from "./control/compile.ts";
 import { detectAnomalies } from "./control/anomalies/actions.ts";
 import { deleteAnomaliesBefore } from "./control/anomalies/store.ts";
@@ -59,6 +60,7 @@ export const SCHEDULE: Readonly<Record<string, readonly Job[]>> = {
     { name: "evaluate-alerts", run: (deps) => evaluateAll(deps) },
     { name: "step-canaries", run: (deps) => judgeRunningUpgrades(deps) },
     { name: "queue-health-checks", run: (deps) => queueDueChecks(deps) },
+    { name: "seal-audit-logs", run: (deps) => sealAuditLogs(deps) },
     { name: "follow-events", run: (deps) => followRecentEvents(deps) },
     { name: "clear-removed-installs", run: (deps) => clearRemovedInstalls(deps) },
     { name: "detect-anomalies", run: (deps) => detectAnomalies(deps) },
@@ -68,6 +70,7 @@ export const SCHEDULE: Readonly<Record<string, readonly Job[]>> = {
   ],
   "*/15 * * * *": [
     { name: "rewrite-outdated-versions", run: (deps) => rewriteOutdatedVersions(deps) },
+    { name: "check-audit-logs", run: (deps) => checkAuditLogs(deps) },
     { name: "forget-storage-of-upgrades", run: (deps) => forgetOutlivedStorage(deps) },
     { name: "apply-update-policies", run: (deps) => applyUpdatePolicies(deps) },
     { name: "compile-stale-snapshots", run: (deps) => compileStaleSnapshots(deps) },

@@ -404,6 +404,13 @@ export const EVENTS = {
     /** `open`, `closed`, or `automatic` where the order was taken back. */
     data: v.strictObject({ installId: text, state: text, reason: text }),
   },
+  "audit-log.broken": {
+    title: "the audit log is not as it was sealed: a row was changed, moved, added or deleted",
+    severity: "error",
+    audience: "security",
+    /** The first row concerned, and what is wrong, as a verification names it. */
+    data: v.strictObject({ sequence: v.number(), fault: text }),
+  },
 
   "audit.started": {
     title: "an audit began",

@@ -565,6 +565,37 @@ export const auditLog = sqliteTable(
   ],
 );
 
+/** Chain of hashes over a tenant's audit log, one seal for each row, made in order shortly after the rows. Append-only. */
+export const auditSeals = sqliteTable(
+  "audit_seals",
+  {
+    tenantId: text("tenant_id").notNull(),
+    sequence: integer().notNull(),
+    rowId: text("row_id").notNull(),
+    /** SHA-256 in hexadecimal, of the seal before and the row. */
+    hash: text().notNull(),
+    sealedAt: integer("sealed_at").notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.tenantId, table.sequence] })],
+);
+
+/** How far the chain of a tenant's audit log is written to the store and checked. Proves nothing by itself. */
+export const auditChains = sqliteTable(
+  "audit_chains",
+  {
+    tenantId: text("tenant_id").primaryKey(),
+    /** Last number that the head in the store covers. */
+    headSequence: integer("head_sequence").notNull().default(0),
+    /** Where the pass under way goes on; 0 between passes. */
+    verifiedSequence: integer("verified_sequence").notNull().default(0),
+    /** End of the last pass. */
+    checkedAt: integer("checked_at").notNull().default(0),
+    brokenSequence: integer("broken_sequence"),
+    brokenFault: text("broken_fault"),
+  },
+  (table) => [index("audit_chains_by_check").on(table.checkedAt)],
+);
+
 /**
  * What installs used of their capabilities, by UTC day. The row with an empty scope counts all; one with a host, topic or
  * service counts the executions that touched it.

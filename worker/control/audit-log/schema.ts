@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { AUDIT_ACTION_NAMES, AUDIT_ACTIONS, AUDIT_RESOURCES, type AuditAction } from "../../../sdk/contract/audit.ts";
+import { CHAIN_FAULT_NAMES } from "./chain-rules.ts";
 
 const NAME_LENGTH = 255;
 
@@ -39,6 +40,43 @@ export const AuditAnswer = v.object({
   after: state,
   traceId: v.nullable(v.string()),
   at: v.pipe(v.number(), v.integer(), v.description("Milliseconds since the epoch")),
+});
+
+const number = v.pipe(v.number(), v.integer());
+
+export const VerifyQuery = v.object({
+  after: v.optional(
+    v.pipe(
+      v.string(),
+      v.regex(/^\d{1,15}$/, "must be the number of a row, or 0"),
+      v.transform(Number),
+      v.metadata({ jsonSchema: { type: "integer", minimum: 0 } }),
+      v.description("Begins behind this number; absent: with the first row"),
+    ),
+    "0",
+  ),
+});
+
+export const VerificationAnswer = v.object({
+  verified: v.pipe(number, v.description("Rows found to be as they were sealed")),
+  sealed: v.pipe(number, v.description("Number of the last row that is sealed")),
+  unsealed: v.object({
+    rows: v.pipe(number, v.description("Written but not sealed yet; usually for less than a second")),
+    since: v.nullable(v.pipe(number, v.description("When the first of them was written"))),
+  }),
+  head: v.pipe(
+    v.nullable(v.object({ sequence: number, hash: v.string(), at: number })),
+    v.description("Last seal that is kept outside the database; null where nothing was sealed yet"),
+  ),
+  complete: v.pipe(v.boolean(), v.description("True where all was checked up to the end, and the head")),
+  next: v.pipe(v.nullable(number), v.description("`after` of the request that goes on; null where there is none")),
+  firstBroken: v.optional(
+    v.object({
+      sequence: v.pipe(v.number(), v.description("Number of the first row concerned")),
+      fault: v.picklist(CHAIN_FAULT_NAMES),
+      detail: v.string(),
+    }),
+  ),
 });
 
 /** A row as the database holds it. */

@@ -77,7 +77,7 @@ export const REPORTS = {
       },
       integrity: {
         title: "Integrity of the log",
-        note: "Rows are numbered without gaps; one that is missing shows.",
+        note: "Rows are numbered without gaps, so one that is missing shows; and chained by hashes, so any change shows.",
         columns: {
           first: count("First number"),
           last: count("Last number"),

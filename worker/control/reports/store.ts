@@ -2,6 +2,7 @@ import { sql, type SQL } from "drizzle-orm";
 import { PLANS, type Plan } from "../../../sdk/contract/plans.ts";
 import type { Database } from "../../db/client.ts";
 import { RULES, SILENCES } from "../alerts/limit-rules.ts";
+import { getChainState, verifySeals } from "../audit-log/chain-store.ts";
 import { EMAILS } from "../alerts/mail-rules.ts";
 import { DAY_MS, RETENTION } from "../retention-rules.ts";
 import { WEBHOOKS } from "../webhooks/rules.ts";
@@ -12,6 +13,9 @@ import { withTrends } from "./trend-rules.ts";
 export const SECTION_ROWS = 500;
 /** Executions that percentiles are made of. */
 const EXECUTIONS = 100_000;
+
+/** Rows of the audit log whose chain a report checks. */
+const CHAIN_ROWS = 5_000;
 
 type Query = (db: Database, scope: ReportScope) => Promise<Row[]>;
 
@@ -39,10 +43,15 @@ export const SECTION_QUERIES: Readonly<Record<SectionName, Query>> = {
     (scope) =>
       sql`SELECT subject, action, count(*) AS count, max(at) AS lastAt ${logged(scope)} GROUP BY subject, action ORDER BY subject, action`,
   ),
-  integrity: rows(
-    (scope) =>
-      sql`SELECT min(sequence) AS first, max(sequence) AS last, count(*) AS rows, coalesce(max(sequence) - min(sequence) + 1 - count(*), 0) AS missing, 'not checked' AS chain ${logged(scope)}`,
-  ),
+  integrity: async (db, scope) => {
+    const [found] = await db.all<Row & { first: number | null; last: number | null }>(
+      sql`SELECT min(sequence) AS first, max(sequence) AS last, count(*) AS rows, coalesce(max(sequence) - min(sequence) + 1 - count(*), 0) AS missing ${logged(scope)}`,
+    );
+    if (!found) return [];
+    const { first, last } = found;
+    const range = first === null || last === null ? undefined : { after: first - 1, through: last };
+    return [{ ...found, chain: await chainText(db, scope.tenantId, range) }];
+  },
   grants: rows(
     (
       scope,
@@ -101,6 +110,18 @@ export const SECTION_QUERIES: Readonly<Record<SectionName, Query>> = {
   ),
   limits: tenantLimits,
 };
+
+/** What the report says of the chain: what was found of the whole log, and of the report's rows as they are now. */
+async function chainText(db: Database, tenantId: string, range?: { after: number; through: number }): Promise<string> {
+  const { brokenSequence, brokenFault } = await getChainState(db, tenantId);
+  if (brokenFault !== null) return `broken at ${brokenSequence}: ${brokenFault}`;
+  if (!range) return "no rows";
+  const { through, sealed, firstBroken } = await verifySeals(db, tenantId, { ...range, most: CHAIN_ROWS });
+  if (firstBroken) return `broken at ${firstBroken.sequence}: ${firstBroken.fault}`;
+  if (through >= range.through) return "intact";
+  const why = through >= sealed ? "the rest is not sealed yet" : "the rest was not checked";
+  return through > range.after ? `intact up to ${through}, ${why}` : why.replace("the rest is", "is");
+}
 
 const recent = ({ tenantId, from, to }: ReportScope): SQL =>
   sql`SELECT plugin_id, started_at, status, fuel, duration_ms, host_calls, memory_bytes FROM plugin_executions WHERE tenant_id = ${tenantId} AND started_at >= ${from} AND started_at < ${to} ORDER BY started_at DESC LIMIT ${EXECUTIONS}`;

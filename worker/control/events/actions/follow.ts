@@ -1,11 +1,12 @@
 import { errorText } from "../../../lib/error-text.ts";
 import { logError } from "../../../lib/json-log.ts";
+import { sealAuditLog, type SealDeps } from "../../audit-log/actions.ts";
 import { catchUpWebhooks, dispatchWebhooks, type DispatchDeps } from "../../webhooks/actions/dispatch.ts";
 import { evaluateEvents } from "../../alerts/actions/evaluate.ts";
 import { listTenantsWithEventsSince } from "../store.ts";
 import { feedStream, type StreamDeps } from "./stream.ts";
 
-export type FollowDeps = StreamDeps & DispatchDeps;
+export type FollowDeps = StreamDeps & DispatchDeps & SealDeps;
 
 /** How far back the cron job looks: twice its period. Milliseconds. */
 const LOOK_BACK_MS = 120_000;
@@ -21,6 +22,7 @@ export async function followEvents(deps: FollowDeps, tenantId: string): Promise<
   await noted("alerts.not-evaluated", tenantId, evaluateEvents(deps, tenantId));
   await noted("events.not-streamed", tenantId, feedStream(deps, tenantId, "listened"));
   await noted("events.not-dispatched", tenantId, dispatchWebhooks(deps, tenantId));
+  await noted("audit-log.not-sealed", tenantId, sealAuditLog(deps, tenantId));
 }
 
 async function noted(event: string, tenantId: string, work: Promise<void>): Promise<void> {
