@@ -254,6 +254,7 @@ export const EXAMPLES: Readonly<Record<string, ExampleOf>> = {
   }),
 
   listAuditLog: plain("/audit-logs"),
+  verifyAuditLog: plain("/audit-logs/verify"),
   getPermissions: plugin("/permissions", "INSTALL_NOT_FOUND"),
   reportPermissions: plugin("/permissions/report", "INSTALL_NOT_FOUND"),
   getUsage: plugin("/usage", "INSTALL_NOT_FOUND"),

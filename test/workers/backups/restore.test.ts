@@ -6,6 +6,10 @@ import { storageOf } from "../../../durable-objects/plugin-storage/client.ts";
 import { confirmationOf, planRestore, startRestore } from "../../../worker/control/backups/actions/restore.ts";
 import { advance } from "../../../worker/control/backups/actions/run.ts";
 import type { RestoreScope } from "../../../worker/control/backups/schema.ts";
+import { readManifest } from "../../../worker/control/backups/archive-store.ts";
+import { sealAuditLog, verifyAuditLog } from "../../../worker/control/audit-log/actions.ts";
+import { auditRow } from "../../../worker/control/audit-log/rules.ts";
+import { recordAudit } from "../../../worker/control/audit-log/store.ts";
 import { snapshotKey, type Snapshot } from "../../../worker/execution/snapshot.ts";
 import type { Actor } from "../../../worker/lib/actor.ts";
 import { api } from "../../support/workers/api.ts";
@@ -81,6 +85,42 @@ async function restore(backup: string, scope: RestoreScope) {
   await finish({ kind: "restore", id });
   return restoreOf(id);
 }
+
+/** Rows of the audit log, sealed. */
+async function audit(tenantId: string, count: number): Promise<void> {
+  const deps = backupDeps();
+  const made = Array.from({ length: count }, (_, index) =>
+    auditRow({ ...admin, tenantId }, { action: "key.create", resourceId: `key-${index}` }, deps.newId(), 1_000),
+  );
+  await deps.db.batch([recordAudit(deps.db, made)]);
+  await sealAuditLog(deps, tenantId);
+}
+
+describe("the audit log", () => {
+  test("is in a backup with its seals, and a restore of lost rows mends its chain", async () => {
+    const mine = await seed();
+    await audit(mine, 6);
+    const whole = { after: 0, most: 100 };
+    const before = await verifyAuditLog(backupDeps(), mine, whole);
+    expect(before).toMatchObject({ verified: 6, complete: true, firstBroken: undefined });
+    const backup = await backUp();
+    expect(backup).toMatchObject({ status: "verified" });
+    const { chunks } = await readManifest(backupDeps(), backup.id, undefined);
+    expect(chunks.filter(({ part }) => part === `log/${mine}/audit_seals`)).toMatchObject([{ rows: 6 }]);
+    await env.DB.batch(
+      ["audit_log", "audit_seals"].map((table) =>
+        env.DB.prepare(`DELETE FROM ${table} WHERE tenant_id = ? AND sequence > 2`).bind(mine),
+      ),
+    );
+    expect(await verifyAuditLog(backupDeps(), mine, whole)).toMatchObject({
+      firstBroken: { sequence: 3, fault: "tail-missing" },
+    });
+    await restore(backup.id, { kind: "tenant", tenantId: mine });
+    await sealAuditLog(backupDeps(), mine);
+    const after = await verifyAuditLog(backupDeps(), mine, whole);
+    expect(after).toMatchObject({ verified: 6, complete: true, firstBroken: undefined, head: before.head });
+  });
+});
 
 describe("a tenant", () => {
   test("comes back row by row, and no other tenant is touched", async () => {

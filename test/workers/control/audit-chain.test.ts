@@ -1,9 +1,15 @@
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, test } from "vitest";
-import { checkAuditLog, sealAuditLog, sealAuditLogs, verifyAuditLog } from "../../../worker/control/audit-log/actions.ts";
+import {
+  checkAuditLog,
+  sealAuditLog,
+  sealAuditLogs,
+  verifyAuditLog,
+} from "../../../worker/control/audit-log/actions.ts";
 import { sealPage } from "../../../worker/control/audit-log/chain-store.ts";
 import { auditRow } from "../../../worker/control/audit-log/rules.ts";
 import { recordAudit } from "../../../worker/control/audit-log/store.ts";
+import { compileSnapshot } from "../../../worker/control/compile.ts";
 import { commit } from "../../../worker/db/client.ts";
 import type { Actor } from "../../../worker/lib/actor.ts";
 import { api } from "../../support/workers/api.ts";
@@ -130,7 +136,11 @@ describe("is found and named:", () => {
       [`DELETE FROM audit_log ${of} = 3`, set(4, 3), set(5, 4)],
     ],
     ["two rows swapped", { sequence: 2, fault: "row-moved" }, [set(2, 99), set(4, 2), set(99, 4)]],
-    ["a row moved to another tenant", { sequence: 3, fault: "row-missing" }, [`${each} tenant_id = 'other-' || :tenant ${of} = 3`]],
+    [
+      "a row moved to another tenant",
+      { sequence: 3, fault: "row-missing" },
+      [`${each} tenant_id = 'other-' || :tenant ${of} = 3`],
+    ],
     ["a row before the first", { sequence: 0, fault: "row-added" }, [added(0)]],
     ["a row between two", { sequence: 2.5, fault: "row-added" }, [added(2.5)]],
     ["a seal deleted", { sequence: 3, fault: "seal-missing" }, [`DELETE FROM audit_seals ${of} = 3`]],
@@ -229,6 +239,7 @@ test("a check goes on where the one before it ended, and tells once what it find
 });
 
 test("the API answers what was found, of the caller's tenant only", async () => {
+  await compileSnapshot(deps, tenant);
   const token = await mintToken({ tenant, roles: ["viewer"] });
   const path = "/api/plugins/audit-logs/verify";
   const whole = await api("get", path, { token });

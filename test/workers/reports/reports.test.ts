@@ -1,5 +1,6 @@
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, test } from "vitest";
+import { sealAuditLog } from "../../../worker/control/audit-log/actions.ts";
 import { recordAudit } from "../../../worker/control/audit-log/store.ts";
 import { auditRow } from "../../../worker/control/audit-log/rules.ts";
 import { makeReport } from "../../../worker/control/reports/actions.ts";
@@ -104,7 +105,17 @@ describe("what a report says", () => {
       { subject: "bob", count: 1 },
     ]);
     expect(section(report, "matrix")).toHaveLength(2);
-    expect(section(report, "integrity")).toEqual([{ first: 2, last: 4, rows: 3, missing: 0, chain: "not checked" }]);
+    expect(section(report, "integrity")).toEqual([{ first: 2, last: 4, rows: 3, missing: 0, chain: "not sealed yet" }]);
+    const chain = async () => section(await makeReport(at.deps, actor, "audit", {}), "integrity")[0]?.["chain"];
+    await sealAuditLog({ ...at.deps, env }, actor.tenantId);
+    expect(await chain()).toBe("intact");
+    await commit(db, recordAudit(db, [row("ada", "key.create", 1)]));
+    expect(await chain()).toBe("intact up to 4, later rows are not sealed yet");
+    await env.DB.exec("DROP TRIGGER audit_log_append_only");
+    await env.DB.prepare("UPDATE audit_log SET subject = 'eve' WHERE tenant_id = ? AND sequence = 3")
+      .bind(actor.tenantId)
+      .run();
+    expect(await chain()).toBe("broken at 3: row-changed");
   });
 
   test("of compliance: grants and their use, consents, ages of secrets without their values", async () => {

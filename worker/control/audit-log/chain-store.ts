@@ -47,13 +47,14 @@ export async function getLastSeal(db: Database, tenantId: string): Promise<Link>
  *
  * @returns true where there may be more to seal
  */
-export async function sealPage(db: Database, tenantId: string, now: number): Promise<{ sealed: number; more: boolean }> {
+export async function sealPage(
+  db: Database,
+  tenantId: string,
+  now: number,
+): Promise<{ sealed: number; more: boolean }> {
   const last = lastSequence(tenantId);
-  const [seals, rows] = await db.batch([
-    readSeals(db, tenantId, sql`${last} - 1`, Number.MAX_SAFE_INTEGER),
-    readRows(db, tenantId, last, Number.MAX_SAFE_INTEGER),
-  ]);
-  const behind = seals[0] ?? { sequence: 0, hash: FIRST_HASH };
+  const behind = await getLastSeal(db, tenantId);
+  const rows = await readRows(db, tenantId, behind.sequence, Number.MAX_SAFE_INTEGER);
   const links = await linkRows(behind, rows.slice(0, PAGE));
   if (links.length === 0) return { sealed: 0, more: false };
   const { meta } = await db.run(
@@ -96,7 +97,7 @@ export async function verifySeals(
   let link: Link = start;
   while (link.sequence < end) {
     const through = Math.min(link.sequence + PAGE, end);
-    const [seals, rows] = await db.batch([
+    const [seals, rows] = await Promise.all([
       readSeals(db, tenantId, link.sequence, through),
       readRows(db, tenantId, link.sequence === 0 ? BELOW_ALL : link.sequence, through),
     ]);

@@ -9,11 +9,13 @@ import type { RowValue, TableRows } from "./archive-record.ts";
  *   go those that its installs run, so that what is read of a tenant stands by itself; they are added where they are missing.
  * - `log`: append-only and numbered for each tenant without gaps; read up to the number that the transaction of the state saw.
  *   A restore adds what is missing and deletes nothing.
+ * - `proof`: read as a log is. A restore leaves it alone: seals are made anew from the rows that came back, and the head of the chain,
+ *   which is not in the database, tells whether the rows are the same. Those of the backup are there to be held against them.
  * - `history`: what happened, counted or recorded in the background. Read page by page up to the row that was last when the
  *   backup began; a restore adds what is missing.
  * - `platform`: without a tenant; read in the transaction of the platform's own tenant, restored with the whole system only.
  */
-export type TableKind = "state" | "shared" | "log" | "history" | "platform";
+export type TableKind = "state" | "shared" | "log" | "proof" | "history" | "platform";
 
 export interface TableInfo {
   readonly name: string;
@@ -31,9 +33,10 @@ export interface DescribedTable {
   readonly parents: readonly string[];
 }
 
-/** The runtime's own, and what is about backups themselves. */
-const NEVER = /^(?:_cf_|sqlite_|d1_)|^plugin_(?:backups|restores)$/;
+/** The runtime's own, what is about backups themselves, and what checks of the audit log note for themselves. */
+const NEVER = /^(?:_cf_|sqlite_|d1_)|^(?:plugin_backups|plugin_restores|audit_chains)$/;
 const LOGS = new Set(["plugin_events", "audit_log"]);
+const PROOFS = new Set(["audit_seals"]);
 const SHARED = new Set(["tenants", "plugins", "plugin_versions"]);
 const HISTORY = new Set([
   "plugin_executions",
@@ -67,6 +70,7 @@ export function backedUpTables(described: readonly DescribedTable[]): readonly T
 
 function kindOf(name: string, columns: readonly string[]): TableKind {
   if (LOGS.has(name)) return "log";
+  if (PROOFS.has(name)) return "proof";
   if (SHARED.has(name)) return "shared";
   if (HISTORY.has(name)) return "history";
   return columns.includes("tenant_id") ? "state" : "platform";
@@ -128,6 +132,11 @@ function sharedCondition(name: string, tenantId: string, installId: string | und
   const params = installId === undefined ? [tenantId] : [tenantId, installId];
   const own = installId === undefined || name === "tenants" ? `${ownerColumn(name)} = ? OR ` : "";
   return { sql: `${own}${used ?? "false"}`, params: own === "" ? params : [tenantId, ...params] };
+}
+
+/** True for what is numbered for each tenant and read up to a number. */
+export function isNumbered(kind: TableKind): boolean {
+  return kind === "log" || kind === "proof";
 }
 
 /** True where a restore deletes what the backup does not have. */

@@ -57,8 +57,9 @@ export async function readSchema(db: D1Database): Promise<DatabaseSchema> {
   };
 }
 
-/** What changes with each change of a tenant's state: the number of its last audit row, event and snapshot. */
+/** What changes with each change of a tenant's state: the number of its last audit row, event and snapshot. Seals follow soon after. */
 const FENCE = `SELECT (SELECT max(sequence) FROM audit_log WHERE tenant_id = ?1) AS audit_log,
+  (SELECT max(sequence) FROM audit_seals WHERE tenant_id = ?1) AS audit_seals,
   (SELECT max(sequence) FROM plugin_events WHERE tenant_id = ?1) AS plugin_events,
   (SELECT snapshot_revision FROM tenants WHERE id = ?1) AS revision`;
 

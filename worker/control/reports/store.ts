@@ -119,8 +119,8 @@ async function chainText(db: Database, tenantId: string, range?: { after: number
   const { through, sealed, firstBroken } = await verifySeals(db, tenantId, { ...range, most: CHAIN_ROWS });
   if (firstBroken) return `broken at ${firstBroken.sequence}: ${firstBroken.fault}`;
   if (through >= range.through) return "intact";
-  const why = through >= sealed ? "the rest is not sealed yet" : "the rest was not checked";
-  return through > range.after ? `intact up to ${through}, ${why}` : why.replace("the rest is", "is");
+  if (through === range.after) return "not sealed yet";
+  return `intact up to ${through}, later rows ${through >= sealed ? "are not sealed yet" : "were not checked"}`;
 }
 
 const recent = ({ tenantId, from, to }: ReportScope): SQL =>

@@ -53,7 +53,7 @@ export async function restorePart(
     return { tenants: 0, rows: 0, installs: 1 };
   }
   const tables = within(await readRows(deps, manifest, from, to), scope);
-  const known = tables.map((rows) => ({
+  const all = tables.map((rows) => ({
     table: requireColumns(
       schema.tables.find((table) => table.name === rows.table),
       rows.table,
@@ -61,6 +61,7 @@ export async function restorePart(
     ),
     rows: scope.kind === "tenant" && kind === "history" ? ofTenant(rows, scope.tenantId) : rows,
   }));
+  const known = all.filter(({ table }) => table.kind !== "proof");
   if (kind === "tenant") {
     const state = known.map(({ rows }) => rows);
     await replaceState(deps.env.DB, schema.tables, stateOf(scope, tenantId), state);

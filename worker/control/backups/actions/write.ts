@@ -19,6 +19,7 @@ import {
   type DatabaseSchema,
 } from "../table-store.ts";
 import type { BackupDeps } from "./context.ts";
+import { isNumbered } from "../table-rules.ts";
 
 /** Installs whose objects one step reads. */
 const INSTALLS_PER_STEP = 10;
@@ -163,7 +164,7 @@ async function writeObjects(
   const last = installs.at(-1);
   if (last !== undefined) return { ...step, after: last };
   if (scope.kind === "install") return { at: "tenant", after: tenantId };
-  const table = schema.tables.find(({ kind }) => kind === "log");
+  const table = schema.tables.find(({ kind }) => isNumbered(kind));
   return table ? { at: "log", tenantId, table: table.name, after: 0, logs } : { at: "tenant", after: tenantId };
 }
 
@@ -196,7 +197,7 @@ async function writeLog(
   step: Extract<WritingStep, { at: "log" }>,
   out: Step,
 ): Promise<WritingStep> {
-  const tables = schema.tables.filter(({ kind }) => kind === "log");
+  const tables = schema.tables.filter(({ kind }) => isNumbered(kind));
   const index = tables.findIndex(({ name }) => name === step.table);
   const table = tables[index];
   const read = (after: number) =>
