@@ -207,13 +207,14 @@ function asynchronous(object: object): object {
 
 function bucketOf({ contents }: Backend): R2Bucket {
   const bucket = {
-    put: async (key: string, value: Uint8Array) => void contents.set(key, value.slice()),
-    get: async (key: string, { range }: { range: { offset: number; length: number } }) => {
+    put: async (key: string, value: Uint8Array | ReadableStream) =>
+      void contents.set(key, new Uint8Array(await new Response(value as BodyInit).arrayBuffer())),
+    get: async (key: string, { range }: { range?: { offset: number; length: number } } = {}) => {
       const content = contents.get(key);
-      const piece = content?.slice(range.offset, range.offset + range.length);
-      return piece ? { arrayBuffer: async () => piece.buffer } : null;
+      const piece = range ? content?.slice(range.offset, range.offset + range.length) : content;
+      return piece ? { arrayBuffer: async () => piece.buffer, body: new Response(piece).body } : null;
     },
-    delete: async (key: string) => void contents.delete(key),
+    delete: async (keys: string | readonly string[]) => [keys].flat().forEach((key) => void contents.delete(key)),
   };
   return bucket as unknown as R2Bucket; // what the capability uses
 }

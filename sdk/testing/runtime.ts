@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import v8 from "node:v8";
 import vm from "node:vm";
 
@@ -12,6 +13,32 @@ interface Suspension {
 export function enableRuntime(): void {
   enableSuspension();
   enableByteEncodings();
+  define(globalThis, "FixedLengthStream", FixedLengthStream);
+  define(globalThis.crypto, "DigestStream", DigestStream);
+}
+
+/** The runtime's stream of a known length, which nothing in this process has to know. */
+class FixedLengthStream extends TransformStream<Uint8Array, Uint8Array> {
+  // oxlint-disable-next-line no-useless-constructor -- the length must not go on to the class above
+  constructor() {
+    super();
+  }
+}
+
+/** The runtime's stream that digests what is written to it, in SHA-256. */
+class DigestStream extends WritableStream<Uint8Array> {
+  readonly digest: Promise<ArrayBuffer>;
+
+  constructor() {
+    const hash = createHash("sha256");
+    const { promise, resolve, reject } = Promise.withResolvers<ArrayBuffer>();
+    super({
+      write: (piece) => void hash.update(piece),
+      close: () => resolve(new Uint8Array(hash.digest()).buffer),
+      abort: (reason: unknown) => reject(reason),
+    });
+    this.digest = promise;
+  }
 }
 
 /** ECMAScript 2026, Uint8Array to and from Base64. */

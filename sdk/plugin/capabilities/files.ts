@@ -38,11 +38,35 @@ const head = capabilityFunction<{ path: string }, Found<StoredFile>>("files_head
 const list = capabilityFunction<ListOptions, { files: StoredFile[]; more: boolean }>("files_list");
 const remove = capabilityFunction<{ path: string }, { deleted: boolean }>("files_delete");
 
+const begin = capabilityFunction<{ path: string; contentType?: string }, { id: string }>("files_begin");
+const append = capabilityFunction<{ id: string }, { bytes: number }>("files_append");
+const finish = capabilityFunction<{ id: string }, StoredFile>("files_finish");
+const abort = capabilityFunction<{ id: string }, { aborted: boolean }>("files_abort");
+
 /** Files of the install. Every function throws CapabilityError where it is refused. */
 export const files = {
   /** Replaces the file as a whole. */
   async put(path: string, content: Content, contentType?: string): Promise<StoredFile> {
     return put({ path, ...(contentType === undefined ? {} : { contentType }) }, content).value;
+  },
+
+  /**
+   * Writes a file in pieces, none of which has to be in memory beside another. It is in its place once all of it is there; where
+   * the pieces fail, it is given up.
+   */
+  async write(
+    path: string,
+    pieces: Iterable<Content> | AsyncIterable<Content>,
+    contentType?: string,
+  ): Promise<StoredFile> {
+    const { id } = begin({ path, ...(contentType === undefined ? {} : { contentType }) }).value;
+    try {
+      for await (const piece of pieces) append({ id }, piece);
+      return finish({ id }).value;
+    } catch (error) {
+      abort({ id });
+      throw error;
+    }
   },
 
   async get(path: string, options: PieceOptions = {}): Promise<FilePiece | undefined> {

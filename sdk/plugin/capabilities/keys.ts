@@ -34,6 +34,8 @@ const verify = capabilityFunction<VerifyWith & { signature: string }, { valid: b
 const encrypt = capabilityFunction<{ key: string; additionalData?: string }, object>("crypto_encrypt");
 const decrypt = capabilityFunction<{ key: string; additionalData?: string }, object>("crypto_decrypt");
 
+const random = capabilityFunction<{ bytes: number }, object>("crypto_random");
+
 /** Digests, signatures and encryption, with keys that the platform holds. Every function throws CapabilityError where it is refused. */
 export const keys = {
   async digest(algorithm: DigestAlgorithm, content: Content): Promise<Digest> {
@@ -45,6 +47,11 @@ export const keys = {
   async hmac(secret: string, content: Content, algorithm: DigestAlgorithm = "sha256"): Promise<Digest> {
     const answer = hmac({ secret, algorithm }, content);
     return { hex: answer.value.hex, bytes: answer.body() };
+  },
+
+  /** Bytes of the platform's own source; those of `crypto.getRandomValues` cost no call. At most 65,536. */
+  async random(bytes: number): Promise<Uint8Array<ArrayBuffer>> {
+    return random({ bytes }).body();
   },
 
   /** Makes a key where there is none of the name; `created` says whether there was. */

@@ -46,6 +46,12 @@ export const CAPABILITY_CASES: readonly CapabilityCase[] = [
     expected: { output: ["v", "tent", "value"] },
   },
   { plugin: "shop", functionName: "remember", grants: { cache: {} }, expected: { code: "GRANT_MISSING" } },
+  {
+    plugin: "shop",
+    functionName: "pieces",
+    grants: { files: {} },
+    expected: { output: ["one two three", "text/plain", "Error: the source broke", null] },
+  },
   { plugin: "shop", functionName: "sign", input: "abc", grants: { crypto: {} }, expected: { output: true } },
   { plugin: "shop", functionName: "count", grants: { analytics: {} }, expected: { output: "counted" } },
   { plugin: "shop", functionName: "publish", grants: { events: {} }, expected: { code: "GRANT_MISSING" } },

@@ -1,6 +1,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import path from "node:path";
 import { expect, test } from "vitest";
+import { USER_FUNCTIONS } from "../../../sdk/contract/user-functions.ts";
 
 const ROOT = path.resolve(import.meta.dirname, "../../..");
 const FOLDERS = ["builder", "cli", "contract", "packer", "plugin", "project", "testing"];
@@ -32,4 +33,13 @@ test("the SDK's package depends on what its modules import, in the versions that
   const tested = { ...root.dependencies, ...root.devDependencies };
   for (const [name, version] of Object.entries(own.dependencies ?? {}))
     expect([name, version]).toEqual([name, tested[name]]);
+});
+
+test("the library has a function for each of the platform's", async () => {
+  const folder = path.join(ROOT, "sdk/plugin/capabilities");
+  const texts = await Promise.all((await readdir(folder)).map((file) => readFile(path.join(folder, file), "utf8")));
+  const declared = texts.flatMap((text) =>
+    [...text.matchAll(/capabilityFunction<[\s\S]*?>\(\s*"(\w+)"/g)].map(([, name]) => name),
+  );
+  expect(declared.sort()).toEqual(Object.keys(USER_FUNCTIONS).sort());
 });
