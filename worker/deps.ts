@@ -14,6 +14,8 @@ import { emailProvider, type EmailProvider } from "./email/provider.ts";
 import { BreakerBook } from "./execution/breaker/book-rules.ts";
 import { Breakers, type CallGuard } from "./execution/breaker/breakers.ts";
 import { IsolateBook } from "./execution/isolate-book.ts";
+import { callInFreshRequest, type NestedEntry } from "./execution/fresh-request.ts";
+import type { FreshRequests } from "./execution/invoke.ts";
 import { Isolates } from "./execution/isolate.ts";
 import { noPendingRecords, OutcomeReporter, type PendingRecords } from "./execution/outcome-reporter.ts";
 import { Recorder, RecordingStore } from "./execution/recording-store.ts";
@@ -34,6 +36,7 @@ export interface Deps {
   readonly modes: ModeStore;
   readonly snapshots: SnapshotStore;
   readonly isolates: Isolates;
+  readonly freshRequests: FreshRequests;
   readonly outcomes: OutcomeReporter;
   readonly breakers: CallGuard;
   readonly configs: ConfigOpener;
@@ -94,10 +97,15 @@ function pause(milliseconds: number): Promise<void> {
   return scheduler.wait(milliseconds);
 }
 
+/** What a request is given by the runtime. `exports` are the worker's own entry points (worker/index.ts). */
+export interface RequestContext extends Pick<ExecutionContext, "waitUntil"> {
+  readonly exports?: { readonly NestedCalls: NestedEntry };
+}
+
 /** @param kept  state between requests; tests give their own to begin cold */
 export function createDeps(
   bindings: Env,
-  context: Pick<ExecutionContext, "waitUntil">,
+  context: RequestContext,
   clock: Clock = systemClock,
   kept: Resident = resident,
 ): Deps {
@@ -112,6 +120,7 @@ export function createDeps(
   const sinks = { queue: env.OUTCOMES, bucket: env.STORE, newId };
   const outcomes = new OutcomeReporter(sinks, kept.pendingRecords, clock, defer);
   const { PLUGIN_HEALTH: namespace, LOADER: loader, STORE: bucket } = env;
+  const isolates = new Isolates({ loader, bucket, health: namespace, book: kept.isolates, clock, pause });
   let database: Database | undefined;
   // Opened on first use: a warm call never needs it.
   const db = (): Database => (database ??= openDatabase(watchDatabase(env.DB, stores)));
@@ -123,7 +132,8 @@ export function createDeps(
     stores,
     modes,
     snapshots: new RetryingSnapshotStore(env.STORE, kept.snapshots, clock, defer, { pause, randomBytes }),
-    isolates: new Isolates({ loader, bucket, health: namespace, book: kept.isolates, clock, pause }),
+    isolates,
+    freshRequests: freshRequests(context, isolates),
     outcomes,
     breakers: new Breakers({ namespace, book: kept.breakers, clock, newId, pause, defer, outcomes }),
     configs: new ConfigOpener(env.CONFIG_KEYS, kept.openedConfigs),
@@ -151,6 +161,16 @@ function openModes(
   sources: Pick<ModeBindings, "clock" | "newId" | "defer">,
 ): ModeStore {
   return new ModeStore({ ...sources, namespace: bindings.SYSTEM_MODE, probed: bindings, known, pause });
+}
+
+/** Reads the exports when they are needed: the runtime makes them for each request that asks. */
+function freshRequests(context: RequestContext, isolates: Isolates): FreshRequests {
+  return {
+    find: () => {
+      const entry = isolates.hasRoom ? undefined : context.exports?.NestedCalls;
+      return entry && ((...call) => callInFreshRequest(entry, ...call));
+    },
+  };
 }
 
 /** The bindings, with the bucket watched. */

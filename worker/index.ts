@@ -4,6 +4,7 @@ import { consume, type QueueMessage } from "./queues.ts";
 import { routes } from "./routes.ts";
 import { runSchedule } from "./schedule.ts";
 
+export { NestedCalls } from "./nested-calls.ts";
 export { BackupScratch } from "../durable-objects/backup-scratch/object.ts";
 export { EventStream } from "../durable-objects/event-stream/object.ts";
 export { IdempotencyKey } from "../durable-objects/idempotency/object.ts";

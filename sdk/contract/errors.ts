@@ -531,7 +531,7 @@ export const ERRORS = {
     blame: "plugin",
     retryable: false,
     trips: false,
-    title: "Plugins call each other in more levels than one request may have at work.",
+    title: "Plugins call each other in a circle, or in more levels than are allowed.",
   },
 
   // Outcomes of a call

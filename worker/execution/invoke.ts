@@ -10,13 +10,14 @@ import { refusalOf } from "./breaker/fault-rules.ts";
 import { CallLedger } from "./call-ledger.ts";
 import { BufferedStreams, type CallStreams } from "./call-streams.ts";
 import type { CapabilityServices } from "./capabilities/services.ts";
-import type { TenantReach } from "./capabilities/capability.ts";
+import type { NestedOutcome, TenantReach } from "./capabilities/capability.ts";
 import { raceDeadline } from "./deadline.ts";
 import { withRetries, type RetryDeps } from "./idempotency/retry.ts";
 import type { CallHost, Isolates } from "./isolate.ts";
 import type { OutcomeReporter } from "./outcome-reporter.ts";
 import type { Recorder } from "./recording-store.ts";
-import { DEFAULT_BUDGET, RequestBudget, type Allowance } from "./request-budget.ts";
+import { DEFAULT_BUDGET, RequestBudget, type Allowance, type Budget } from "./request-budget.ts";
+import { MOST_IN_CHAIN } from "./slots.ts";
 import { keepVariables, readVariables } from "./kept-variables.ts";
 import type { ConfigOpener } from "./sealed-config.ts";
 import { withoutCanaries } from "./canary.ts";
@@ -35,6 +36,17 @@ export interface InvokeDeps extends RunDeps {
   readonly newId: IdSource;
   readonly capabilities: CapabilityServices;
   readonly breakers: CallGuard;
+  /** Absent: nested calls wait for a slot of their request, or are refused. */
+  readonly freshRequests?: FreshRequests | undefined;
+}
+
+/** Runs nested calls in requests of their own. */
+export interface FreshRequests {
+  /**
+   * @returns what runs a nested call; undefined where the request at hand has a slot for it, or no other can be had. It throws
+   *   as {@link invoke} does
+   */
+  find(): ((tenantId: string, event: NestedEvent, pool: Budget) => Promise<NestedOutcome>) | undefined;
 }
 
 export interface PluginEvent {
@@ -54,7 +66,9 @@ export interface PluginEvent {
   /** Execution on whose behalf the call is made, where it is nested. */
   readonly parent?: string;
   /** What the call shares with others of its request, and how many of them, itself included, begin together. */
-  readonly budget?: { readonly pool: RequestBudget; readonly among: number };
+  readonly budget?: { readonly pool: Budget; readonly among: number };
+  /** Deadline of the call that waits for this one, in milliseconds since the epoch; absent: none does. */
+  readonly waitedForUntil?: number;
   /** Messages of the bus that led to this call, this one included; absent: none did. */
   readonly hops?: number;
   /** Plugin that calls a service of this one. */
@@ -64,6 +78,9 @@ export interface PluginEvent {
   /** What middleware noted about the request. */
   readonly annotations?: Readonly<Record<string, string>>;
 }
+
+/** A call that a plugin's call makes; structured-clonable. */
+export type NestedEvent = Omit<PluginEvent, "budget" | "streams">;
 
 export interface Invocation {
   readonly record: ExecutionRecord;
@@ -93,7 +110,7 @@ export async function invoke(deps: InvokeDeps, snapshot: Snapshot, event: Plugin
   const owner = { tenantId: snapshot.tenantId, installId };
   const variables = persistVariables && (await readVariables(deps.capabilities, owner));
   const now = deps.clock.now();
-  const granted = "limits" in admission ? withinBudget(event, admission.limits, now) : admission;
+  const granted = "limits" in admission ? await withinBudget(event, admission.limits, now) : admission;
   const limits = "limits" in granted ? granted.limits : target.install.limits;
   const context = contextOf(snapshot, event, target, executionId, now + limits.wallClock);
   const call: SandboxCall = {
@@ -212,7 +229,7 @@ async function runGuarded(
   const outcome = passage.admitted
     ? await runBridged(deps, snapshot, event, install, call, parts)
     : failedOutcome(refusalOf(passage.verdict, install.pluginId, call.now));
-  return { passage, ended: parts.granted.close(outcome) };
+  return { passage, ended: await parts.granted.close(outcome) };
 }
 
 /** Only a plugin that can wait can call a capability; the rest are spared the bridge. */
@@ -255,41 +272,53 @@ function reachOf(
   return {
     snapshot,
     callPlugin: async (pluginId, functionName, input) => {
-      requireNoCircle(chain, pluginId);
-      const now = deps.clock.now();
-      pool ??= new RequestBudget(DEFAULT_BUDGET, now);
-      const own = Object.hasOwn(snapshot.installs, pluginId)
-        ? snapshot.installs[pluginId]?.limits.wallClock
-        : undefined;
-      const { outcome, record } = await invoke(deps, snapshot, {
+      requireRoomInChain(chain, pluginId);
+      pool ??= new RequestBudget(DEFAULT_BUDGET, deps.clock.now());
+      const nested: NestedEvent = {
         pluginId,
         functionName,
         input,
-        options: { logLevel: options.logLevel, timeoutMs: Math.max(1, Math.min(own ?? 1, deadline - now)) },
+        options: { logLevel: options.logLevel },
+        waitedForUntil: deadline,
         subject,
         roles,
         traceId,
         parent: executionId,
         callers: chain,
-        budget: { pool, among: 1 },
         callingPlugin,
         variantKey: variantKey ?? executionId,
         ...(hops === undefined ? {} : { hops }),
         ...(annotations ? { annotations } : {}),
-      });
+      };
+      const callElsewhere = deps.freshRequests?.find();
+      if (callElsewhere) return callElsewhere(snapshot.tenantId, nested, pool);
+      const { outcome, record } = await invoke(deps, snapshot, { ...nested, budget: { pool, among: 1 } });
       return { output: outcome.output, failure: outcome.failure, executionId: record.id };
     },
   };
 }
 
-/** A plugin that waits for a call would be called by it. A plugin may call a service of its own. */
-function requireNoCircle(chain: readonly string[], pluginId: string): void {
-  if (!chain.slice(0, -1).includes(pluginId)) return;
-  const circle = [...chain, pluginId].join(" > ");
-  throw new PlatformError("NESTING_EXCEEDED", `Plugins call each other in a circle: ${circle}.`);
+/** A plugin that waits for a call must not be called by it; but a plugin may call a service of its own. */
+function requireRoomInChain(chain: readonly string[], pluginId: string): void {
+  const path = [...chain, pluginId].join(" > ");
+  if (chain.slice(0, -1).includes(pluginId)) {
+    throw new PlatformError("NESTING_EXCEEDED", `Plugins call each other in a circle: ${path}.`);
+  }
+  if (chain.length >= MOST_IN_CHAIN) {
+    throw new PlatformError(
+      "NESTING_EXCEEDED",
+      `At most ${MOST_IN_CHAIN} plugins may call one another in a chain: ${path}.`,
+    );
+  }
 }
 
-function withinBudget({ budget }: PluginEvent, limits: Limits, now: number): ReturnType<RequestBudget["open"]> {
+/** The call's limits, no longer than its caller waits and as far as its budget goes. */
+function withinBudget(
+  { budget, waitedForUntil: until }: PluginEvent,
+  own: Limits,
+  now: number,
+): ReturnType<Budget["open"]> {
+  const limits = until === undefined ? own : { ...own, wallClock: Math.max(1, Math.min(own.wallClock, until - now)) };
   return budget ? budget.pool.open(limits, now, budget.among) : { limits, close: (outcome) => outcome };
 }
 

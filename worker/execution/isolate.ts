@@ -90,6 +90,11 @@ export class Isolates {
     return new Isolates(this.#bindings, program, this.#slots);
   }
 
+  /** True where a call that begins now need not wait for others of its request. */
+  get hasRoom(): boolean {
+    return this.#slots.hasRoom;
+  }
+
   /**
    * Runs one call in the plugin's isolate. An isolate that fails, rather than answers, is replaced once; a call that has used
    * capabilities is not run again.

@@ -24,14 +24,32 @@ export interface Allowance {
    *
    * @returns the outcome; a limit that only the budget made so narrow is put down to the budget, not to the plugin
    */
+  close(outcome: SandboxOutcome): SandboxOutcome | Promise<SandboxOutcome>;
+}
+
+/** Of a budget that is here. */
+export interface LocalAllowance extends Allowance {
   close(outcome: SandboxOutcome): SandboxOutcome;
+}
+
+type Opened = Allowance | { readonly failure: SandboxFailure };
+
+/** A budget that several calls share, here or where their request began. */
+export interface Budget {
+  /**
+   * Sets aside what a call may use.
+   *
+   * @param now    milliseconds since the epoch
+   * @param among  how many calls about to begin share what is left evenly, this one included; 1 where it is left out
+   */
+  open(limits: Limits, now: number, among?: number): Opened | Promise<Opened>;
 }
 
 /**
  * One budget for all calls of a request. What a call may use is set aside before it runs, so that calls at work at once cannot
  * overdraw it, and what it leaves is given back. One per request.
  */
-export class RequestBudget {
+export class RequestBudget implements Budget {
   readonly #total: BudgetSpec;
   #deadline: number;
   /** Not set aside and not used. */
@@ -46,13 +64,7 @@ export class RequestBudget {
     this.#hostCalls = total.hostCalls;
   }
 
-  /**
-   * Sets aside what a call may use.
-   *
-   * @param now    milliseconds since the epoch
-   * @param among  how many calls about to begin share what is left evenly, this one included
-   */
-  open(limits: Limits, now: number, among = 1): Allowance | { readonly failure: SandboxFailure } {
+  open(limits: Limits, now: number, among = 1): LocalAllowance | { readonly failure: SandboxFailure } {
     const left = {
       fuel: Math.floor(this.#fuel / among),
       hostCalls: Math.floor(this.#hostCalls / among),

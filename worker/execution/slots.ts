@@ -1,5 +1,7 @@
 /** Isolates one request may have at work at once: the platform's cap is 4, and it counts those that just ended for a while. */
 export const MOST_AT_WORK = 2;
+/** Plugins that may wait for each other in one chain, the last of which waits for none. Each costs memory while it waits. */
+export const MOST_IN_CHAIN = 4;
 
 /**
  * Who may have an isolate at work, among the calls of one request. A call keeps its slot while it waits for a call of its
@@ -13,6 +15,11 @@ export class Slots {
 
   get atWork(): number {
     return this.#held.size;
+  }
+
+  /** True where a call that asks now need not wait. */
+  get hasRoom(): boolean {
+    return this.#held.size < MOST_AT_WORK && this.#waiting.size === 0;
   }
 
   /**

@@ -6,7 +6,7 @@ export const LAYERS = ["composition", "edge", "action", "adapter", "pure", "kern
 export type Layer = (typeof LAYERS)[number];
 
 const ROLES: readonly (readonly [RegExp, Layer])[] = [
-  [/^worker\/(index|app|deps|schedule|queues|routes|workflows)\.ts$/, "composition"],
+  [/^worker\/(index|app|deps|schedule|queues|routes|workflows|nested-calls)\.ts$/, "composition"],
   [/^worker\/execution\/sandbox\//, "pure"],
   [
     /^worker\/execution\/(metering\/|(resolve|admit|canary|settle|snapshot|isolate-book|call-streams|lanes|slots|request-budget|call-ledger)\.ts$)/,
@@ -18,7 +18,7 @@ const ROLES: readonly (readonly [RegExp, Layer])[] = [
   ],
   [/^worker\/execution\/(idempotency|bus|breaker)\//, "adapter"],
   [/^worker\/execution\/linking\//, "pure"],
-  [/^worker\/execution\/(invoke|fan-out|fallback)\.ts$/, "action"],
+  [/^worker\/execution\/(invoke|fan-out|fallback|fresh-request)\.ts$/, "action"],
   [/^worker\/execution\/[a-z-]+(\.generated)?\.(ts|wasm)$/, "adapter"],
   [/^worker\/execution\/capabilities\/([a-z-]+\/)?([a-z-]+-)?(grant|rules|quotas)\.ts$/, "pure"],
   [

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { DEFAULT_LIMITS, type Limits } from "../../../sdk/contract/limits.ts";
 import type { SandboxFailure, SandboxOutcome } from "../../../sdk/contract/sandbox.ts";
-import { RequestBudget, type Allowance } from "../../../worker/execution/request-budget.ts";
+import { RequestBudget, type LocalAllowance } from "../../../worker/execution/request-budget.ts";
 
 const NOW = 1_000_000;
 const LIMITS: Limits = { ...DEFAULT_LIMITS, fuel: 600, hostCalls: 40, wallClock: 5_000 };
@@ -10,7 +10,7 @@ function budget(): RequestBudget {
   return new RequestBudget({ fuel: 1_000, hostCalls: 100, wallClock: 8_000 }, NOW);
 }
 
-function open(pool: RequestBudget, limits = LIMITS, now = NOW, among = 1): Allowance {
+function open(pool: RequestBudget, limits = LIMITS, now = NOW, among = 1): LocalAllowance {
   const allowance = pool.open(limits, now, among);
   if ("failure" in allowance) throw new Error(allowance.failure.detail);
   return allowance;
@@ -26,7 +26,7 @@ function outcome(fuel: number, hostCalls: number, failure?: SandboxFailure): San
   };
 }
 
-const shared = ({ limits }: Allowance) => [limits.fuel, limits.hostCalls, limits.wallClock];
+const shared = ({ limits }: LocalAllowance) => [limits.fuel, limits.hostCalls, limits.wallClock];
 
 describe("a request's budget", () => {
   test("a call gets its own limits, and gives back what it did not use", () => {

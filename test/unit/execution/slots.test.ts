@@ -13,6 +13,20 @@ describe("slots of a request", () => {
     expect(slots.ask("d", undefined)).toBe("taken");
   });
 
+  test("has room while one is free and nobody waits for it", () => {
+    const slots = new Slots();
+    const seen = ["a", "b", "c"].map((call) => [slots.hasRoom, slots.ask(call, undefined)]);
+    expect(seen).toEqual([
+      [true, "taken"],
+      [true, "taken"],
+      [false, "wait"],
+    ]);
+    slots.leave("a");
+    expect(slots.hasRoom).toBe(false);
+    slots.leave("c");
+    expect(slots.hasRoom).toBe(true);
+  });
+
   test("one that gives up waiting is out of the way", () => {
     const slots = new Slots();
     for (const call of ["a", "b", "c", "d"]) slots.ask(call, undefined);
