@@ -5,6 +5,7 @@ import { logProgress } from "../../scripts/progress.ts";
 import { buildGuests } from "../support/guests/build-guests.ts";
 import { capabilities } from "./capabilities.ts";
 import { writeGuests } from "./guests.ts";
+import { health } from "./health.ts";
 import { hooks } from "./hooks.ts";
 import { hostFigures } from "./hosts.ts";
 import { messages } from "./messages.ts";
@@ -129,6 +130,7 @@ const ON_PLATFORM: Readonly<Record<string, Measurement>> = {
   profile: profiles,
   messages: async (platform) => messages(platform, (await buildGuests()).get("echo") ?? new Uint8Array()),
   capabilities: async (platform) => capabilities(platform, await buildGuests(), root),
+  health: async (platform, bareUrl) => health(platform, bareUrl, (await buildGuests()).get("trap") ?? new Uint8Array()),
   hooks: async (platform) => hooks(platform, (await buildGuests()).get("echo") ?? new Uint8Array()),
 };
 const ALONE: Readonly<Record<string, (root: string) => Promise<Figure[]>>> = {

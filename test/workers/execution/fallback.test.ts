@@ -39,6 +39,9 @@ beforeAll(async () => {
     { guest: "trap", pluginId: "right", fallback: { plugin: "left" } },
     { guest: "echo", pluginId: "sound", limits: { input: 8 }, fallback: { value: 1 } },
     { guest: "loop", pluginId: "slow", limits: { fuel: 100_000 }, fallback: { plugin: "echo" } },
+    { guest: "loop", pluginId: "tripped", limits: { fuel: 100_000 }, fallback: { plugin: "echo" } },
+    { guest: "loop", pluginId: "tripped-valued", limits: { fuel: 100_000 }, fallback: { value: "closed today" } },
+    { guest: "loop", pluginId: "tripped-alone", limits: { fuel: 100_000 } },
   ]);
 });
 
@@ -89,6 +92,49 @@ describe("a call that fails is answered", () => {
     const { body } = await execute("chained");
     expect(statuses()).toEqual(["chained failed", "valued failed"]);
     expect(body).toMatchObject({ fallback: { by: "value", code: "PLUGIN_TRAPPED", executionId: records[0]?.id } });
+  });
+});
+
+describe("a call that an open breaker refuses", () => {
+  /** Five faults open the breaker: the function after them would answer well, and is not called. */
+  async function afterFiveFaults(pluginId: string): Promise<ApiAnswer> {
+    for (let fault = 0; fault < 5; fault++) await execute(pluginId);
+    return execute(pluginId, { body: { function: "fine", input: "hello" } });
+  }
+
+  test("is answered by the plugin that stands in; the refusal is on record", async () => {
+    const { status, body } = await afterFiveFaults("tripped");
+    expect(status).toBe(200);
+    expect(statuses()).toEqual(["tripped failed", "echo succeeded"]);
+    expect(records[0]).toMatchObject({ errorCode: "BREAKER_OPEN", fuel: 0 });
+    expect(body).toMatchObject({
+      status: "replaced",
+      output: "hello",
+      executionId: records[1]?.id,
+      fallback: {
+        by: "echo",
+        code: "BREAKER_OPEN",
+        detail: expect.stringContaining("it failed too often"),
+        executionId: records[0]?.id,
+      },
+    });
+  });
+
+  test("is answered by the value that stands in, raw too", async () => {
+    const answer = await afterFiveFaults("tripped-valued");
+    expect(answer.body).toMatchObject({ status: "replaced", output: "closed today", fallback: { by: "value" } });
+    const raw = await execute("tripped-valued", { raw: "x", headers: { "content-type": "text/plain" } });
+    expect([raw.status, raw.body]).toEqual([200, "closed today"]);
+    expect(raw.headers.get("x-fallback-code")).toBe("BREAKER_OPEN");
+    expect(raw.headers.get("retry-after")).toBeNull();
+  });
+
+  test("is refused with when to try again where nothing stands in", async () => {
+    const answer = await afterFiveFaults("tripped-alone");
+    expectProblem(answer, "BREAKER_OPEN");
+    expect(answer.status).toBe(503);
+    expect(Number(answer.headers.get("retry-after"))).toBeGreaterThan(0);
+    expect(statuses()).toEqual(["tripped-alone failed"]);
   });
 });
 
