@@ -53,8 +53,10 @@ export async function sealPage(
   now: number,
 ): Promise<{ sealed: number; more: boolean }> {
   const last = lastSequence(tenantId);
+  const rows = await readRows(db, tenantId, last, Number.MAX_SAFE_INTEGER);
+  if (rows.length === 0) return { sealed: 0, more: false };
+  // Where others sealed meanwhile, the rows do not follow this seal, and nothing is linked.
   const behind = await getLastSeal(db, tenantId);
-  const rows = await readRows(db, tenantId, behind.sequence, Number.MAX_SAFE_INTEGER);
   const links = await linkRows(behind, rows.slice(0, PAGE));
   if (links.length === 0) return { sealed: 0, more: false };
   const { meta } = await db.run(
