@@ -40,7 +40,7 @@ export async function api(method: string, path: string, request: ApiRequest = {}
 
 export async function readAnswer(response: Response): Promise<ApiAnswer> {
   const text = await response.text();
-  const json = text !== "" && /json/.test(response.headers.get("content-type") ?? "");
+  const json = text !== "" && /[/+]json/.test(response.headers.get("content-type") ?? "");
   return { status: response.status, headers: response.headers, body: json ? JSON.parse(text) : text };
 }
 

@@ -302,6 +302,7 @@ export const EXAMPLES: Readonly<Record<string, ExampleOf>> = {
   listTenants: plain("/tenants"),
   createTenant: ({ tenantId }) => ({ path: "/tenants", body: { id: `${tenantId}-new`, name: "New" } }),
   getTenant: ({ tenantId }) => ({ path: `/tenants/${tenantId}` }),
+  exportTenant: ({ tenantId }) => ({ path: `/tenants/${tenantId}/export` }),
   updateTenant: ({ tenantId }) => ({ path: `/tenants/${tenantId}`, body: { name: "Renamed" } }),
   listMembers: plain("/members"),
   putMember: ({ subject }) => ({ path: `/members/${subject}`, body: { roles: ["viewer"] } }),

@@ -45,7 +45,11 @@ export async function updateTenantFields(
 }
 
 /** A change of a tenant is in its own log, and in the log of the platform that made it. */
-function auditRows(deps: TenantDeps, actor: Actor, change: AuditedChange): NewAuditRow[] {
+export function auditRows(
+  deps: Pick<TenantDeps, "newId" | "clock">,
+  actor: Actor,
+  change: AuditedChange,
+): NewAuditRow[] {
   const logs = new Set([change.resourceId, actor.tenantId]);
   return [...logs].map((tenantId) => auditRow(actor, { ...change, tenantId }, deps.newId(), deps.clock.now()));
 }

@@ -1,6 +1,7 @@
 import * as v from "valibot";
 import { decodeCursor, pageOf, pageQuery, toPage } from "../../http/page.ts";
 import { defineRoute, type Route } from "../../http/route.ts";
+import { exportTenant } from "../backups/actions/export-tenant.ts";
 import { runLifecycle } from "../lifecycle/actions.ts";
 import { lifecycleCaller } from "../lifecycle/routes.ts";
 import { createTenant, readTenant, updateTenantFields } from "./actions.ts";
@@ -48,6 +49,24 @@ export const tenantRoutes: readonly Route[] = [
     answers: { 200: { description: "The tenant", schema: TenantAnswer } },
     errors: ["TENANT_NOT_FOUND"],
     handler: async (context, { params }) => context.json(await readTenant(context.get("deps"), params.tenantId)),
+  }),
+  defineRoute({
+    ...administered,
+    method: "get",
+    path: "/tenants/:tenantId/export",
+    operationId: "exportTenant",
+    summary: "Everything that a tenant has, as lines of JSON",
+    description:
+      "Every row of every table that is the tenant's, and what its installs keep. Secrets stay sealed or hashed. The last line has the number and the SHA-256 of those before it; without it the export is not whole. Leaves a row in the audit log.",
+    params: TenantParams,
+    answers: { 200: { description: "The export", contentType: "application/x-ndjson" } },
+    errors: ["TENANT_NOT_FOUND"],
+    handler: async (context, { params: { tenantId } }) =>
+      context.body(await exportTenant(context.get("deps"), context.get("actor"), tenantId), 200, {
+        "content-type": "application/x-ndjson",
+        "content-disposition": `attachment; filename="${tenantId}.ndjson"`,
+        "cache-control": "no-store",
+      }),
   }),
   defineRoute({
     ...administered,
