@@ -224,6 +224,25 @@ test("the cron job seals what nobody came by to seal, and a new day has a head o
   expect(objects).toHaveLength(2);
 });
 
+test("a log that cannot be sealed keeps no other from it, and the job says so", async () => {
+  await write(1);
+  const failing = tenant;
+  actor = await seedTenant();
+  tenant = actor.tenantId;
+  await write(2);
+  const list = (options: R2ListOptions): Promise<R2Objects> =>
+    options.prefix?.includes(`/${failing}/`) === true ? Promise.reject(new Error("away")) : env.STORE.list(options);
+  const STORE = Object.create(env.STORE, {
+    list: { value: list },
+    get: { value: env.STORE.get.bind(env.STORE) },
+    put: { value: env.STORE.put.bind(env.STORE) },
+  }) as R2Bucket; // one method replaced
+  await expect(sealAuditLogs({ ...deps, env: { STORE } })).rejects.toThrow(`could not be sealed: ${failing}`);
+  expect((await verify()).head).toMatchObject({ sequence: 2 });
+  await sealAuditLogs(deps);
+  expect((await verifyAuditLog(deps, failing, WHOLE)).head).toMatchObject({ sequence: 6 });
+});
+
 test("a check goes on where the one before it ended, and tells once what it finds", async () => {
   await tamper("UPDATE audit_log SET subject = 'eve' WHERE tenant_id = :tenant AND sequence = 4");
   expect(await checkAuditLog(deps, tenant, 3)).toBe(3);

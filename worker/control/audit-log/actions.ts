@@ -27,7 +27,7 @@ export type SealDeps = Pick<Deps, "db" | "clock"> & { readonly env: Pick<Env, "S
 /** Pages sealed in one go; whoever comes next goes on. */
 const PAGES = 25;
 /** Tenants whose logs one run seals or checks, and rows that it checks. */
-const SEALED_PER_RUN = 500;
+const SEALED_PER_RUN = 200;
 const CHECKED_PER_RUN = 100;
 const ROWS_PER_RUN = 10_000;
 
@@ -59,10 +59,23 @@ async function advanceHead({ db, env, clock }: SealDeps, tenantId: string): Prom
 
 /** Makes up for logs that nobody came by to seal. */
 export async function sealAuditLogs(deps: SealDeps): Promise<void> {
-  for (const tenantId of await listTenantsBehind(deps.db, SEALED_PER_RUN)) {
+  const tenants = await listTenantsBehind(deps.db, SEALED_PER_RUN);
+  await forEach("sealed", tenants, async (tenantId) => {
     await sealAuditLog(deps, tenantId);
     await advanceHead(deps, tenantId);
+  });
+}
+
+/** One log that fails stops no other; the run as a whole has then failed. */
+async function forEach(done: string, tenants: readonly string[], work: (tenantId: string) => Promise<void>) {
+  const failed: string[] = [];
+  for (const tenantId of tenants) {
+    await work(tenantId).catch((error: unknown) => {
+      failed.push(tenantId);
+      logError(`audit-log.not-${done}`, { tenantId, error: errorText(error) });
+    });
   }
+  if (failed.length > 0) throw new Error(`Audit logs could not be ${done}: ${failed.join(", ")}`);
 }
 
 export interface LogVerification extends Verification {
@@ -114,17 +127,9 @@ export type CheckDeps = SealDeps & Pick<Deps, "newId">;
 /** Checks the logs that were not checked for longest, a bounded number of rows in all; a long log takes several runs. */
 export async function checkAuditLogs(deps: CheckDeps): Promise<void> {
   let rows = ROWS_PER_RUN;
-  const failed: string[] = [];
-  for (const tenantId of await listTenantsToCheck(deps.db, CHECKED_PER_RUN)) {
-    if (rows <= 0) break;
-    try {
-      rows -= await checkAuditLog(deps, tenantId, rows);
-    } catch (error) {
-      failed.push(tenantId);
-      logError("audit-log.not-checked", { tenantId, error: errorText(error) });
-    }
-  }
-  if (failed.length > 0) throw new Error(`Audit logs could not be checked: ${failed.join(", ")}`);
+  await forEach("checked", await listTenantsToCheck(deps.db, CHECKED_PER_RUN), async (tenantId) => {
+    if (rows > 0) rows -= await checkAuditLog(deps, tenantId, rows);
+  });
 }
 
 /** Goes on with the pass over one tenant's log. @returns rows that were checked */

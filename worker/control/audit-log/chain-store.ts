@@ -145,11 +145,11 @@ export function setChainState(
     .onConflictDoUpdate({ target: auditChains.tenantId, set: change });
 }
 
-/** Tenants with rows that the head in the store does not cover. */
+/** Tenants with rows that the head in the store does not cover; in no order, so that those that stay so are in nobody's way. */
 export async function listTenantsBehind(db: Database, limit: number): Promise<string[]> {
   const rows = await db.all<{ id: string }>(
     sql`SELECT t.id FROM tenants AS t LEFT JOIN ${auditChains} AS c ON c.tenant_id = t.id
-      WHERE (SELECT max(sequence) FROM ${auditLog} AS l WHERE l.tenant_id = t.id) > coalesce(c.head_sequence, 0) LIMIT ${limit}`,
+      WHERE (SELECT max(sequence) FROM ${auditLog} AS l WHERE l.tenant_id = t.id) > coalesce(c.head_sequence, 0) ORDER BY random() LIMIT ${limit}`,
   );
   return rows.map(({ id }) => id);
 }
