@@ -42,7 +42,7 @@ function followAll(deps: Deps, messages: readonly Message<{ readonly tenantId: s
 export async function consume(deps: Deps, batch: MessageBatch): Promise<void> {
   const consumer = CONSUMERS[batch.queue];
   if (!consumer) throw new Error(`Nobody consumes the queue ${batch.queue}.`);
-  await consumer(deps, batch);
+  await deps.outcomes.duringBatch(() => consumer(deps, batch));
 }
 
 /** A batch is acknowledged whole or tried again whole; inserting twice changes nothing. */

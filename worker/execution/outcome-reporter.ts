@@ -63,6 +63,8 @@ export class OutcomeReporter {
   readonly #pending: PendingRecords;
   readonly #clock: Clock;
   readonly #defer: (work: Promise<unknown>) => void;
+  /** When records of the batch at hand were last sent; undefined where they wait for company. Milliseconds since the epoch. */
+  #batchSentAt: number | undefined;
 
   constructor(sinks: OutcomeSinks, pending: PendingRecords, clock: Clock, defer: (work: Promise<unknown>) => void) {
     this.#sinks = sinks;
@@ -81,6 +83,20 @@ export class OutcomeReporter {
     this.#add(event, false);
   }
 
+  /**
+   * Runs a batch of a queue, whose records are each other's company: they are sent with its end, or with the next record once
+   * the first has waited long. The runtime begins no further batch while work of the last one is left, a wait included.
+   */
+  async duringBatch(work: () => Promise<void>): Promise<void> {
+    this.#batchSentAt = this.#clock.now();
+    try {
+      await work();
+    } finally {
+      this.#batchSentAt = undefined;
+      this.#defer(this.#sendAll());
+    }
+  }
+
   #add(outcome: Outcome, isUrgent: boolean): void {
     const { records } = this.#pending;
     records.push(outcome);
@@ -90,6 +106,10 @@ export class OutcomeReporter {
     }
     const now = this.#clock.now();
     if (isUrgent || records.length >= BATCH) {
+      this.#defer(this.#sendAll());
+    } else if (this.#batchSentAt !== undefined) {
+      if (now < this.#batchSentAt + LINGER_MS) return;
+      this.#batchSentAt = now;
       this.#defer(this.#sendAll());
     } else if (now > this.#pending.sentBy) {
       this.#pending.sentBy = now + 2 * LINGER_MS;

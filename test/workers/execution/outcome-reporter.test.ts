@@ -78,6 +78,40 @@ describe("OutcomeReporter", () => {
     expect(bench.pending.records).toEqual([]);
   });
 
+  test("records of a queue's batch go with its end, and none makes the next batch wait", async () => {
+    const bench = new Bench();
+    const reporter = bench.request();
+    await reporter.duringBatch(async () => {
+      for (let call = 0; call < 10; call++) reporter.report(record(call));
+      await Promise.resolve();
+      expect([bench.deferred.length, bench.queue.uses()]).toEqual([0, []]);
+    });
+    // What was begun has no wait in it: it is sent in this turn.
+    expect([bench.pending.records, bench.pending.sentBy]).toEqual([[], 0]);
+    await Promise.all(bench.deferred);
+    expect(bench.queue.uses()).toEqual(["sendBatch"]);
+    reporter.report(record(11));
+    expect(bench.pending.sentBy).toBeGreaterThan(bench.now);
+    await Promise.all(bench.deferred);
+  });
+
+  test("records of a batch that takes long do not wait for its end, nor are they lost where it fails", async () => {
+    const bench = new Bench();
+    const reporter = bench.request();
+    const work = reporter.duringBatch(() => {
+      reporter.report(record(1));
+      bench.now += 250;
+      reporter.report(record(2));
+      expect(bench.pending.records).toEqual([]);
+      reporter.report(record(3));
+      return Promise.reject(new Error("cut short"));
+    });
+    await expect(work).rejects.toThrow("cut short");
+    expect(bench.pending.records).toEqual([]);
+    await Promise.all(bench.deferred);
+    expect(bench.queue.uses()).toEqual(["sendBatch", "sendBatch"]);
+  });
+
   test("where the sender is cut off, the next record after its promise finds another", async () => {
     const bench = new Bench();
     bench.pending.records.push(record(1));
