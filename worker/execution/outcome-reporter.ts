@@ -63,8 +63,8 @@ export class OutcomeReporter {
   readonly #pending: PendingRecords;
   readonly #clock: Clock;
   readonly #defer: (work: Promise<unknown>) => void;
-  /** When records of the batch at hand were last sent; undefined where they wait for company. Milliseconds since the epoch. */
-  #batchSentAt: number | undefined;
+  /** The batch of a queue at hand: when its records were last sent, in milliseconds since the epoch, and whether some are left. */
+  #batch: { sentAt: number; unsent: boolean } | undefined;
 
   constructor(sinks: OutcomeSinks, pending: PendingRecords, clock: Clock, defer: (work: Promise<unknown>) => void) {
     this.#sinks = sinks;
@@ -88,12 +88,13 @@ export class OutcomeReporter {
    * the first has waited long. The runtime begins no further batch while work of the last one is left, a wait included.
    */
   async duringBatch(work: () => Promise<void>): Promise<void> {
-    this.#batchSentAt = this.#clock.now();
+    const batch = { sentAt: this.#clock.now(), unsent: false };
+    this.#batch = batch;
     try {
       await work();
     } finally {
-      this.#batchSentAt = undefined;
-      this.#defer(this.#sendAll());
+      this.#batch = undefined;
+      if (batch.unsent) this.#defer(this.#sendAll());
     }
   }
 
@@ -107,9 +108,10 @@ export class OutcomeReporter {
     const now = this.#clock.now();
     if (isUrgent || records.length >= BATCH) {
       this.#defer(this.#sendAll());
-    } else if (this.#batchSentAt !== undefined) {
-      if (now < this.#batchSentAt + LINGER_MS) return;
-      this.#batchSentAt = now;
+    } else if (this.#batch) {
+      this.#batch.unsent = now < this.#batch.sentAt + LINGER_MS;
+      if (this.#batch.unsent) return;
+      this.#batch.sentAt = now;
       this.#defer(this.#sendAll());
     } else if (now > this.#pending.sentBy) {
       this.#pending.sentBy = now + 2 * LINGER_MS;

@@ -18,17 +18,27 @@ export function probe(routes: readonly Route[], bindings: Partial<Env> = {}) {
 }
 
 /** A binding of which every use is counted, so that a test can say how often a request touched it. */
-export function counted<T extends object>(binding: T): { readonly binding: T; uses(): readonly string[] } {
+export function counted<T extends object>(
+  binding: T,
+): {
+  readonly binding: T;
+  uses(): readonly string[];
+  /** The uses of one kind that name what they are about first: of a bucket, the keys. */
+  named(use: string): readonly string[];
+} {
   const uses: string[] = [];
+  const names: (readonly [string, string])[] = [];
   const proxy = new Proxy(binding, {
     get(target, name) {
       const member: unknown = Reflect.get(target, name, target);
       if (typeof member !== "function") return member;
       return (...values: unknown[]): unknown => {
         uses.push(String(name));
+        if (typeof values[0] === "string") names.push([String(name), values[0]]);
         return Reflect.apply(member, target, values);
       };
     },
   });
-  return { binding: proxy, uses: () => uses };
+  const named = (use: string) => names.flatMap(([name, key]) => (name === use ? [key] : []));
+  return { binding: proxy, uses: () => uses, named };
 }

@@ -95,6 +95,14 @@ describe("OutcomeReporter", () => {
     await Promise.all(bench.deferred);
   });
 
+  test("a batch of a queue that leads to no record leaves those of others their company", async () => {
+    const bench = new Bench();
+    bench.request().report(record(1));
+    await bench.request().duringBatch(() => Promise.resolve());
+    expect([bench.deferred.length, bench.pending.records.length]).toEqual([1, 1]);
+    await Promise.all(bench.deferred);
+  });
+
   test("records of a batch that takes long do not wait for its end, nor are they lost where it fails", async () => {
     const bench = new Bench();
     const reporter = bench.request();
