@@ -11,6 +11,7 @@ import { routes } from "../../../worker/routes.ts";
 import type { ApiAnswer } from "../../support/workers/api.ts";
 import { exampleOf, requestFor } from "../../support/workers/examples.ts";
 import { after, fails, losesAnswer, truncates, type Fault, type Part } from "../../support/workers/faults.ts";
+import { kindOf } from "../../support/workers/faulty-bindings.ts";
 import { FaultyApp } from "../../support/workers/faulty-app.ts";
 import { tablesOf, seedResources, type Resources } from "../../support/workers/resources.ts";
 import { mintToken } from "../../support/workers/tokens.ts";
@@ -21,14 +22,36 @@ import { mintToken } from "../../support/workers/tokens.ts";
  */
 
 /** Most places within one request at which a part is made to fail. */
-const MOST_PLACES = 10;
+const MOST_PLACES = 4;
 
 /** What an operation would make beside its change, where nobody made it before. */
 const PREPARED_BY: Readonly<Record<string, string>> = { rotatePluginWebhookSecret: "getPluginWebhookSecret" };
 
+/**
+ * Work of several commits, each of which is kept so that a cron job can go on with it: what a fault leaves of it is more than
+ * nothing and less than all. Its own tests put it under faults (audits/runs, healing/faults, removals). And an answer that is streamed,
+ * which a fault breaks off: its last line says whether it is whole.
+ */
+const IN_STEPS: ReadonlySet<string> = new Set([
+  "auditPlugin",
+  "exportTenant",
+  "healPlugin",
+  "healPluginById",
+  "quarantinePluginById",
+  "repairPlugin",
+  "repairPluginById",
+  "restartPlugin",
+  "restartPluginById",
+  "setSafeMode",
+  "setSafeModeById",
+  "uninstallPlugin",
+  "uninstallPluginByPath",
+]);
+
 /** Queues that keep what they take: a consumer at work beside the test would change rows at its own pace. */
 const held = { send: () => Promise.resolve(), sendBatch: () => Promise.resolve(), metrics: () => Promise.resolve() };
-const HOLDING: Env = { ...env, WEBHOOKS: held, MESSAGES: held, OUTCOMES: held } as unknown as Env; // answers are not read
+const queues = Object.entries(env).flatMap(([name, binding]) => (kindOf(binding) === "queue" ? [[name, held]] : []));
+const HOLDING = { ...env, ...Object.fromEntries(queues) } as unknown as Env; // their answers are not read
 
 /** One that is never the one to try a store out, so that the platform's mode stays what it is for the next case. */
 function freshIsolate(): FaultyApp {
@@ -100,7 +123,9 @@ interface Case {
 
 /** Every fault of a part that did so many operations for the request. One that changes nothing cannot be left half done. */
 function casesOf({ method }: Route, part: Part, uses: number): Case[] {
-  const places = Array.from({ length: Math.min(uses, method === "get" ? 1 : MOST_PLACES) }, (_, place) => place);
+  const count = Math.min(uses, method === "get" ? 1 : MOST_PLACES);
+  // From the first operation to the last, evenly.
+  const places = Array.from({ length: count }, (_, at) => Math.floor((at * (uses - 1)) / Math.max(1, count - 1)));
   const changing = method === "get" ? [] : places;
   return [
     ...places.map((place) => ({ part, name: `fails after ${place}`, fault: fails(after(place)) })),
@@ -177,7 +202,13 @@ beforeEach(() => void vi.spyOn(console, "error").mockReturnValue());
 afterEach(() => vi.restoreAllMocks());
 
 describe("under every fault of what it touches", () => {
-  test.each(routes.map((route) => ({ id: route.operationId, route })))("$id keeps its word", async ({ route }) => {
+  const tried = routes.filter(({ operationId }) => !IN_STEPS.has(operationId));
+
+  test("what is tried elsewhere is an operation", () => {
+    expect(tried.length).toBe(routes.length - IN_STEPS.size);
+  });
+
+  test.each(tried.map((route) => ({ id: route.operationId, route })))("$id keeps its word", async ({ route }) => {
     const clean = await runClean(route);
     const flaws: string[] = [];
     for (const broken of clean.cases) {
