@@ -1,7 +1,7 @@
 import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { and, eq } from "drizzle-orm";
-import { beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { databaseOf } from "../../../durable-objects/plugin-database/client.ts";
 import { contentKey, filesOf } from "../../../durable-objects/plugin-files/client.ts";
 import { storageOf } from "../../../durable-objects/plugin-storage/client.ts";
@@ -25,8 +25,15 @@ let now: number;
 
 /** @param broken  bindings that fail */
 function deps(broken: Partial<Env> = {}): Deps {
-  return createDeps({ ...env, ...broken }, { waitUntil: () => undefined }, { now: () => now }, createResident());
+  const waitUntil = (work: Promise<unknown>): void => void deferred.push(work);
+  return createDeps({ ...env, ...broken }, { waitUntil }, { now: () => now }, createResident());
 }
+
+/** What was put off is over before the next test, or the end. */
+const deferred: Promise<unknown>[] = [];
+afterEach(async () => {
+  await Promise.allSettled(deferred.splice(0));
+});
 
 interface Owner {
   readonly tenantId: string;
@@ -150,7 +157,8 @@ describe("a re-install", () => {
 });
 
 describe("a deletion that fails", () => {
-  const dead = { list: () => Promise.reject(new Error("R2 is away")) } as unknown as R2Bucket; // nothing else is asked of it
+  const away = (): Promise<never> => Promise.reject(new Error("R2 is away"));
+  const dead = { list: away, head: away, put: away } as unknown as R2Bucket; // what is asked of it
 
   test("is tried again, ever more seldom, and does not keep others waiting", async () => {
     await remove();
