@@ -4,6 +4,8 @@ import { freshKeyRing } from "./key-rings.ts";
 import { seedResources } from "../../support/workers/resources.ts";
 import { chunkKey, manifestKey } from "../../../worker/control/backups/archive-store.ts";
 import { keepBackups, startBackup, verifyBackup } from "../../../worker/control/backups/actions/manage.ts";
+import { changeMode } from "../../../worker/control/modes/actions.ts";
+import { createDeps, createResident } from "../../../worker/deps.ts";
 import { beyondRetention } from "../../../worker/control/backups/retention-rules.ts";
 import { backUp, backupDeps, backupOf, begin, clock, finish, launched } from "./runs.ts";
 
@@ -117,6 +119,26 @@ describe("a backup", () => {
     const begun = launched[0];
     if (begun) await finish(begun);
     expect(await backupOf(begun?.id ?? "")).toMatchObject({ status: "verified", trigger: "scheduled" });
+  });
+
+  test("is begun at once where emergency mode asks for it, and once", async () => {
+    await keepBackups(backupDeps());
+    launched.length = 0;
+    clock.skip += 1_000;
+    const choice = { mode: "emergency", reason: "a drill" } as const;
+    const deps = createDeps(
+      env,
+      { waitUntil: () => undefined },
+      { now: () => Date.now() + clock.skip },
+      createResident(),
+    );
+    await changeMode(deps, admin, choice);
+    clock.skip += 1_000;
+    await keepBackups(backupDeps());
+    await keepBackups(backupDeps());
+    const begun = await Promise.all([...new Set(launched.map(({ id }) => id))].map(backupOf));
+    expect(begun.filter((backup) => backup?.trigger === "emergency")).toHaveLength(1);
+    await changeMode(deps, admin, { ...choice, mode: "normal" });
   });
 
   test("of a tenant that is not there is refused", async () => {

@@ -1,6 +1,14 @@
 /** What is kept of backups and restores while they run and afterwards. Pure. */
 
-export const BACKUP_TRIGGERS = ["scheduled", "manual", "migration", "restore", "uninstall", "upgrade"] as const;
+export const BACKUP_TRIGGERS = [
+  "scheduled",
+  "manual",
+  "migration",
+  "restore",
+  "uninstall",
+  "upgrade",
+  "emergency",
+] as const;
 export type BackupTrigger = (typeof BACKUP_TRIGGERS)[number];
 /** `written`: whole, and not tried yet; `verified`: a trial restore of it was equal; `failed`: never whole, or damaged since. */
 export const BACKUP_STATES = ["running", "written", "verified", "failed"] as const;

@@ -1,6 +1,7 @@
-import { and, desc, eq, inArray, isNotNull, isNull, lt, ne, sql, type SQL } from "drizzle-orm";
+import { and, desc, eq, gt, inArray, isNotNull, isNull, lt, ne, sql, type SQL } from "drizzle-orm";
+import { PLATFORM_TENANT } from "../../../sdk/contract/identifiers.ts";
 import type { Database } from "../../db/client.ts";
-import { pluginBackups, pluginRestores } from "../../db/schema.ts";
+import { pluginBackups, pluginEvents, pluginRestores } from "../../db/schema.ts";
 import type { Scope } from "./table-rules.ts";
 
 /** Rows of backups and restores. */
@@ -31,6 +32,16 @@ export function insertBackup(db: Database, backup: Backup) {
 export async function getBackup(db: Database, id: string): Promise<Backup | undefined> {
   const [row] = await db.select().from(pluginBackups).where(eq(pluginBackups.id, id));
   return row;
+}
+
+/** Whether emergency mode has asked for a backup since. @param since  milliseconds since the epoch */
+export async function wasAskedSince(db: Database, since: number): Promise<boolean> {
+  const asked = and(
+    eq(pluginEvents.tenantId, PLATFORM_TENANT),
+    eq(pluginEvents.type, "backup.requested"),
+    gt(pluginEvents.createdAt, since),
+  );
+  return (await db.select({ id: pluginEvents.id }).from(pluginEvents).where(asked).limit(1)).length > 0;
 }
 
 /** Newest first. @param page  `before` is the id of the last of the page before */

@@ -17,6 +17,7 @@ import {
   listAbandoned,
   listBackups,
   scopeColumns,
+  wasAskedSince,
   type Backup,
 } from "../store.ts";
 import type { Scope } from "../table-rules.ts";
@@ -167,14 +168,15 @@ export async function requireBackup(deps: Pick<BackupDeps, "db">, id: string): P
   throw new PlatformError("BACKUP_NOT_FOUND", `There is no backup "${id}".`);
 }
 
-/** What the cron job does: a backup where one is due, runs that were abandoned, and the oldest trial anew. */
+/** What the cron job does: a backup where one is due or emergency mode asked for one, runs that were abandoned, and the oldest trial anew. */
 export async function keepBackups(deps: BackupDeps): Promise<void> {
   const now = deps.clock.now();
   const { backupIntervalMinutes } = (await readSettings(deps.db)).migration;
   const backups = await listBackups(deps.db, { scope: { kind: "system" } }, { limit: 100 });
   const latest = backups.find(({ status }) => status !== "failed")?.startedAt;
-  if (isBackupDue(latest, backupIntervalMinutes, now))
-    await startBackup(deps, undefined, { kind: "system" }, "scheduled");
+  const asked = await wasAskedSince(deps.db, latest ?? 0);
+  if (asked || isBackupDue(latest, backupIntervalMinutes, now))
+    await startBackup(deps, undefined, { kind: "system" }, asked ? "emergency" : "scheduled");
   for (const run of await listAbandoned(deps.db, now - ABANDONED_MS)) await launch(deps, run);
   const stale = backups
     .filter(({ status, verifiedAt }) => status === "verified" && (verifiedAt ?? 0) < now - VERIFY_AGAIN_MS)
