@@ -28,11 +28,11 @@ const MOST_PLACES = 4;
 const PREPARED_BY: Readonly<Record<string, string>> = { rotatePluginWebhookSecret: "getPluginWebhookSecret" };
 
 /**
- * Work of several commits, each of which is kept so that a cron job can go on with it: what a fault leaves of it is more than
- * nothing and less than all. Its own tests put it under faults (audits/runs, healing/faults, removals). And an answer that is streamed,
- * which a fault breaks off: its last line says whether it is whole.
+ * Not tried here: these fail the suite, and why is only partly known. Restart and safe mode do not answer within 30 s under a fault; a
+ * lost answer can leave a remedy without its audit row; a quarantine can go without its alert; an uninstall leaves rows to the cron job,
+ * which this suite does not run; audits and remedies rightly record what a fault made them find; a streamed export breaks off.
  */
-const IN_STEPS: ReadonlySet<string> = new Set([
+const UNTRIED: ReadonlySet<string> = new Set([
   "auditPlugin",
   "exportTenant",
   "healPlugin",
@@ -204,10 +204,10 @@ beforeEach(() => void vi.spyOn(console, "error").mockReturnValue());
 afterEach(() => vi.restoreAllMocks());
 
 describe("under every fault of what it touches", () => {
-  const tried = routes.filter(({ operationId }) => !IN_STEPS.has(operationId));
+  const tried = routes.filter(({ operationId }) => !UNTRIED.has(operationId));
 
-  test("what is tried elsewhere is an operation", () => {
-    expect(tried.length).toBe(routes.length - IN_STEPS.size);
+  test("what is not tried is an operation", () => {
+    expect(tried.length).toBe(routes.length - UNTRIED.size);
   });
 
   test.each(tried.map((route) => ({ id: route.operationId, route })))("$id keeps its word", async ({ route }) => {
