@@ -1,20 +1,23 @@
-import { mkdir, rename, writeFile } from "node:fs/promises";
+import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { gzipSync } from "node:zlib";
-import { buildPlugin } from "../builder/build-plugin.ts";
 import { DEFAULT_MODULE_FILE, MANIFEST_FILE, type Manifest } from "../contract/manifest.ts";
-import { BuildError } from "../packer/build-error.ts";
 import { completeManifest } from "./complete-manifest.ts";
+import { readInterface } from "./module-interface.ts";
 import type { Project } from "./project.ts";
-import { UserError } from "./user-error.ts";
+
+const MAP_FILE = "plugin.js.map";
 
 export interface BuildReport {
+  /** Name of a row of LANGUAGES. */
+  readonly language: string;
   readonly manifest: Manifest;
   /** Absolute. */
   readonly module: string;
   readonly bytes: number;
   readonly gzipBytes: number;
-  readonly bundleBytes: number;
+  /** Bytes of the program in the module, where the language has one. */
+  readonly bundleBytes?: number;
   readonly exports: readonly string[];
   readonly imports: readonly string[];
   readonly permissions: readonly string[];
@@ -22,6 +25,8 @@ export interface BuildReport {
   readonly milliseconds: number;
   /** Files that went into it, absolute. */
   readonly inputs: readonly string[];
+  /** Source map of the places in errors, as text; empty where the language has none. */
+  readonly map: string;
 }
 
 export interface BuildProjectOptions {
@@ -31,36 +36,38 @@ export interface BuildProjectOptions {
 }
 
 /**
- * Builds a project into its module, its completed manifest and the source map of its errors. A build that fails leaves what was
- * there before.
+ * Builds a project into its module, its completed manifest and, where its language has one, the source map of its errors. A build that
+ * fails leaves what was there before.
  *
- * @throws {UserError} with places in the author's files
+ * @throws {UserError} with places in the author's files, or with what to install
  */
 export async function buildProject(project: Project, options: BuildProjectOptions = {}): Promise<BuildReport> {
   const startedAt = performance.now();
   const { withParser = false, target = path.join(project.folder, "dist") } = options;
-  const built = await buildPlugin(project.entry, { withParser }).catch((error: unknown) => {
-    if (error instanceof BuildError) throw new UserError(error.message, error.detail.replace(/^[^\n]*\n?/, ""));
-    throw error;
-  });
-  const { text, manifest, notes } = completeManifest(project.manifest, built.description, built.hostFunctions);
+  const { language } = project;
+  const { wasm, map = "", ...built } = await language.build(project, { withParser });
+  const { functions, imports } = await readInterface(wasm);
+  const { text, manifest, notes } = completeManifest(project.manifest, built.description, imports);
   const module = path.join(target, DEFAULT_MODULE_FILE);
+  const mapFile = path.join(target, MAP_FILE);
   await mkdir(target, { recursive: true });
-  await replace(module, built.wasm);
-  await replace(path.join(target, "plugin.js.map"), built.map);
+  await replace(module, wasm);
+  await (map === "" ? rm(mapFile, { force: true }) : replace(mapFile, map));
   await replace(path.join(target, MANIFEST_FILE), text);
   return {
+    language: language.name,
     manifest,
     module,
-    bytes: built.wasm.length,
-    gzipBytes: gzipSync(built.wasm).length,
-    bundleBytes: built.bundleBytes,
-    exports: built.functions,
-    imports: built.hostFunctions.map(({ module: from, name }) => `${from} ${name}`),
+    bytes: wasm.length,
+    gzipBytes: gzipSync(wasm).length,
+    ...(built.bundleBytes === undefined ? {} : { bundleBytes: built.bundleBytes }),
+    exports: functions,
+    imports: imports.map(({ module: from, name }) => `${from} ${name}`),
     permissions: manifest.permissions.map(({ capability }) => capability),
     notes: [...built.warnings, ...notes],
     milliseconds: Math.round(performance.now() - startedAt),
     inputs: built.inputs,
+    map,
   };
 }
 

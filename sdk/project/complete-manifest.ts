@@ -3,7 +3,8 @@ import { capabilityNamed, type Capability } from "../contract/capabilities.ts";
 import { PlatformError } from "../contract/errors.ts";
 import { parseManifest, type Manifest } from "../contract/manifest.ts";
 import { userFunction } from "../contract/user-functions.ts";
-import type { HostFunction } from "../packer/engine-instance.ts";
+import { USER_MODULE } from "../contract/extism-abi.ts";
+import type { ImportedFunction } from "./module-interface.ts";
 import { UserError } from "./user-error.ts";
 
 type JsonObject = Readonly<Record<string, unknown>>;
@@ -16,6 +17,15 @@ export interface CompletedManifest {
   readonly notes: readonly string[];
 }
 
+/** Of a language whose code says nothing of the manifest. */
+const NOTHING_SAID: PluginDescription = {
+  hooks: [],
+  endpoints: [],
+  services: [],
+  subscribes: [],
+  lifecycle: {},
+  functions: [],
+};
 const OPEN_CAPABILITIES: ReadonlySet<Capability> = new Set<Capability>(["http", "webhooks"]);
 
 /**
@@ -23,16 +33,17 @@ const OPEN_CAPABILITIES: ReadonlySet<Capability> = new Set<Capability>(["http", 
  * permissions of what it imports.
  *
  * @param authored  the author's manifest, parsed
+ * @param description  undefined for a language whose code says nothing: then the author's manifest has hooks, endpoints and the rest
  * @throws {UserError} for what both say, and for every problem of the whole with its JSON pointer
  */
 export function completeManifest(
   authored: JsonObject,
-  description: PluginDescription,
-  hostFunctions: readonly HostFunction[],
+  description: PluginDescription = NOTHING_SAID,
+  imports: readonly ImportedFunction[] = [],
 ): CompletedManifest {
   const events = objectAt(authored, "events");
   const services = objectAt(authored, "services");
-  const needed = neededCapabilities(hostFunctions);
+  const needed = neededCapabilities(imports);
   const asked = listAt(authored, "permissions");
   const missing = needed.filter((capability) => !asked.some((entry) => askedCapability(entry) === capability));
   const { lifecycle, config } = description;
@@ -58,8 +69,11 @@ export function completeManifest(
 }
 
 /** What a module's imports need, each once, in the order of the imports. */
-export function neededCapabilities(hostFunctions: readonly HostFunction[]): Capability[] {
-  const needed = hostFunctions.map(({ name }) => userFunction(name)?.capability).filter((found) => found !== undefined);
+export function neededCapabilities(imports: readonly ImportedFunction[]): Capability[] {
+  const needed = imports
+    .filter(({ module }) => module === USER_MODULE)
+    .map(({ name }) => userFunction(name)?.capability)
+    .filter((found) => found !== undefined);
   return [...new Set(needed)];
 }
 

@@ -2,20 +2,21 @@ import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { MANIFEST_FILE } from "../contract/manifest.ts";
+import { languageOf } from "./languages/languages.ts";
+import type { Language } from "./languages/language.ts";
 import { UserError } from "./user-error.ts";
-
-const ENTRIES = ["src/plugin.ts", "src/index.ts", "plugin.ts"];
 
 /** A folder with a plugin's sources. */
 export interface Project {
   readonly folder: string;
-  /** Absolute path of the module with the definition. */
+  readonly language: Language;
+  /** Absolute path of the file that the plugin begins with: of TypeScript the module with the definition. */
   readonly entry: string;
   /** The author's manifest, parsed as JSON and not checked. */
   readonly manifest: Readonly<Record<string, unknown>>;
 }
 
-/** @throws {UserError} where there is no manifest, or no entry */
+/** @throws {UserError} where there is no manifest, or no entry, or entries of several languages */
 export async function openProject(folder: string): Promise<Project> {
   const file = path.join(folder, MANIFEST_FILE);
   if (!existsSync(file)) {
@@ -23,9 +24,7 @@ export async function openProject(folder: string): Promise<Project> {
       `There is no ${MANIFEST_FILE} in ${folder}. \`patchbay create <name>\` makes a plugin's folder.`,
     );
   }
-  const entry = ENTRIES.map((name) => path.join(folder, name)).find((candidate) => existsSync(candidate));
-  if (entry === undefined) throw new UserError(`There is no ${ENTRIES.join(" or ")} in ${folder}.`);
-  return { folder, entry, manifest: readManifest(await readFile(file, "utf8")) };
+  return { folder, ...languageOf(folder), manifest: readManifest(await readFile(file, "utf8")) };
 }
 
 function readManifest(text: string): Project["manifest"] {

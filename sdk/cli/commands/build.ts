@@ -1,5 +1,5 @@
 import path from "node:path";
-import { buildProject } from "../../project/build-project.ts";
+import { buildProject, type BuildReport } from "../../project/build-project.ts";
 import { openProject } from "../../project/project.ts";
 import { show, sizeText, table, type OutputOptions } from "../output.ts";
 
@@ -11,7 +11,7 @@ export interface BuildCommandOptions extends OutputOptions {
 export async function build(folder: string, options: BuildCommandOptions): Promise<void> {
   const project = await openProject(path.resolve(folder));
   const report = await buildProject(project, { withParser: options.eval ?? false });
-  const { manifest, inputs, ...shown } = report;
+  const { manifest, inputs: _inputs, map: _map, ...shown } = report;
   show(
     { id: manifest.id, version: manifest.version, ...shown },
     [
@@ -21,7 +21,7 @@ export async function build(folder: string, options: BuildCommandOptions): Promi
           "module",
           `${path.relative(process.cwd(), report.module)}, ${sizeText(report.bytes)} (${sizeText(report.gzipBytes)} compressed)`,
         ],
-        ["program", `${sizeText(report.bundleBytes)} of ${inputs.length} files`],
+        ["program", programText(report)],
         ["exports", report.exports.join(", ") || "nothing"],
         ["imports", report.imports.join(", ") || "nothing beyond Extism's own"],
         ["permissions", report.permissions.join(", ") || "none"],
@@ -31,4 +31,9 @@ export async function build(folder: string, options: BuildCommandOptions): Promi
     ],
     options,
   );
+}
+
+function programText({ language, bundleBytes, inputs }: BuildReport): string {
+  const size = bundleBytes === undefined ? "" : `${sizeText(bundleBytes)} of `;
+  return `${size}${inputs.length} ${inputs.length === 1 ? "file" : "files"} of ${language}`;
 }

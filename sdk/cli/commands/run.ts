@@ -1,5 +1,4 @@
 import path from "node:path";
-import { readFile } from "node:fs/promises";
 import { mapPositions } from "../../builder/source-positions.ts";
 import { buildProject } from "../../project/build-project.ts";
 import { openProject } from "../../project/project.ts";
@@ -15,7 +14,7 @@ export interface RunOptions extends OutputOptions {
 
 /** Builds the plugin of a folder and calls one of its functions, with all that its manifest asks for granted. */
 export async function run(functionName: string, options: RunOptions): Promise<void> {
-  const { manifest, module } = await buildProject(await openProject(path.resolve(options.folder)));
+  const { manifest, module, map } = await buildProject(await openProject(path.resolve(options.folder)));
   const grants = Object.fromEntries(
     manifest.permissions.map(({ capability, hosts }) => [capability, hosts ? { hosts } : {}]),
   );
@@ -29,7 +28,6 @@ export async function run(functionName: string, options: RunOptions): Promise<vo
   });
   const call = await host.call(functionName, options.input);
   const { failure, fuel, memoryBytes, logs } = call;
-  const map = await readFile(path.join(path.dirname(module), "plugin.js.map"), "utf8");
   const lines = logs.map(({ level, text }) => `${level}: ${mapPositions(text, map)}`);
   const ending = failure ? `${failure.code}: ${mapPositions(failure.detail, map)}` : call.text();
   show(

@@ -22,7 +22,7 @@ const NOTHING: PluginDescription = {
 };
 
 function imports(...names: readonly string[]) {
-  return names.map((name) => ({ module: "extism:host/user", name, parameters: 2, results: 1 }));
+  return names.map((name) => ({ module: "extism:host/user", name }));
 }
 
 describe("a completed manifest", () => {
