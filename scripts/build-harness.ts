@@ -10,6 +10,7 @@ const TARGET = "sdk/testing/production-program.generated.js";
 
 const DECLARATION = `import type { ProductionProgram } from "./production-program.ts";
 export const openPlugin: ProductionProgram["openPlugin"];
+export const inspectUpload: ProductionProgram["inspectUpload"];
 `;
 
 /** Bundles the platform's own program for the SDK's test harness, which runs in Node. */

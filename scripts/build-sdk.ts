@@ -9,7 +9,7 @@ import { logProgress, type Log } from "./progress.ts";
  * program. `npm pack ./dist/sdk` packs it.
  */
 const run = promisify(execFile);
-const FOLDERS = ["builder", "cli", "contract", "packer", "plugin", "project", "testing"];
+const FOLDERS = ["builder", "cli", "contract", "inspection", "packaging", "packer", "plugin", "project", "testing"];
 const COPIED = /\.(json|wasm|d\.ts|generated\.js)$/;
 
 export async function buildSdk({ root, log }: { readonly root: string; readonly log: Log }): Promise<void> {

@@ -18,6 +18,9 @@ import { standAlone } from "../worker/execution/sandbox/plugin-package.ts";
 import { runCall } from "../worker/execution/sandbox/run-call.ts";
 import { ValueSeal } from "../worker/execution/sealed-value.ts";
 import kernel from "../worker/execution/sandbox/kernel.generated.wasm";
+import { memoryBucket } from "./production/memory-bucket.ts";
+
+export { inspectUpload } from "./production/inspect-upload.ts";
 
 /**
  * The platform's program for the SDK's test harness (sdk/testing/production-program.ts says what it is): composed here of the
@@ -124,7 +127,7 @@ function newServices(backend: Backend): CapabilityServices {
     storage: namespaceOf(backend, "storage", PluginStorage),
     databases: namespaceOf(backend, "database", PluginDatabase),
     files: namespaceOf(backend, "files", PluginFiles),
-    bucket: bucketOf(backend),
+    bucket: memoryBucket(backend.contents),
     values: new ValueSeal(JSON.stringify({ current: "test", keys: { test: key } }), (length) =>
       backend.randomBytes(length),
     ),
@@ -203,18 +206,4 @@ function asynchronous(object: object): object {
         Reflect.apply(member, target, values) as unknown;
     },
   });
-}
-
-function bucketOf({ contents }: Backend): R2Bucket {
-  const bucket = {
-    put: async (key: string, value: Uint8Array | ReadableStream) =>
-      void contents.set(key, new Uint8Array(await new Response(value as BodyInit).arrayBuffer())),
-    get: async (key: string, { range }: { range?: { offset: number; length: number } } = {}) => {
-      const content = contents.get(key);
-      const piece = range ? content?.slice(range.offset, range.offset + range.length) : content;
-      return piece ? { arrayBuffer: async () => piece.buffer, body: new Response(piece).body } : null;
-    },
-    delete: async (keys: string | readonly string[]) => [keys].flat().forEach((key) => void contents.delete(key)),
-  };
-  return bucket as unknown as R2Bucket; // what the capability uses
 }

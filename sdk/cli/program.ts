@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import path from "node:path";
 import { Command, CommanderError } from "commander";
 import { build, type BuildCommandOptions } from "./commands/build.ts";
+import { check, type CheckOptions } from "./commands/check.ts";
 import { createPlugin, TEMPLATES, type CreateOptions } from "./commands/create.ts";
 import { run, type RunOptions } from "./commands/run.ts";
 import { testPlugin } from "./commands/test.ts";
@@ -38,6 +39,15 @@ export function patchbay(): Command {
     .option("--eval", "let the plugin evaluate code, which adds a parser to it")
     .action((folder: string | undefined, options: BuildCommandOptions) =>
       attempt(options, () => build(folder ?? ".", options)),
+    );
+  command(
+    program,
+    "check [target]",
+    "say of a package what an upload would: a project, a built folder, a module or an archive",
+  )
+    .option("--tenant <id>", "whose upload it would be")
+    .action((target: string | undefined, options: CheckOptions) =>
+      attempt(options, () => check(target ?? ".", options)),
     );
   command(program, "test [folder]", "build the plugin of a folder and run its cases.json").action(
     (folder: string | undefined, options: OutputOptions) => attempt(options, () => testPlugin(folder ?? ".", options)),

@@ -2,6 +2,7 @@ import type { ExecutionContext, SandboxCall, SandboxOutcome } from "../contract/
 import type { Grants } from "../contract/grants.ts";
 import type { Limits } from "../contract/limits.ts";
 import type { HostAnswer, HostRequest } from "../contract/user-functions.ts";
+import type { Inspection, PackageForm } from "../inspection/inspection.ts";
 import type { Finding, Metric, OutgoingWebhook, PublishedMessage } from "./effects.ts";
 
 /**
@@ -15,6 +16,12 @@ export interface ProductionProgram {
    * @throws {PlatformError} what an upload is refused for
    */
   openPlugin(module: Uint8Array, limits: Limits, compile: Compile): Promise<ProductionPlugin>;
+  /**
+   * Does with a package what an upload does, up to the database, and stores nothing.
+   *
+   * @param tenantId  whose upload it would be: it decides which plugin ids are allowed
+   */
+  inspectUpload(form: PackageForm, tenantId: string): Promise<Inspection>;
 }
 
 /** The platform itself cannot compile modules: its loader does. */
