@@ -63,22 +63,44 @@ const KEYWORDS = new Set(
 const ALLOCATED_BYTES = 1_024;
 const FORMAT_LENGTH = 256;
 
+/** A token, or what is between two of them, and where it ends. */
+export interface Lexeme {
+  readonly kind: Token["kind"] | "space";
+  /** As it is written. */
+  readonly text: string;
+  readonly end: number;
+}
+
+/**
+ * Text as tokens, and spaces and comments as one lexeme each.
+ *
+ * @throws {StatementRefused} for quotes and comments without an end
+ */
+export function* lexemesOf(sql: string): Generator<Lexeme> {
+  const pattern = new RegExp(TOKEN);
+  while (pattern.lastIndex < sql.length) {
+    const { groups = {} } = pattern.exec(sql) ?? {};
+    if (groups["open"] !== undefined) refuse(`has a ${groups["open"]} without an end`);
+    const found = Object.entries(groups).find(([, text]) => text !== undefined);
+    if (!found) return;
+    const [kind, text] = found;
+    yield { kind: kind as Lexeme["kind"], text, end: pattern.lastIndex }; // named in the pattern
+  }
+}
+
 /**
  * @param sql  text of any length
  * @throws {StatementRefused} for quotes and comments without an end, and characters no statement has
  */
 export function tokensOf(sql: string): readonly Token[] {
   const tokens: Token[] = [];
-  const pattern = new RegExp(TOKEN);
-  while (pattern.lastIndex < sql.length) {
-    const { groups = {} } = pattern.exec(sql) ?? {};
-    if (groups["open"] !== undefined) refuse(`has a ${groups["open"]} without an end`);
-    const found = Object.entries(groups).find(([, text]) => text !== undefined);
-    if (!found) break;
-    const [kind, text] = found;
-    if (kind !== "space") tokens.push({ kind: kind as Token["kind"], text: plain(kind, text) }); // named in the pattern
-  }
+  for (const lexeme of lexemesOf(sql)) if (lexeme.kind !== "space") tokens.push(tokenOf(lexeme));
   return tokens;
+}
+
+/** @param lexeme  one that is no space */
+export function tokenOf({ kind, text }: Pick<Lexeme, "kind" | "text">): Token {
+  return { kind: kind as Token["kind"], text: plain(kind, text) }; // the caller looked at it
 }
 
 function plain(kind: string, text: string): string {
