@@ -1,11 +1,10 @@
 import { env } from "cloudflare:workers";
 import { describe, expect, test } from "vitest";
-import { storageOf } from "../../../durable-objects/plugin-storage/client.ts";
 import { confirmationOf, planRestore, startRestore } from "../../../worker/control/backups/actions/restore.ts";
 import { advance } from "../../../worker/control/backups/actions/run.ts";
-import { readSchema } from "../../../worker/control/backups/table-store.ts";
-import { rowsOf, seedResources } from "../../support/workers/resources.ts";
+import { seedResources } from "../../support/workers/resources.ts";
 import { backUp, backupDeps, begin, finish, restoreOf } from "./runs.ts";
+import { contentOfAll, emptyEverything, seedInstalls } from "./whole-system.ts";
 
 const admin = { tenantId: "patchbay", subject: "root", roles: ["admin"] } as const;
 
@@ -55,48 +54,31 @@ describe("concurrent writes", () => {
   });
 });
 
-test("20 tenants come back into an empty environment, row by row, within a minute", { timeout: 120_000 }, async () => {
-  const tenants = Array.from({ length: 20 }, (_, index) => `shop-${index}`);
-  for (const tenantId of tenants) {
-    await seedResources(tenantId);
-    const entry = { key: "k", value: new TextEncoder().encode(tenantId), expiresAt: null, ifRevision: undefined };
-    await storageOf(env.PLUGIN_STORAGE, { tenantId, installId: `install-of-${tenantId}` }).write(
-      "storage",
-      [entry],
-      1_000,
-      1,
-    );
-  }
-  const before = await Promise.all(tenants.map((tenantId) => rowsOf(tenantId)));
-  const backup = await backUp();
-  const schema = await readSchema(env.DB);
-  const clearing = ["plugin_restores", "plugin_backups", ...schema.tables.map(({ name }) => name).toReversed()];
-  await env.DB.batch([
-    env.DB.prepare("PRAGMA defer_foreign_keys = on"),
-    ...clearing.map((name) =>
-      env.DB.prepare(`DELETE FROM ${name} ${name === "tenants" ? "WHERE id <> 'patchbay'" : ""}`),
-    ),
-  ]);
-  await Promise.all(
-    tenants.map((tenantId) =>
-      storageOf(env.PLUGIN_STORAGE, { tenantId, installId: `install-of-${tenantId}` }).destroy(),
-    ),
-  );
-  await env.STORE.delete(tenants.map((tenantId) => `snapshots/${tenantId}.json`));
+test(
+  "20 tenants with 100 plugins come back into an empty environment, row by row and object by object, within a minute",
+  { timeout: 120_000 },
+  async () => {
+    const tenants = Array.from({ length: 20 }, (_, index) => `shop-${index}`);
+    const owners = [];
+    for (const tenantId of tenants) {
+      await seedResources(tenantId);
+      owners.push(...(await seedInstalls(tenantId, 5)));
+    }
+    expect(owners).toHaveLength(100);
+    const before = await contentOfAll(owners);
+    const backup = await backUp();
+    expect(backup).toMatchObject({ status: "verified", reason: null });
+    await emptyEverything(owners);
+    expect(await contentOfAll(owners)).not.toEqual(before);
 
-  const began = Date.now();
-  const done = await restore(backup.id, { kind: "system" });
-  const took = Date.now() - began;
-  expect(done).toMatchObject({ status: "completed", reason: null });
-  expect(took).toBeLessThan(60_000);
-  expect(await Promise.all(tenants.map((tenantId) => rowsOf(tenantId)))).toEqual(before);
-  for (const tenantId of tenants) {
-    const entry = await storageOf(env.PLUGIN_STORAGE, { tenantId, installId: `install-of-${tenantId}` }).get(
-      "storage",
-      "k",
-      2,
-    );
-    expect(entry && new TextDecoder().decode(entry.value)).toBe(tenantId);
-    expect(await env.STORE.head(`snapshots/${tenantId}.json`)).not.toBeNull();
-  }
-});
+    const began = Date.now();
+    const done = await restore(backup.id, { kind: "system" });
+    const took = Date.now() - began;
+    const { tenants: ofTenants, installs } = backup.counts;
+    expect(done).toMatchObject({ status: "completed", reason: null, counts: { tenants: ofTenants, installs } });
+    expect(await contentOfAll(owners)).toEqual(before);
+    expect(took).toBeLessThan(60_000);
+    console.info(`100 installs restored in ${took / 1_000} s`);
+    for (const tenantId of tenants) expect(await env.STORE.head(`snapshots/${tenantId}.json`)).not.toBeNull();
+  },
+);

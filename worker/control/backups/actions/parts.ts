@@ -38,7 +38,13 @@ export function within(tables: readonly TableRows[], scope: Scope): readonly Tab
   return scope.kind === "install" ? ofInstall(tables, scope.installId) : tables;
 }
 
-/** @returns rows and installs that were put back */
+/** Puts back what an install's objects hold. */
+export async function restoreObjects(deps: BackupDeps, manifest: Manifest, from: number, to: number): Promise<void> {
+  const [, tenantId = "", installId = ""] = requireChunk(manifest.chunks, from).part.split("/");
+  await importInstallState(deps, { tenantId, installId }, partStream(deps, manifest, from, to));
+}
+
+/** @returns tenants and rows that were put back */
 export async function restorePart(
   deps: BackupDeps,
   schema: DatabaseSchema,
@@ -46,12 +52,8 @@ export async function restorePart(
   scope: Scope,
   from: number,
   to: number,
-): Promise<{ readonly tenants: number; readonly rows: number; readonly installs: number }> {
-  const [kind, tenantId = "", name = ""] = requireChunk(manifest.chunks, from).part.split("/");
-  if (kind === "objects") {
-    await importInstallState(deps, { tenantId, installId: name }, partStream(deps, manifest, from, to));
-    return { tenants: 0, rows: 0, installs: 1 };
-  }
+): Promise<{ readonly tenants: number; readonly rows: number }> {
+  const [kind, tenantId = ""] = requireChunk(manifest.chunks, from).part.split("/");
   const tables = within(await readRows(deps, manifest, from, to), scope);
   const all = tables.map((rows) => ({
     table: requireColumns(
@@ -67,7 +69,7 @@ export async function restorePart(
     await replaceState(deps.env.DB, schema.tables, stateOf(scope, tenantId), state);
   } else for (const { table, rows } of known) await addRows(deps.env.DB, table, rows);
   const count = known.reduce((sum, { rows }) => sum + rows.rows.length, 0);
-  return { tenants: kind === "tenant" ? 1 : 0, rows: count, installs: 0 };
+  return { tenants: kind === "tenant" ? 1 : 0, rows: count };
 }
 
 function ofTenant(rows: TableRows, tenantId: string): TableRows {

@@ -8,8 +8,8 @@ import { isWithin, tenantsWithin } from "../restore-rules.ts";
 import { changeRestore, getBackup, scopeOf, type Restore } from "../store.ts";
 import { raiseRevision, readSchema } from "../table-store.ts";
 import { tell, type BackupDeps } from "./context.ts";
-import { readRows, restorePart } from "./parts.ts";
-import { endOfPart } from "./verify.ts";
+import { readRows, restoreObjects, restorePart } from "./parts.ts";
+import { allDone, endOfPart, objectParts, requireChunk } from "./verify.ts";
 
 type Change = Partial<Pick<Restore, "status" | "finishedAt" | "counts">> & {
   readonly progress: RestoreProgress | null;
@@ -80,13 +80,18 @@ async function take(deps: BackupDeps, restore: Restore, progress: RestoreProgres
       progress: { ...progress, chunk: index + 1 },
     };
   }
+  const objects = objectParts(chunks, index).filter(({ from }) => wanted(requireChunk(chunks, from)));
+  if (objects.length > 0) {
+    await allDone(objects.map(({ from, to }) => restoreObjects(deps, manifest, from, to)));
+    const counts = { ...restore.counts, installs: restore.counts.installs + objects.length };
+    return { counts, progress: { ...progress, chunk: objects.at(-1)?.to ?? index } };
+  }
   const end = endOfPart(chunks, index);
   const done = await restorePart(deps, await readSchema(deps.env.DB), manifest, scope, index, end);
   const counts = {
     ...restore.counts,
     tenants: restore.counts.tenants + done.tenants,
     rows: restore.counts.rows + done.rows,
-    installs: restore.counts.installs + done.installs,
   };
   return { counts, progress: { ...progress, chunk: end } };
 }

@@ -1,7 +1,7 @@
 import { scratchOf } from "../../../../durable-objects/backup-scratch/client.ts";
 import { PlatformError } from "../../../../sdk/contract/errors.ts";
 import { sha256Hex } from "../../../lib/hex.ts";
-import { parseRows, type Chunk, type Manifest } from "../archive-record.ts";
+import { CHUNK_BYTES, parseRows, type Chunk, type Manifest } from "../archive-record.ts";
 import { readChunk, readManifest } from "../archive-store.ts";
 import type { BackupProgress } from "../backup-record.ts";
 import { proveBlob } from "../blob-store.ts";
@@ -29,21 +29,19 @@ export async function verifyStep(deps: BackupDeps, backup: Backup, { chunk: firs
   if (first === 0) await scratch.begin(manifest.definitions);
   const end = Math.min(chunks.length, first + CHUNKS_PER_STEP);
   let index = first;
-  while (index < end) index = await tryPart(deps, manifest, index);
+  while (index < end) index = await tryParts(deps, manifest, index);
   if (index < chunks.length) return { progress: { phase: "verify", chunk: index } };
   await requireWhole(deps, manifest);
   await scratch.destroy();
   return { status: "verified", reason: backup.reason, verifiedAt: deps.clock.now(), progress: null };
 }
 
-/** @returns the number of the chunk after the part */
-async function tryPart(deps: BackupDeps, manifest: Manifest, index: number): Promise<number> {
+/** @returns the number of the chunk after what was tried */
+async function tryParts(deps: BackupDeps, manifest: Manifest, index: number): Promise<number> {
+  const objects = objectParts(manifest.chunks, index);
+  await allDone(objects.map(({ from, to }) => tryObjects(deps, manifest, from, to)));
   const chunk = requireChunk(manifest.chunks, index);
-  if (chunk.part.startsWith("objects/")) {
-    const end = endOfPart(manifest.chunks, index);
-    await tryObjects(deps, manifest, index, end);
-    return end;
-  }
+  if (objects.length > 0) return objects.at(-1)?.to ?? index;
   const text = new TextDecoder().decode(await readChunk(deps, manifest.id, index, chunk));
   const scratch = scratchOf(deps.env.BACKUP_SCRATCH, manifest.id);
   for (const [place, { table, columns, rows }] of parseRows(text).entries()) {
@@ -81,6 +79,36 @@ export function endOfPart(chunks: readonly Chunk[], index: number): number {
   return end;
 }
 
+/** Parts of installs' objects that are put back at once. */
+const PARTS_AT_ONCE = 8;
+
+/**
+ * Parts of installs' objects from a chunk on that can be taken at once: several small ones, or one, however large.
+ *
+ * @returns nothing where the chunk is of another kind
+ */
+export function objectParts(
+  chunks: readonly Chunk[],
+  index: number,
+): readonly { readonly from: number; readonly to: number }[] {
+  const parts: { from: number; to: number }[] = [];
+  let [from, bytes] = [index, 0];
+  while (parts.length < PARTS_AT_ONCE && chunks[from]?.part.startsWith("objects/") === true) {
+    const to = endOfPart(chunks, from);
+    bytes += chunks.slice(from, to).reduce((sum, chunk) => sum + chunk.bytes, 0);
+    if (parts.length > 0 && bytes > CHUNK_BYTES) break;
+    parts.push({ from, to });
+    from = to;
+  }
+  return parts;
+}
+
+/** Waits for all, whatever becomes of one, so that nothing goes on behind a step that failed. */
+export async function allDone(all: readonly Promise<unknown>[]): Promise<void> {
+  const failed = (await Promise.allSettled(all)).find(({ status }) => status === "rejected");
+  if (failed?.status === "rejected") throw failed.reason;
+}
+
 export function requireChunk(chunks: readonly Chunk[], index: number): Chunk {
   const chunk = chunks[index];
   if (!chunk) throw unreadable(`it has no chunk ${index}`);
@@ -89,7 +117,7 @@ export function requireChunk(chunks: readonly Chunk[], index: number): Chunk {
 
 /** Each object's state goes into an object of its own kind's tables, and must come out as it went in. */
 async function tryObjects(deps: BackupDeps, manifest: Manifest, from: number, to: number): Promise<void> {
-  const scratch = scratchOf(deps.env.BACKUP_SCRATCH, `${manifest.id}/objects`);
+  const scratch = scratchOf(deps.env.BACKUP_SCRATCH, `${manifest.id}/objects/${from}`);
   let object: StateObject | undefined;
   let pieces: string[] = [];
   const id = deps.newId();
