@@ -1,9 +1,7 @@
-import { toJsonSchema } from "@valibot/to-json-schema";
-import type { GenericSchema } from "valibot";
 import type { FunctionDefinition, PluginDefinition } from "../plugin/definition.ts";
 import { exportName, LIFECYCLE_EXPORTS } from "../plugin/export-names.ts";
-import type { Schema } from "../plugin/schema.ts";
 import type { FunctionDescription, PluginDescription } from "./description.ts";
+import { SchemaConverter } from "./schema-converter.ts";
 
 type JsonObject = Readonly<Record<string, unknown>>;
 
@@ -13,7 +11,8 @@ type JsonObject = Readonly<Record<string, unknown>>;
  * @throws {TypeError} for a schema that has no JSON Schema
  */
 export function describe(definition: PluginDefinition): PluginDescription {
-  const { config, lifecycle = {}, functions = {}, services = {} } = definition;
+  const { config, lifecycle = {}, services = {}, publishes = {} } = definition;
+  const converter = new SchemaConverter(definition.types ?? {});
   return {
     hooks: Object.entries(definition.hooks ?? {}).map(([name, hook]) => ({
       name,
@@ -29,12 +28,12 @@ export function describe(definition: PluginDefinition): PluginDescription {
       topic,
       function: exportName("on", topic),
     })),
+    publishes: Object.keys(publishes),
+    messages: messagesOf(definition, converter),
     lifecycle: without(lifecycle, Object.keys(LIFECYCLE_EXPORTS)),
-    ...(config ? { config: jsonSchemaOf(config, "config", "input") } : {}),
-    functions: [
-      ...Object.entries(functions).map(([name, part]) => functionOf(name, name, part)),
-      ...Object.entries(services).map(([name, part]) => functionOf(name, exportName("service", name), part)),
-    ],
+    ...(config ? { config: new SchemaConverter({}).convert(config, "config", "input") } : {}),
+    functions: functionsOf(definition, converter),
+    types: converter.types,
   };
 }
 
@@ -42,28 +41,38 @@ function without(part: object, names: readonly string[]): JsonObject {
   return Object.fromEntries(Object.entries(part).filter(([name]) => !names.includes(name)));
 }
 
-function functionOf(title: string, name: string, part: unknown): FunctionDescription {
-  if (typeof part === "function") return { name };
-  const { title: own, input, output } = part as FunctionDefinition<unknown, unknown>; // checked by its type
-  return {
-    name,
-    ...(own === undefined ? {} : { title: own }),
-    ...(input ? { input: jsonSchemaOf(input, title, "input") } : {}),
-    ...(output ? { output: jsonSchemaOf(output, title, "output") } : {}),
-  };
+function messagesOf({ publishes = {}, subscriptions = {} }: PluginDefinition, converter: SchemaConverter) {
+  const published = Object.entries(publishes).map(([topic, schema]) => [
+    topic,
+    { schema: converter.convert(schema, topic, "input") },
+  ]);
+  const subscribed = Object.entries(subscriptions).flatMap(([topic, { data }]) =>
+    data ? [[topic, { schema: converter.convert(data, topic, "input") }]] : [],
+  );
+  return Object.fromEntries([...published, ...subscribed]) as PluginDescription["messages"]; // entries as made above
 }
 
-/** Libraries other than valibot bring their own JSON Schema where they follow Standard JSON Schema. */
-function jsonSchemaOf(schema: Schema, where: string, side: "input" | "output"): JsonObject {
-  const standard = schema["~standard"] as Schema["~standard"] & {
-    readonly jsonSchema?: { readonly [Side in "input" | "output"]: (options: { target: string }) => JsonObject };
-  }; // optional part of the standard
-  if (standard.jsonSchema) return standard.jsonSchema[side]({ target: "draft-2020-12" });
-  if (standard.vendor === "valibot") {
-    const options = { target: "draft-2020-12", typeMode: side, errorMode: "throw" } as const;
-    return { ...toJsonSchema(schema as GenericSchema, options) }; // its vendor says so
-  }
-  throw new TypeError(
-    `The schema of ${where} is by ${standard.vendor}, which gives no JSON Schema: use valibot, or a version that follows Standard JSON Schema.`,
-  );
+function functionsOf(definition: PluginDefinition, converter: SchemaConverter): PluginDescription["functions"] {
+  const { functions = {}, services = {}, hooks = {} } = definition;
+  const described = [
+    ...Object.entries(functions).map(([name, part]) => [name, functionOf(name, part, converter)] as const),
+    ...Object.entries(services).map(
+      ([name, part]) => [exportName("service", name), functionOf(name, part, converter)] as const,
+    ),
+    ...Object.entries(hooks).flatMap(([name, { input }]) =>
+      input ? [[exportName("hook", name), functionOf(name, { input }, converter)] as const] : [],
+    ),
+  ];
+  return Object.fromEntries(described);
+}
+
+function functionOf(where: string, part: unknown, converter: SchemaConverter): FunctionDescription {
+  if (typeof part === "function") return {};
+  const { title, description, input, output } = part as FunctionDefinition<unknown, unknown>; // checked by its type
+  return {
+    ...(title === undefined ? {} : { summary: title }),
+    ...(description === undefined ? {} : { description }),
+    ...(input ? { input: { schema: converter.convert(input, where, "input") } } : {}),
+    ...(output ? { output: { schema: converter.convert(output, where, "output") } } : {}),
+  };
 }

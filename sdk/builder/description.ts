@@ -1,21 +1,28 @@
 type JsonObject = Readonly<Record<string, unknown>>;
 
+/** As the manifest has it, without what the code does not say. */
 export interface FunctionDescription {
-  /** As exported. */
-  readonly name: string;
-  readonly title?: string;
+  readonly summary?: string;
+  readonly description?: string;
   /** JSON Schema of input and output, where the definition has schemas. */
-  readonly input?: JsonObject;
-  readonly output?: JsonObject;
+  readonly input?: { readonly schema: JsonObject };
+  readonly output?: { readonly schema: JsonObject };
 }
 
-/** What a plugin's definition says of itself: parts of its manifest, and types of its functions. */
+/** What a plugin's definition says of itself: parts of its manifest. */
 export interface PluginDescription {
   readonly hooks: readonly JsonObject[];
   readonly endpoints: readonly JsonObject[];
   readonly services: readonly JsonObject[];
   readonly subscribes: readonly JsonObject[];
+  /** Topics whose messages have a schema. */
+  readonly publishes: readonly string[];
+  /** By topic. */
+  readonly messages: Readonly<Record<string, { readonly schema: JsonObject }>>;
   readonly lifecycle: JsonObject;
   readonly config?: JsonObject;
-  readonly functions: readonly FunctionDescription[];
+  /** By exported name. */
+  readonly functions: Readonly<Record<string, FunctionDescription>>;
+  /** JSON Schemas that those of functions and messages refer to as `#/$defs/<name>`. */
+  readonly types: Readonly<Record<string, JsonObject>>;
 }

@@ -13,6 +13,8 @@ import { LIMITS, PACKAGE_LIMITS, type LimitName } from "./limits.ts";
 import { isReservedModuleName, MODULE_NAME_PATTERN } from "./linking.ts";
 import { closedObject, distinct, functionName, list, pattern, pluginId, record, text } from "./manifest-fields.ts";
 import { comparator, endpoint, hook, incomingWebhook, lifecycle, middleware, shapeOf } from "./manifest-offers.ts";
+import { descriptionIssues } from "./payloads/description-rules.ts";
+import { functionDescriptions, messageDescription, sharedTypes } from "./payloads/payload-fields.ts";
 import { TOPIC_FILTER_PATTERN, TOPIC_LENGTH } from "./topics.ts";
 import { parseRange, parseVersion } from "./version.ts";
 
@@ -226,6 +228,8 @@ export const ManifestSchema = closedObject({
   ),
   files: v.exactOptional(distinct(list(filePattern, 50), String), []),
   defaultFunction: v.exactOptional(functionName),
+  functions: v.exactOptional(functionDescriptions),
+  types: v.exactOptional(sharedTypes),
   permissions: v.exactOptional(
     distinct(list(permission, 50), (asked) => asked.capability),
     [],
@@ -258,6 +262,7 @@ export const ManifestSchema = closedObject({
         ),
         [],
       ),
+      messages: v.exactOptional(record(topic, messageDescription, 100)),
     }),
     { publishes: [], subscribes: [] },
   ),
@@ -294,7 +299,7 @@ export type Manifest = v.InferOutput<typeof ManifestSchema>;
 export function parseManifest(value: unknown): Manifest {
   const result = v.safeParse(ManifestSchema, value);
   if (!result.success) throw manifestInvalid(result.issues.flatMap(readIssue));
-  const issues = unsealedSecrets(result.output);
+  const issues = [...unsealedSecrets(result.output), ...descriptionIssues(result.output)];
   if (issues.length > 0) throw manifestInvalid(issues);
   return result.output;
 }

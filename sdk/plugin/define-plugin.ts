@@ -1,4 +1,4 @@
-import type { FunctionDefinition, HookDefinition, PluginDefinition } from "./definition.ts";
+import type { FunctionDefinition, HookDefinition, PluginDefinition, SubscriptionDefinition } from "./definition.ts";
 
 /**
  * What a plugin consists of; the default export of its entry.
@@ -20,5 +20,10 @@ export function defineFunction<In, Out>(definition: FunctionDefinition<In, Out>)
 
 /** One function of a hook, so that `run` is typed by its schema. */
 export function defineHook<In>(definition: HookDefinition<In>): HookDefinition<In> {
+  return definition;
+}
+
+/** One subscription, so that the data of its messages is typed by its schema. */
+export function defineSubscription<Data>(definition: SubscriptionDefinition<Data>): SubscriptionDefinition<Data> {
   return definition;
 }

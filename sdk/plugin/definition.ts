@@ -5,7 +5,9 @@ export type Awaitable<Value> = Value | Promise<Value>;
 
 /** A function that callers and other parts of the manifest name. */
 export interface FunctionDefinition<In, Out> {
+  /** What it does, in a sentence. */
   readonly title?: string;
+  readonly description?: string;
   /** Checks the input, JSON; without it `run` gets the input as it came. */
   readonly input?: Schema<In>;
   /** Checks what `run` returns, and writes it as JSON. */
@@ -78,8 +80,10 @@ export interface BusMessage<Data = unknown> {
   readonly hops: number;
 }
 
-export interface SubscriptionDefinition {
-  readonly run: (message: BusMessage) => Awaitable<void>;
+export interface SubscriptionDefinition<Data = unknown> {
+  /** Checks the data of a message. */
+  readonly data?: Schema<Data>;
+  readonly run: (message: BusMessage<Data>) => Awaitable<void>;
 }
 
 export interface Lifecycle extends Order {
@@ -102,6 +106,7 @@ interface AnySchemas {
 
 /** A value of a table: `never` is an input that every function takes. `defineFunction` and `defineHook` make them, typed. */
 type AnyFunction = Omit<FunctionDefinition<never, unknown>, "input" | "output"> & AnySchemas;
+type AnySubscription = Omit<SubscriptionDefinition<never>, "data"> & { readonly data?: Schema };
 type AnyHook = Omit<HookDefinition<never>, "input"> & Pick<AnySchemas, "input">;
 
 /** A plugin, as `definePlugin` takes it. What is here goes to the manifest too; the rest of it is in `manifest.json`. */
@@ -117,6 +122,10 @@ export interface PluginDefinition {
   /** By service, such as `tax.rate`. */
   readonly services?: Readonly<Record<string, AnyFunction>>;
   /** By topic, such as `orders.*`. */
-  readonly subscriptions?: Readonly<Record<string, SubscriptionDefinition>>;
+  readonly subscriptions?: Readonly<Record<string, AnySubscription>>;
+  /** Schemas of the data that it publishes, by topic. */
+  readonly publishes?: Readonly<Record<string, Schema>>;
+  /** Schemas that others are made of, by the name that they have in the manifest. Of other libraries than valibot they are written out. */
+  readonly types?: Readonly<Record<string, Schema>>;
   readonly lifecycle?: Lifecycle;
 }

@@ -1,4 +1,4 @@
-import type { FunctionDefinition, PlainFunction, PluginDefinition } from "./definition.ts";
+import type { BusMessage, FunctionDefinition, PlainFunction, PluginDefinition } from "./definition.ts";
 import { exportName, LIFECYCLE_EXPORTS } from "./export-names.ts";
 import { input } from "./input.ts";
 import { setJsonOutput, setOutput } from "./output.ts";
@@ -27,9 +27,11 @@ export function entriesOf(definition: PluginDefinition): Readonly<Record<string,
   for (const [name, { run }] of Object.entries(definition.endpoints ?? {})) {
     add(exportName("endpoint", name), async () => setJsonOutput(await run(input.json() as never))); // as the platform writes it
   }
-  for (const [name, { run }] of Object.entries(definition.subscriptions ?? {})) {
+  for (const [name, { data, run }] of Object.entries(definition.subscriptions ?? {})) {
     add(exportName("on", name), async () => {
-      await run(input.json() as never); // as the platform writes it
+      const message = input.json<BusMessage>() as BusMessage; // as the platform writes it
+      const checkedData = data ? { data: await validate(data, message.data, "The message's data") } : {};
+      await run({ ...message, ...checkedData } as never);
     });
   }
   for (const [name, exported] of Object.entries(LIFECYCLE_EXPORTS)) {

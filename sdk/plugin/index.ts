@@ -1,4 +1,4 @@
-export { definePlugin, defineFunction, defineHook } from "./define-plugin.ts";
+export { definePlugin, defineFunction, defineHook, defineSubscription } from "./define-plugin.ts";
 export type * from "./definition.ts";
 export type { Input } from "./input.ts";
 export { ValidationError, type Schema, type ValueOf } from "./schema.ts";

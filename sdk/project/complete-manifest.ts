@@ -23,14 +23,17 @@ const NOTHING_SAID: PluginDescription = {
   endpoints: [],
   services: [],
   subscribes: [],
+  publishes: [],
+  messages: {},
   lifecycle: {},
-  functions: [],
+  functions: {},
+  types: {},
 };
 const OPEN_CAPABILITIES: ReadonlySet<Capability> = new Set<Capability>(["http", "webhooks"]);
 
 /**
- * Adds to the author's `manifest.json` what the plugin's code says: hooks, endpoints, services, subscriptions, configuration, and the
- * permissions of what it imports.
+ * Adds to the author's `manifest.json` what the plugin's code says: functions with their types, hooks, endpoints, services,
+ * subscriptions, configuration, and the permissions of what it imports.
  *
  * @param authored  the author's manifest, parsed
  * @param description  undefined for a language whose code says nothing: then the author's manifest has hooks, endpoints and the rest
@@ -54,9 +57,9 @@ export function completeManifest(
     ...(description.endpoints.length > 0 ? { api: { endpoints: only(authored, "api", description.endpoints) } } : {}),
     ...(Object.keys(lifecycle).length > 0 ? { lifecycle: only(authored, "lifecycle", lifecycle) } : {}),
     ...(config ? { config: only(authored, "config", config) } : {}),
-    ...(description.subscribes.length > 0
-      ? { events: { ...events, subscribes: [...listAt(events, "subscribes"), ...description.subscribes] } }
-      : {}),
+    ...eventsOf(events, description),
+    ...describedParts("functions", objectAt(authored, "functions"), description.functions),
+    ...describedParts("types", objectAt(authored, "types"), description.types),
     ...(description.services.length > 0
       ? { services: { ...services, provides: [...listAt(services, "provides"), ...description.services] } }
       : {}),
@@ -66,6 +69,36 @@ export function completeManifest(
     manifest: checked(completed),
     notes: notesOn(missing),
   };
+}
+
+function eventsOf(authored: JsonObject, { subscribes, publishes, messages }: PluginDescription): JsonObject {
+  const topics = listAt(authored, "publishes");
+  const added = publishes.filter((topic) => !topics.includes(topic));
+  const events = {
+    ...joined("publishes", topics, added),
+    ...joined("subscribes", listAt(authored, "subscribes"), subscribes),
+    ...describedParts("messages", objectAt(authored, "messages"), messages),
+  };
+  return Object.keys(events).length > 0 ? { events: { ...authored, ...events } } : {};
+}
+
+/**
+ * What the code says of each name, beside what the author says of it.
+ *
+ * @throws {UserError} where both say the same of one
+ */
+function describedParts(part: string, authored: JsonObject, added: Readonly<Record<string, object>>): JsonObject {
+  const entries = Object.entries(added).map(([name, code]) => {
+    const own = objectAt(authored, name);
+    const twice = Object.keys(code).find((member) => Object.hasOwn(own, member));
+    if (twice !== undefined) {
+      throw new UserError(
+        `Both manifest.json and the code say what \`${twice}\` of ${part}/${name} is: take it out of manifest.json.`,
+      );
+    }
+    return [name, { ...own, ...code }] as const;
+  });
+  return entries.length > 0 ? { [part]: { ...authored, ...Object.fromEntries(entries) } } : {};
 }
 
 /** What a module's imports need, each once, in the order of the imports. */

@@ -26,6 +26,14 @@ interface Check {
  * @returns what is wrong, with JSON pointers into the schema; empty where nothing is
  */
 export function configSchemaIssues(schema: SchemaObject): Issue[] {
+  const issues = schemaFormIssues(schema);
+  if (issues.length === 0) issues.push(...readSchemaFacts(schema).issues);
+  if (issues.length === 0) issues.push(...defaultIssues(schema));
+  return issues.slice(0, ISSUES_SHOWN);
+}
+
+/** Whether every keyword has a value that it may have, and every reference names a schema within the whole. */
+export function schemaFormIssues(schema: SchemaObject): Issue[] {
   const check: Check = {
     root: schema,
     issues: [],
@@ -40,8 +48,6 @@ export function configSchemaIssues(schema: SchemaObject): Issue[] {
     const message = `has patterns of ${check.patternSteps} steps together; at most ${PATTERN_LIMITS.stepsInSchema}`;
     check.issues.push({ path: "", message });
   }
-  if (check.issues.length === 0) check.issues.push(...readSchemaFacts(schema).issues);
-  if (check.issues.length === 0) check.issues.push(...defaultIssues(schema));
   return check.issues.slice(0, ISSUES_SHOWN);
 }
 
@@ -161,7 +167,7 @@ const FORM_PROBLEMS: Readonly<Record<PlainForm, (value: unknown) => string | und
   anchor: (value) =>
     unless(typeof value === "string" && /^[A-Za-z_][-A-Za-z0-9._]*$/.test(value), "must be a name such as `port`"),
   anything: () => undefined,
-  unsupported: () => "is not supported in the schema of a configuration",
+  unsupported: () => "is not supported",
 };
 
 /** Long lists are looked at by their text alone, so that the time stays bounded. */

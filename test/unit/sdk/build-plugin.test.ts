@@ -65,10 +65,61 @@ describe("a build", () => {
       lifecycle: { class: "infrastructure" },
       config: { type: "object", properties: { greeting: { type: "string", default: "Hello" } } },
     });
-    expect(built.description.functions.find(({ name }) => name === "total")).toMatchObject({
-      title: "Adds up an order",
-      input: { required: ["id", "items"] },
-      output: { properties: { total: { type: "number" } } },
+    const { functions } = built.description;
+    expect(functions["total"]).toMatchObject({
+      summary: "Adds up an order",
+      input: { schema: { required: ["id", "items"] } },
+      output: { schema: { properties: { total: { type: "number" } } } },
+    });
+    expect(functions).toMatchObject({
+      greet: {},
+      service_tax_rate: { input: { schema: { required: ["net"] } } },
+      hook_file_process: { input: { schema: { required: ["name"] } } },
+    });
+    expect(functions).not.toHaveProperty("health_check");
+  });
+
+  test("describes types that have a name once, and the messages of topics", async () => {
+    const { description } = await build(`
+      import { defineFunction, definePlugin, defineSubscription } from "@patchbay/sdk";
+      import * as v from "valibot";
+      import * as z from "zod";
+      const Line = v.object({ sku: v.string() });
+      const Node = v.object({ name: v.string(), children: v.array(v.lazy(() => Node)) });
+      const Unnamed = v.object({ next: v.optional(v.lazy(() => Unnamed)) });
+      const Order = v.object({ lines: v.array(Line), first: Line });
+      export default definePlugin({
+        types: { Line, Order, Node, Colour: z.enum(["red", "green"]) },
+        functions: {
+          price: defineFunction({ input: Order, output: v.object({ of: Line, tree: Node }), run: () => undefined as never }),
+          walk: defineFunction({ input: Unnamed, run: () => "" }),
+        },
+        publishes: { "orders.priced": Order },
+        subscriptions: { "orders.*": defineSubscription({ data: Line, run: ({ data }) => console.log(data.sku) }) },
+      });`);
+    const line = { type: "object", properties: { sku: { type: "string" } }, required: ["sku"] };
+    const named = (name: string) => ({ $ref: `#/$defs/${name}` });
+    expect(description.types).toMatchObject({
+      Line: line,
+      Order: { properties: { lines: { type: "array", items: named("Line") }, first: named("Line") } },
+      Node: { properties: { children: { items: named("Node") } } },
+      Colour: { enum: ["red", "green"] },
+    });
+    expect(description.functions).toEqual({
+      price: {
+        input: { schema: named("Order") },
+        output: {
+          schema: expect.objectContaining({ properties: { of: named("Line"), tree: named("Node") } }) as unknown,
+        },
+      },
+      walk: {
+        input: { schema: expect.objectContaining({ $defs: { 0: expect.anything() as unknown } }) as unknown },
+      },
+    });
+    expect(description.publishes).toEqual(["orders.priced"]);
+    expect(description.messages).toEqual({
+      "orders.priced": { schema: named("Order") },
+      "orders.*": { schema: named("Line") },
     });
   });
 

@@ -17,8 +17,11 @@ const NOTHING: PluginDescription = {
   endpoints: [],
   services: [],
   subscribes: [],
+  publishes: [],
+  messages: {},
   lifecycle: {},
-  functions: [],
+  functions: {},
+  types: {},
 };
 
 function imports(...names: readonly string[]) {
@@ -56,6 +59,35 @@ describe("a completed manifest", () => {
       lifecycle: { class: "security" },
       config: { properties: { a: { type: "string" } } },
     });
+  });
+
+  test("describes functions, types and messages by the code and by the author", () => {
+    const schema = { type: "object", properties: { line: { $ref: "#/$defs/Line" } } };
+    const description = {
+      ...NOTHING,
+      functions: { price: { input: { schema } }, raw: {} },
+      types: { Line: { type: "string" } },
+      publishes: ["orders.priced", "orders.paid"],
+      messages: { "orders.priced": { schema } },
+    };
+    const authored = {
+      ...AUTHORED,
+      functions: { price: { summary: "Prices an order" }, raw: { input: { contentType: "text/plain" } } },
+      events: { publishes: ["orders.paid"] },
+    };
+    const { manifest } = completeManifest(authored, description, []);
+    expect(manifest).toMatchObject({
+      functions: {
+        price: { summary: "Prices an order", input: { schema } },
+        raw: { input: { contentType: "text/plain" } },
+      },
+      types: { Line: { type: "string" } },
+      events: { publishes: ["orders.paid", "orders.priced"], messages: { "orders.priced": { schema } } },
+    });
+    const both = { ...AUTHORED, functions: { price: { input: { contentType: "text/plain" } } } };
+    expect(() => completeManifest(both, description, [])).toThrow(
+      "Both manifest.json and the code say what `input` of functions/price is",
+    );
   });
 
   test("asks for what the module imports, once, and says so", () => {

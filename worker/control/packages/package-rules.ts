@@ -1,5 +1,6 @@
 import { PlatformError, type Issue } from "../../../sdk/contract/errors.ts";
 import { PLATFORM_TENANT } from "../../../sdk/contract/identifiers.ts";
+import { jsonPointer } from "../../../sdk/contract/json-text.ts";
 import { LIMITS, PACKAGE_LIMITS, WASM_PAGE_BYTES } from "../../../sdk/contract/limits.ts";
 import { manifestInvalid, type Manifest } from "../../../sdk/contract/manifest.ts";
 import type { ScanVerdict } from "../../../sdk/contract/package-report.ts";
@@ -70,6 +71,7 @@ export function requireOneModule({ modules, files }: Manifest): void {
 export function requireFunctions(manifest: Manifest, functions: readonly string[]): void {
   const named: [path: string, name: string | undefined][] = [
     ["/defaultFunction", manifest.defaultFunction],
+    ...Object.keys(manifest.functions ?? {}).map((name): [string, string] => [jsonPointer(["functions", name]), name]),
     ...manifest.hooks.map((hook, index): [string, string] => [`/hooks/${index}/function`, hook.function]),
     ...(manifest.api?.endpoints ?? []).map((endpoint, index): [string, string] => [
       `/api/endpoints/${index}/function`,
