@@ -6,7 +6,7 @@ import { databaseOf } from "../../../durable-objects/plugin-database/client.ts";
 import { contentKey, filesOf } from "../../../durable-objects/plugin-files/client.ts";
 import { healthOf } from "../../../durable-objects/plugin-health/client.ts";
 import { storageOf } from "../../../durable-objects/plugin-storage/client.ts";
-import { blobKey } from "../../../worker/control/backups/blob-store.ts";
+import { tenantBlobPrefix } from "../../../worker/control/backups/blob-store.ts";
 import {
   exportInstallState,
   importInstallState,
@@ -292,7 +292,7 @@ describe("nothing changes where the state is", () => {
     const owner = newOwner();
     await putFile(owner, "a.txt", "lost later");
     const state = await exported(owner);
-    await env.STORE.delete(blobKey(await sha256Hex("lost later")));
+    await env.STORE.delete(tenantBlobPrefix(owner.tenantId) + (await sha256Hex("lost later")));
     await expect(importInstallState(deps, owner, streamOf(state))).rejects.toMatchObject({ code: "BACKUP_UNREADABLE" });
     expect(await textOfFile(owner, "a.txt")).toBe("lost later");
   });

@@ -3,7 +3,9 @@ import { PlatformError } from "../../../sdk/contract/errors.ts";
 
 /** The format of a backup: a manifest, and chunks that it lists. Pure. */
 
-export const BACKUP_FORMAT = 1;
+export const BACKUP_FORMAT = 2;
+/** Formats that can be read. Format 1 has no sections: its parts are sealed with BACKUP_KEYS only. */
+const READABLE_FORMATS: readonly number[] = [1, BACKUP_FORMAT];
 /** Bytes of a chunk before it is compressed: what is held in memory at once, a few times over. */
 export const CHUNK_BYTES = 4 * 1024 * 1024;
 
@@ -15,9 +17,9 @@ const ChunkSchema = v.object({
    */
   part: v.string(),
   rows: count,
-  /** Before compression. */
+  /** Of rows or state, before compression. */
   bytes: count,
-  /** SHA-256 of the content before compression, hexadecimal. */
+  /** SHA-256 of the content before it is sealed with BACKUP_KEYS, hexadecimal: it is proved without the keys of tenants. */
   sha256: v.string(),
 });
 export type Chunk = v.InferOutput<typeof ChunkSchema>;
@@ -52,10 +54,10 @@ export function parseManifest(text: string): Manifest {
     throw new PlatformError("BACKUP_UNREADABLE", "The backup's manifest is not JSON.", { cause });
   }
   const format = v.safeParse(v.object({ format: v.number() }), json);
-  if (format.success && format.output.format !== BACKUP_FORMAT) {
+  if (format.success && !READABLE_FORMATS.includes(format.output.format)) {
     throw new PlatformError(
       "BACKUP_UNREADABLE",
-      `The backup has format ${format.output.format}; this version reads ${BACKUP_FORMAT}. Restore it with the version that wrote it.`,
+      `The backup has format ${format.output.format}; this version reads ${READABLE_FORMATS.join(" and ")}. Restore it with the version that wrote it.`,
     );
   }
   const manifest = v.safeParse(ManifestSchema, json);

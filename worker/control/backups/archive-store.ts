@@ -3,13 +3,14 @@ import { open, seal, type Context } from "../../lib/envelope.ts";
 import { sha256Hex } from "../../lib/hex.ts";
 import { keyOf } from "../../lib/key-ring.ts";
 import { parseManifest, type Chunk, type Manifest } from "./archive-record.ts";
-import { backupKeyRing, type BlobDeps } from "./blob-store.ts";
+import { openSections, through, type OpenedSections, type SealedSections } from "./section-store.ts";
+import { backupKeyRing, type TenantKeyDeps, type TenantKeys } from "./tenant-key-store.ts";
 
 /**
- * Chunks and manifests in R2: compressed, then sealed, each bound to its backup, place and part, so that what is moved, swapped or
+ * Chunks and manifests in R2: sealed, each bound to its backup, place and part, so that what is moved, swapped or
  * changed cannot be opened.
  */
-export type ArchiveDeps = BlobDeps;
+export type ArchiveDeps = TenantKeyDeps;
 
 /** Objects that R2 lists or deletes at once. */
 const PAGE = 1_000;
@@ -28,18 +29,17 @@ export function chunkKey(id: string, index: number): string {
   return `${backupPrefix(id)}chunks/${String(index).padStart(INDEX_DIGITS, "0")}`;
 }
 
-/** @returns bytes of the stored object */
+/** Stores sections, which are compressed already. @returns bytes of the stored object */
 export async function writeChunk(
   deps: ArchiveDeps,
   id: string,
   index: number,
   part: string,
-  rows: number,
-  content: Uint8Array<ArrayBuffer>,
+  { rows, bytes, sealed }: SealedSections,
 ): Promise<number> {
-  const sha256 = await sha256Hex(content);
-  const metadata = { part, rows: String(rows), bytes: String(content.byteLength), sha256 };
-  return put(deps, chunkKey(id, index), content, ["patchbay backup", id, String(index), part], metadata);
+  const sha256 = await sha256Hex(sealed);
+  const metadata = { part, rows: String(rows), bytes: String(bytes), sha256, compressed: "no" };
+  return put(deps, chunkKey(id, index), sealed, ["patchbay backup", id, String(index), part], metadata);
 }
 
 /** @throws {PlatformError} BACKUP_UNREADABLE, naming the chunk; BACKUP_KEY_UNKNOWN */
@@ -51,10 +51,27 @@ export async function readChunk(
 ): Promise<Uint8Array<ArrayBuffer>> {
   const what = `chunk ${index} (${chunk.part})`;
   const content = await get(deps, chunkKey(id, index), ["patchbay backup", id, String(index), chunk.part], what);
-  if ((await sha256Hex(content)) !== chunk.sha256 || content.byteLength !== chunk.bytes) {
+  if ((await sha256Hex(content)) !== chunk.sha256) {
     throw unreadable(`${what} is another than the manifest says`);
   }
   return content;
+}
+
+/**
+ * A chunk in sections. Of format 1 it is one, whoever's rows are in it.
+ *
+ * @throws {PlatformError} BACKUP_UNREADABLE, naming the chunk; BACKUP_KEY_UNKNOWN
+ */
+export async function readSections(
+  deps: ArchiveDeps,
+  keys: TenantKeys,
+  { id, format }: Pick<Manifest, "id" | "format">,
+  index: number,
+  chunk: Chunk,
+): Promise<OpenedSections> {
+  const content = await readChunk(deps, id, index, chunk);
+  if (format !== 1) return openSections(keys, { backupId: id, part: chunk.part }, content);
+  return { sections: [{ tenantId: "", rows: chunk.rows, content }], erased: new Map(), erasedRows: 0 };
 }
 
 /**
@@ -131,7 +148,7 @@ async function put(
 ): Promise<number> {
   const ring = backupKeyRing(env);
   const sealed = await seal(
-    await through(content, new CompressionStream("gzip")),
+    customMetadata["compressed"] === "no" ? content : await through(content, new CompressionStream("gzip")),
     keyOf(ring, ring.current, UNKNOWN_KEY),
     context,
     randomBytes,
@@ -151,17 +168,11 @@ async function get(
   const ringKey = keyOf(backupKeyRing(env), object.customMetadata?.["key"] ?? "", UNKNOWN_KEY);
   try {
     const content = await open(new Uint8Array(await object.arrayBuffer()), ringKey, context);
+    if (object.customMetadata?.["compressed"] === "no") return content;
     return await through(content, new DecompressionStream("gzip"));
   } catch (cause) {
     throw unreadable(`${what} is damaged, or was sealed with another key than it says`, cause);
   }
-}
-
-async function through(
-  content: Uint8Array<ArrayBuffer>,
-  transform: CompressionStream | DecompressionStream,
-): Promise<Uint8Array<ArrayBuffer>> {
-  return new Uint8Array(await new Response(new Blob([content]).stream().pipeThrough(transform)).arrayBuffer());
 }
 
 function unreadable(why: string, cause?: unknown): PlatformError {

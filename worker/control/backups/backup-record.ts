@@ -55,7 +55,13 @@ export type BackupProgress =
       readonly unsettled: readonly string[];
     }
   /** Chunks that were loaded into the trial, then copies that were proved. */
-  | { readonly phase: "verify"; readonly chunk: number };
+  | {
+      readonly phase: "verify";
+      readonly chunk: number;
+      /** Tenants whose parts could not be opened, each with the time of its erasure, and the rows of those parts. */
+      readonly erased?: Readonly<Record<string, number>>;
+      readonly erasedRows?: number;
+    };
 
 export interface RestoreCounts {
   readonly tenants: number;

@@ -9,6 +9,7 @@ import { toHex } from "../../lib/hex.ts";
 import type { Clock } from "../../lib/clock.ts";
 import type { IdSource } from "../../lib/ulid.ts";
 import { keepBlob, restoreBlob, type Blob, type BlobDeps } from "./blob-store.ts";
+import { TenantKeys } from "./tenant-key-store.ts";
 import {
   encodeFrame,
   FrameReader,
@@ -91,13 +92,14 @@ async function* piecesOfObject(
 ): AsyncGenerator<Uint8Array> {
   const stub = objectOf(deps, owner, object);
   const files = object === "PluginFiles" ? new StateReader() : undefined;
+  const keys = new TenantKeys(deps);
   for (let attempt = 1; ; attempt++) {
     const { id, pieces, first } = await stub.exportState(deps.clock.now());
     let given = 0;
     for (; given < pieces; given++) {
       const piece = given === 0 ? first : await stub.exportedPiece(id, given);
       if (!piece) break;
-      for (const line of files?.push(piece) ?? []) await keepFile(deps, line, onFile);
+      for (const line of files?.push(piece) ?? []) await keepFile(deps, keys, line, onFile);
       yield piece;
     }
     if (pieces > 1) await stub.endExport(id);
@@ -148,6 +150,7 @@ async function stageAll(
 ): Promise<void> {
   let [object, files, ended]: [StateObject | undefined, StateLine[], boolean] = [undefined, [], false];
   const reader = new StateReader();
+  const keys = new TenantKeys(deps);
   const stage = async (bytes: Uint8Array): Promise<void> => {
     if (object === undefined) throw unreadable("a piece belongs to no object");
     const index = staged.get(object) ?? 0;
@@ -161,7 +164,7 @@ async function stageAll(
       staged.set(object, 0);
     } else if (frame.kind === "end") ended = true;
     else if (object === "PluginFiles") {
-      for (const line of reader.push(frame.bytes)) files.push(await placeFile(deps, owner, line));
+      for (const line of reader.push(frame.bytes)) files.push(await placeFile(deps, keys, owner, line));
     } else await stage(frame.bytes);
   }
   if (!ended) throw unreadable("it ends before its end");
@@ -210,10 +213,15 @@ function isFile(line: StateLine): line is readonly (string | number | null)[] {
   return Array.isArray(line);
 }
 
-async function keepFile(deps: InstallStateDeps, line: StateLine, onFile: (file: Blob) => void): Promise<void> {
+async function keepFile(
+  deps: InstallStateDeps,
+  keys: TenantKeys,
+  line: StateLine,
+  onFile: (file: Blob) => void,
+): Promise<void> {
   if (!isFile(line)) return;
   const [key, digest] = [textOf(line[FILE_COLUMNS.key]), textOf(line[FILE_COLUMNS.sha256])];
-  const kept = await keepBlob(deps, { key, digest });
+  const kept = await keepBlob(deps, { key, digest }, keys);
   if (kept === "missing" || kept === "damaged") {
     throw new PlatformError(
       "BACKUP_UNREADABLE",
@@ -224,11 +232,17 @@ async function keepFile(deps: InstallStateDeps, line: StateLine, onFile: (file: 
 }
 
 /** Bytes under a key are never written twice, and may be on their way out: each file comes back under a new one. */
-async function placeFile(deps: InstallStateDeps, owner: StateOwner, line: StateLine): Promise<StateLine> {
+async function placeFile(
+  deps: InstallStateDeps,
+  keys: TenantKeys,
+  owner: StateOwner,
+  line: StateLine,
+): Promise<StateLine> {
   if (!isFile(line)) return line;
   const key = contentKey(owner, deps.newId());
   const digest = textOf(line[FILE_COLUMNS.sha256]);
-  if (!(await restoreBlob(deps, digest, key))) throw unreadable(`the copy of its file ${digest} is missing or damaged`);
+  if ((await restoreBlob(deps, { digest, key }, key, keys)) !== "restored")
+    throw unreadable(`the copy of its file ${digest} is missing or damaged`);
   return line.map((value, column) => (column === FILE_COLUMNS.key ? `t${key}` : value));
 }
 

@@ -27,8 +27,40 @@ export function requireColumns(table: TableInfo | undefined, name: string, colum
   );
 }
 
-/** @throws {PlatformError} RESTORE_REFUSED where the backup does not hold what is to be restored */
-export function requireWithin(manifest: Manifest, scope: Scope): void {
+/** Tenants that were erased: when, milliseconds since the epoch. */
+export type Erased = ReadonlyMap<string, number>;
+
+const NOTE = "its part cannot be read";
+
+/** A backup's reason with what it says of tenants that were erased since; null where there is nothing to say. */
+export function reasonWith(reason: string | null, erased: Erased): string | null {
+  const others = (reason ?? "").split("; ").filter((text) => text !== "" && !text.endsWith(NOTE));
+  const notes = [...erased].map(([tenantId, at]) => `${wasErased(tenantId, at)}, ${NOTE}`);
+  const all = [...others, ...notes];
+  return all.length === 0 ? null : all.join("; ").slice(0, 1_000);
+}
+
+function wasErased(tenantId: string, at: number): string {
+  return `tenant "${tenantId}" was erased on ${new Date(at).toISOString().slice(0, 10)}`;
+}
+
+/** Of the tenants that the backup holds those that were erased since. */
+export function erasedOf(manifest: Manifest, erased: Erased): Erased {
+  return new Map(tenantsOf(manifest).flatMap((id) => (erased.has(id) ? [[id, erased.get(id) ?? 0] as const] : [])));
+}
+
+/** True for the parts of tenants that were erased. */
+export function isErased(part: string, erased: Erased): boolean {
+  const [kind, tenantId = ""] = part.split("/");
+  return kind !== "history" && erased.has(tenantId);
+}
+
+/** @throws {PlatformError} RESTORE_REFUSED where the backup does not hold what is to be restored, or its tenant was erased */
+export function requireWithin(manifest: Manifest, scope: Scope, erased: Erased = new Map()): void {
+  const at = scope.kind === "system" ? undefined : erased.get(scope.tenantId);
+  if (at !== undefined && scope.kind !== "system") {
+    throw new PlatformError("RESTORE_REFUSED", `The ${wasErased(scope.tenantId, at)}; ${NOTE} and is not restored.`);
+  }
   const { kind, tenantId, installId } = manifest.scope;
   const holds =
     kind === "system" ||
@@ -49,9 +81,9 @@ export function tenantsOf(manifest: Manifest): readonly string[] {
   return [...new Set(names)];
 }
 
-/** Tenants of a scope that the backup holds. */
-export function tenantsWithin(manifest: Manifest, scope: Scope): readonly string[] {
-  return scope.kind === "system" ? tenantsOf(manifest) : [scope.tenantId];
+/** Tenants of a scope that the backup holds, but those that were erased. */
+export function tenantsWithin(manifest: Manifest, scope: Scope, erased: Erased): readonly string[] {
+  return scope.kind === "system" ? tenantsOf(manifest).filter((id) => !erased.has(id)) : [scope.tenantId];
 }
 
 /** True where a part belongs to what is restored. */

@@ -84,7 +84,7 @@ export const RestoreAnswer = v.object({
     v.nullable(v.string()),
     v.description("safety: what there is is being backed up; blobs; parts; compile"),
   ),
-  reason: v.nullable(v.string()),
+  reason: v.pipe(v.nullable(v.string()), v.description("Why it failed, or which tenants did not come back")),
   requestedBy: v.string(),
   safetyBackupId: v.pipe(v.string(), v.description("The backup of what there was before")),
   startedAt: time,
@@ -99,6 +99,12 @@ export const PlanAnswer = v.object({
   to: time,
   tenants: v.array(v.string()),
   untouched: v.pipe(v.array(v.string()), v.description("Tenants that the backup does not have; they stay as they are")),
+  erased: v.pipe(
+    v.record(v.string(), time),
+    v.description(
+      "Tenants of the backup that were erased since, and when: their parts cannot be read and do not come back",
+    ),
+  ),
   tables: v.pipe(
     v.record(v.string(), v.object({ added: count, changed: count, removed: count, same: count })),
     v.description("Tables of state that would change"),

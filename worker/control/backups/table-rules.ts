@@ -162,6 +162,26 @@ export function ofInstall(tables: readonly TableRows[], installId: string): read
   });
 }
 
+/** By tenant; rows without one under an empty name. */
+export function rowsByTenant(tables: readonly TableRows[]): ReadonlyMap<string, readonly TableRows[]> {
+  const tenants = new Map<string, TableRows[]>();
+  for (const { table, columns, rows } of tables) {
+    const owner = columns.indexOf(ownerColumn(table));
+    for (const [tenantId, own] of Map.groupBy(rows, (row) => String(row[owner] ?? ""))) {
+      const known = tenants.get(tenantId) ?? [];
+      known.push({ table, columns, rows: own });
+      tenants.set(tenantId, known);
+    }
+  }
+  return tenants;
+}
+
+/** Rows but those of some tenants. */
+export function withoutTenants(rows: TableRows, tenants: ReadonlyMap<string, unknown>): TableRows {
+  const owner = rows.columns.indexOf(ownerColumn(rows.table));
+  return { ...rows, rows: rows.rows.filter((row) => !tenants.has(String(row[owner] ?? ""))) };
+}
+
 /** Rows by the names of their columns. */
 export function records({ columns, rows }: TableRows): readonly Readonly<Record<string, RowValue>>[] {
   return rows.map((row) => recordOf(columns, row));

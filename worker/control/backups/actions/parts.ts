@@ -1,25 +1,28 @@
 import { PLATFORM_TENANT } from "../../../../sdk/contract/identifiers.ts";
 import { parseRows, type Manifest, type TableRows } from "../archive-record.ts";
-import { readChunk } from "../archive-store.ts";
+import { readSections } from "../archive-store.ts";
 import { importInstallState } from "../install-state-store.ts";
-import { requireColumns } from "../restore-rules.ts";
-import { ofInstall, type Scope } from "../table-rules.ts";
+import { requireColumns, type Erased } from "../restore-rules.ts";
+import { ofInstall, withoutTenants, type Scope } from "../table-rules.ts";
 import { addRows, replaceState, type DatabaseSchema, type StateOf } from "../table-store.ts";
+import { TenantKeys } from "../tenant-key-store.ts";
 import type { BackupDeps } from "./context.ts";
 import { partStream, requireChunk } from "./verify.ts";
 
 /** The parts of a backup, and how each is put back. Each can be put back again without harm. */
 
+/** What can be read of them: parts of tenants that were erased are left out. */
 export async function readRows(
   deps: BackupDeps,
   manifest: Manifest,
   from: number,
   to: number,
+  keys = new TenantKeys(deps),
 ): Promise<readonly TableRows[]> {
   const tables: TableRows[] = [];
   for (let index = from; index < to; index++) {
-    const content = await readChunk(deps, manifest.id, index, requireChunk(manifest.chunks, index));
-    tables.push(...parseRows(new TextDecoder().decode(content)));
+    const { sections } = await readSections(deps, keys, manifest, index, requireChunk(manifest.chunks, index));
+    for (const { content } of sections) tables.push(...parseRows(new TextDecoder().decode(content)));
   }
   return tables;
 }
@@ -44,17 +47,19 @@ export async function restoreObjects(deps: BackupDeps, manifest: Manifest, from:
   await importInstallState(deps, { tenantId, installId }, partStream(deps, manifest, from, to));
 }
 
-/** @returns tenants and rows that were put back */
+/** @param erased  tenants whose rows stay out. @returns tenants and rows that were put back */
 export async function restorePart(
   deps: BackupDeps,
   schema: DatabaseSchema,
   manifest: Manifest,
   scope: Scope,
+  erased: Erased,
   from: number,
   to: number,
 ): Promise<{ readonly tenants: number; readonly rows: number }> {
   const [kind, tenantId = ""] = requireChunk(manifest.chunks, from).part.split("/");
-  const tables = within(await readRows(deps, manifest, from, to), scope);
+  const read = (await readRows(deps, manifest, from, to)).map((rows) => withoutTenants(rows, erased));
+  const tables = within(read, scope);
   const all = tables.map((rows) => ({
     table: requireColumns(
       schema.tables.find((table) => table.name === rows.table),

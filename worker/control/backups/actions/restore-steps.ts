@@ -4,14 +4,15 @@ import { PlatformError } from "../../../../sdk/contract/errors.ts";
 import { readManifest } from "../archive-store.ts";
 import type { RestoreProgress } from "../backup-record.ts";
 import { restoreBlob } from "../blob-store.ts";
-import { isWithin, tenantsWithin } from "../restore-rules.ts";
+import { erasedOf, isErased, isWithin, reasonWith, tenantsWithin } from "../restore-rules.ts";
 import { changeRestore, getBackup, scopeOf, type Restore } from "../store.ts";
 import { raiseRevision, readSchema } from "../table-store.ts";
+import { listErased } from "../tenant-key-store.ts";
 import { tell, type BackupDeps } from "./context.ts";
 import { readRows, restoreObjects, restorePart } from "./parts.ts";
 import { allDone, endOfPart, objectParts, requireChunk } from "./verify.ts";
 
-type Change = Partial<Pick<Restore, "status" | "finishedAt" | "counts">> & {
+type Change = Partial<Pick<Restore, "status" | "finishedAt" | "counts" | "reason">> & {
   readonly progress: RestoreProgress | null;
 };
 
@@ -64,17 +65,22 @@ async function take(deps: BackupDeps, restore: Restore, progress: RestoreProgres
   const manifest = await readManifest(deps, backup.id, backup.manifestDigest ?? undefined);
   const scope = scopeOf(restore);
   const { chunks } = manifest;
-  if (progress.phase === "compile") return compileNext(deps, restore, progress, tenantsWithin(manifest, scope));
+  const erased = erasedOf(manifest, await listErased(deps));
+  if (progress.phase === "compile") {
+    const done = await compileNext(deps, restore, progress, tenantsWithin(manifest, scope, erased));
+    return done.status === "completed" ? { ...done, reason: reasonWith(null, erased) } : done;
+  }
   const wanted = ({ part }: { readonly part: string }): boolean =>
-    progress.phase === "blobs" ? part === "blobs" : isWithin(part, scope);
+    progress.phase === "blobs" ? part === "blobs" : isWithin(part, scope) && !isErased(part, erased);
   const index = chunks.findIndex((chunk, at) => at >= progress.chunk && wanted(chunk));
   if (index === -1) {
     const phase = progress.phase === "blobs" ? "parts" : "compile";
     return { progress: { phase, chunk: 0, after: "" } };
   }
   if (progress.phase === "blobs") {
-    const [table] = await readRows(deps, manifest, index, index + 1);
-    const blobs = await putBack(deps, table?.rows ?? []);
+    const tables = await readRows(deps, manifest, index, index + 1);
+    const rows = tables.flatMap((table) => table.rows);
+    const blobs = await putBack(deps, rows);
     return {
       counts: { ...restore.counts, blobs: restore.counts.blobs + blobs },
       progress: { ...progress, chunk: index + 1 },
@@ -87,7 +93,7 @@ async function take(deps: BackupDeps, restore: Restore, progress: RestoreProgres
     return { counts, progress: { ...progress, chunk: objects.at(-1)?.to ?? index } };
   }
   const end = endOfPart(chunks, index);
-  const done = await restorePart(deps, await readSchema(deps.env.DB), manifest, scope, index, end);
+  const done = await restorePart(deps, await readSchema(deps.env.DB), manifest, scope, erased, index, end);
   const counts = {
     ...restore.counts,
     tenants: restore.counts.tenants + done.tenants,
@@ -101,8 +107,10 @@ async function putBack(deps: BackupDeps, rows: readonly (readonly unknown[])[]):
   let count = 0;
   for (const [digest, key] of rows) {
     if (String(key).startsWith("plugin-files/") || (await deps.env.STORE.head(String(key)))) continue;
-    if (await restoreBlob(deps, String(digest), String(key))) count += 1;
-    else throw new PlatformError("BACKUP_UNREADABLE", `The copy of ${String(key)} is missing or damaged.`);
+    const restored = await restoreBlob(deps, { digest: String(digest), key: String(key) });
+    if (restored === "restored") count += 1;
+    if (restored === "lost")
+      throw new PlatformError("BACKUP_UNREADABLE", `The copy of ${String(key)} is missing or damaged.`);
   }
   return count;
 }

@@ -10,6 +10,8 @@ import { NOTHING_RESTORED, NO_COUNTS } from "../backup-record.ts";
 import { backupKeyRing } from "../blob-store.ts";
 import {
   CONFIRMATION_MS,
+  erasedOf,
+  isErased,
   isWithin,
   requireColumns,
   requireReadable,
@@ -30,6 +32,7 @@ import {
 } from "../store.ts";
 import { diffRows, records, type Scope, type TableDiff } from "../table-rules.ts";
 import { listMigrations, listTenantsAfter, readSchema, readState, type DatabaseSchema } from "../table-store.ts";
+import { listErased } from "../tenant-key-store.ts";
 import type { BackupDeps } from "./context.ts";
 import { launch, newBackup } from "./manage.ts";
 import { readRows, stateOf, within } from "./parts.ts";
@@ -44,6 +47,8 @@ export interface RestorePlan {
   readonly tenants: readonly string[];
   /** Tenants that the backup does not have; they stay as they are. */
   readonly untouched: readonly string[];
+  /** Tenants of the backup that were erased since, and do not come back: when, milliseconds since the epoch. */
+  readonly erased: Readonly<Record<string, number>>;
   /** By table: what would be added, changed and removed. Tables that stay the same are left out. */
   readonly tables: Readonly<Record<string, TableDiff>>;
   /** Installs whose storage, database, files and health would be replaced. */
@@ -68,13 +73,14 @@ export async function planRestore(deps: BackupDeps, backupId: string, wanted: Re
     throw new PlatformError("RESTORE_REFUSED", `The backup is ${backup.status} and not whole.`);
   const manifest = await readManifest(deps, backup.id, backup.manifestDigest);
   requireReadable(manifest, await listMigrations(deps.env.DB));
+  const erased = await listErased(deps);
   const scope = await resolveScope(deps, manifest, wanted);
-  requireWithin(manifest, scope);
+  requireWithin(manifest, scope, erased);
   const schema = await readSchema(deps.env.DB);
-  const tenants = tenantsWithin(manifest, scope);
+  const tenants = tenantsWithin(manifest, scope, erased);
   const tables: Record<string, TableDiff> = {};
   for (const tenantId of tenants) await addDiff(deps, schema, manifest, scope, tenantId, tables);
-  const parts = manifest.chunks.filter(({ part }) => isWithin(part, scope));
+  const parts = manifest.chunks.filter(({ part }) => isWithin(part, scope) && !isErased(part, erased));
   const all = scope.kind === "system" ? await listTenantsAfter(deps.env.DB, "", NAMED) : [];
   return {
     backup: backup.id,
@@ -83,6 +89,7 @@ export async function planRestore(deps: BackupDeps, backupId: string, wanted: Re
     to: manifest.to,
     tenants,
     untouched: all.filter((tenantId) => !tenantsOf(manifest).includes(tenantId)),
+    erased: Object.fromEntries(erasedOf(manifest, erased)),
     tables: Object.fromEntries(
       Object.entries(tables).filter(([, { added, changed, removed }]) => added + changed + removed > 0),
     ),

@@ -1,10 +1,11 @@
-import { parseRows } from "../archive-record.ts";
-import { deleteBackup, readChunk, readManifest } from "../archive-store.ts";
-import { blobKey } from "../blob-store.ts";
+import { deleteBackup, readManifest } from "../archive-store.ts";
+import { blobKey, placesOf } from "../blob-store.ts";
+import { TenantKeys } from "../tenant-key-store.ts";
 import { beyondRetention } from "../retention-rules.ts";
 import { deleteBackupRow, listBackups, listOutlived, scopeOf, type Backup } from "../store.ts";
 import { readSettings } from "../../settings/store.ts";
 import type { BackupDeps } from "./context.ts";
+import { readRows } from "./parts.ts";
 
 /** Backups of one scope that are looked at. */
 const LISTED = 1_000;
@@ -38,13 +39,15 @@ export async function deleteOutlived(deps: BackupDeps, time: number): Promise<vo
  */
 export async function deleteUnneededBlobs(deps: BackupDeps): Promise<number> {
   const needed = new Set<string>();
+  const keys = new TenantKeys(deps);
   for (const backup of await listBackups(deps.db, {}, { limit: LISTED })) {
     if (backup.manifestDigest === null) continue;
     const manifest = await readManifest(deps, backup.id, backup.manifestDigest);
     for (const [index, chunk] of manifest.chunks.entries()) {
       if (chunk.part !== "blobs") continue;
-      const text = new TextDecoder().decode(await readChunk(deps, backup.id, index, chunk));
-      for (const { rows } of parseRows(text)) for (const [digest] of rows) needed.add(blobKey(String(digest)));
+      for (const { rows } of await readRows(deps, manifest, index, index + 1, keys))
+        for (const [digest, key] of rows)
+          for (const place of placesOf({ digest: String(digest), key: String(key) })) needed.add(place);
     }
   }
   const before = deps.clock.now() - UNNEEDED_MS;

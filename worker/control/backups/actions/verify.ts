@@ -2,12 +2,15 @@ import { scratchOf } from "../../../../durable-objects/backup-scratch/client.ts"
 import { PlatformError } from "../../../../sdk/contract/errors.ts";
 import { sha256Hex } from "../../../lib/hex.ts";
 import { CHUNK_BYTES, parseRows, type Chunk, type Manifest } from "../archive-record.ts";
-import { readChunk, readManifest } from "../archive-store.ts";
+import { readManifest, readSections } from "../archive-store.ts";
 import type { BackupProgress } from "../backup-record.ts";
 import { proveBlob } from "../blob-store.ts";
 import { provedFrames } from "../install-state-store.ts";
+import type { OpenedSections } from "../section-store.ts";
 import type { StateObject } from "../state-frame-rules.ts";
 import type { Backup, BackupChange } from "../store.ts";
+import { reasonWith } from "../restore-rules.ts";
+import { TenantKeys } from "../tenant-key-store.ts";
 import type { BackupDeps } from "./context.ts";
 
 /** Chunks that one step tries. */
@@ -17,36 +20,73 @@ type Verifying = Extract<BackupProgress, { phase: "verify" }>;
 
 /**
  * Tries the next part of a backup: rows go into a database apart from the real one and must read back equal, the state of an
- * install's objects into an object and must come out the same, copies must have their digest.
+ * install's objects into an object and must come out the same, copies must have their digest. Parts of tenants that were erased
+ * since must be there as they were written, and cannot be opened.
  *
  * @throws {PlatformError} BACKUP_UNREADABLE, BACKUP_KEY_UNKNOWN: what is wrong with the backup
  */
-export async function verifyStep(deps: BackupDeps, backup: Backup, { chunk: first }: Verifying): Promise<BackupChange> {
+export async function verifyStep(deps: BackupDeps, backup: Backup, progress: Verifying): Promise<BackupChange> {
   const manifest = await readManifest(deps, backup.id, backup.manifestDigest ?? undefined);
   const { chunks } = manifest;
+  const { chunk: first } = progress;
   // A trial that begins anew is another: nothing of one that was cut off is in it.
   const scratch = scratchOf(deps.env.BACKUP_SCRATCH, backup.id);
   if (first === 0) await scratch.begin(manifest.definitions);
   const end = Math.min(chunks.length, first + CHUNKS_PER_STEP);
+  const trial: Trial = { deps, manifest, keys: new TenantKeys(deps), erased: new Map(), erasedRows: 0 };
+  for (const [tenantId, at] of Object.entries(progress.erased ?? {})) trial.erased.set(tenantId, at);
+  trial.erasedRows = progress.erasedRows ?? 0;
   let index = first;
-  while (index < end) index = await tryParts(deps, manifest, index);
-  if (index < chunks.length) return { progress: { phase: "verify", chunk: index } };
-  await requireWhole(deps, manifest);
+  while (index < end) index = await tryParts(trial, index);
+  const { erased, erasedRows } = trial;
+  if (index < chunks.length) {
+    return { progress: { phase: "verify", chunk: index, erased: Object.fromEntries(erased), erasedRows } };
+  }
+  await requireWhole(deps, manifest, erasedRows);
   await scratch.destroy();
-  return { status: "verified", reason: backup.reason, verifiedAt: deps.clock.now(), progress: null };
+  const reason = reasonWith(backup.reason, erased);
+  return { status: "verified", reason, verifiedAt: deps.clock.now(), progress: null };
+}
+
+/** What one step tries, and what it finds of tenants that were erased. */
+interface Trial {
+  readonly deps: BackupDeps;
+  readonly manifest: Manifest;
+  readonly keys: TenantKeys;
+  readonly erased: Map<string, number>;
+  erasedRows: number;
+}
+
+async function readTried(trial: Trial, index: number): Promise<OpenedSections> {
+  const { deps, manifest, keys } = trial;
+  const opened = await readSections(deps, keys, manifest, index, requireChunk(manifest.chunks, index));
+  for (const [tenantId, at] of opened.erased) trial.erased.set(tenantId, at);
+  if (requireChunk(manifest.chunks, index).part !== "blobs") trial.erasedRows += opened.erasedRows;
+  return opened;
+}
+
+/** The state of an install's objects; where its tenant was erased only that it is there as it was written. */
+async function tryState(trial: Trial, from: number, to: number): Promise<void> {
+  const { deps, manifest, keys } = trial;
+  const [, tenantId = ""] = requireChunk(manifest.chunks, from).part.split("/");
+  if (manifest.format === 1 || !("erasedAt" in (await keys.toOpen(tenantId)))) {
+    return tryObjects(deps, manifest, from, to);
+  }
+  for (let index = from; index < to; index++) await readTried(trial, index);
 }
 
 /** @returns the number of the chunk after what was tried */
-async function tryParts(deps: BackupDeps, manifest: Manifest, index: number): Promise<number> {
+async function tryParts(trial: Trial, index: number): Promise<number> {
+  const { deps, manifest, keys } = trial;
   const objects = objectParts(manifest.chunks, index);
-  await allDone(objects.map(({ from, to }) => tryObjects(deps, manifest, from, to)));
-  const chunk = requireChunk(manifest.chunks, index);
+  await allDone(objects.map(({ from, to }) => tryState(trial, from, to)));
   if (objects.length > 0) return objects.at(-1)?.to ?? index;
-  const text = new TextDecoder().decode(await readChunk(deps, manifest.id, index, chunk));
+  const { sections } = await readTried(trial, index);
   const scratch = scratchOf(deps.env.BACKUP_SCRATCH, manifest.id);
-  for (const [place, { table, columns, rows }] of parseRows(text).entries()) {
+  const tables = sections.flatMap(({ content }) => parseRows(new TextDecoder().decode(content)));
+  for (const [place, { table, columns, rows }] of tables.entries()) {
     if (table === "blobs") {
-      for (const [digest] of rows) await proveBlob(deps, String(digest));
+      for (const [digest, key] of rows) await proveBlob(deps, { digest: String(digest), key: String(key) }, keys);
       continue;
     }
     const sent = JSON.stringify(rows);
@@ -61,11 +101,12 @@ async function tryParts(deps: BackupDeps, manifest: Manifest, index: number): Pr
 /** The chunks of one part as the stream that was cut into them. */
 export function partStream(deps: BackupDeps, manifest: Manifest, from: number, to: number): ReadableStream<Uint8Array> {
   let index = from;
+  const keys = new TenantKeys(deps);
   return new ReadableStream({
     async pull(controller) {
       if (index >= to) return controller.close();
-      const chunk = requireChunk(manifest.chunks, index);
-      controller.enqueue(await readChunk(deps, manifest.id, index, chunk));
+      const { sections } = await readSections(deps, keys, manifest, index, requireChunk(manifest.chunks, index));
+      for (const { content } of sections) controller.enqueue(content);
       index += 1;
     },
   });
@@ -148,10 +189,10 @@ async function tryObjects(deps: BackupDeps, manifest: Manifest, from: number, to
 }
 
 /** Counts and foreign keys of the whole trial. */
-async function requireWhole(deps: BackupDeps, manifest: Manifest): Promise<void> {
+async function requireWhole(deps: BackupDeps, manifest: Manifest, erasedRows: number): Promise<void> {
   const { tables, violations } = await scratchOf(deps.env.BACKUP_SCRATCH, manifest.id).describe();
   if (violations.length > 0) throw unreadable(`foreign keys point at nothing: ${violations.join(", ")}`);
-  const expected = manifest.chunks.reduce((sum, { part, rows }) => sum + (part === "blobs" ? 0 : rows), 0);
+  const expected = manifest.chunks.reduce((sum, { part, rows }) => sum + (part === "blobs" ? 0 : rows), -erasedRows);
   const loaded = tables.reduce((sum, table) => sum + table.loaded, 0);
   if (loaded !== expected) throw unreadable(`it has ${loaded} rows; the manifest says ${expected}`);
   const shared = new Set(["tenants", "plugins", "plugin_versions"]);

@@ -8,6 +8,7 @@ import { listChunks, writeChunk, writeManifest } from "../archive-store.ts";
 import type { BackupCounts, BackupProgress, WritingStep } from "../backup-record.ts";
 import { keepBlob, type Blob } from "../blob-store.ts";
 import { exportInstallState } from "../install-state-store.ts";
+import { sealSections, type Section } from "../section-store.ts";
 import { scopeOf, type Backup, type BackupChange } from "../store.ts";
 import {
   listInstallsAfter,
@@ -18,8 +19,9 @@ import {
   readState,
   type DatabaseSchema,
 } from "../table-store.ts";
+import { isNumbered, rowsByTenant } from "../table-rules.ts";
+import { TenantKeys } from "../tenant-key-store.ts";
 import type { BackupDeps } from "./context.ts";
-import { isNumbered } from "../table-rules.ts";
 
 /** Installs whose objects one step reads. */
 const INSTALLS_PER_STEP = 10;
@@ -37,6 +39,7 @@ type Writing = Extract<BackupProgress, { phase: "write" }>;
 class Step {
   readonly #deps: BackupDeps;
   readonly #backup: Backup;
+  readonly keys: TenantKeys;
   counts: BackupCounts;
   reason: string | null;
   unsettled: readonly string[];
@@ -44,6 +47,7 @@ class Step {
   constructor(deps: BackupDeps, backup: Backup, { unsettled }: Writing) {
     this.#deps = deps;
     this.#backup = backup;
+    this.keys = new TenantKeys(deps);
     this.counts = backup.counts;
     this.reason = backup.reason;
     this.unsettled = unsettled;
@@ -54,23 +58,36 @@ class Step {
     this.counts = { ...this.counts, ...Object.fromEntries(sums) };
   }
 
-  async rows(part: string, tables: Iterable<TableRows>): Promise<void> {
-    for (const { text, rows } of rowChunks(tables)) {
-      await this.bytes(part, rows, Uint8Array.from(new TextEncoder().encode(text)));
-      if (part !== "blobs") this.add({ rows });
+  /** @param groups  by tenant; empty: nobody's */
+  async rows(part: string, groups: Iterable<readonly [tenantId: string, tables: Iterable<TableRows>]>): Promise<void> {
+    let sections: Section[] = [];
+    let bytes = 0;
+    for (const [tenantId, tables] of groups) {
+      for (const { text, rows } of rowChunks(tables)) {
+        const content = Uint8Array.from(new TextEncoder().encode(text));
+        sections.push({ tenantId, rows, content });
+        bytes += content.byteLength;
+        if (bytes < CHUNK_BYTES / 2) continue;
+        await this.sections(part, sections);
+        [sections, bytes] = [[], 0];
+      }
     }
+    if (sections.length > 0) await this.sections(part, sections);
   }
 
-  async bytes(part: string, rows: number, content: Uint8Array<ArrayBuffer>): Promise<void> {
-    await writeChunk(this.#deps, this.#backup.id, this.counts.chunks, part, rows, content);
-    this.add({ chunks: 1 });
+  async sections(part: string, sections: readonly Section[]): Promise<void> {
+    const { id } = this.#backup;
+    const sealed = await sealSections(this.#deps, this.keys, { backupId: id, part }, sections);
+    if (sealed.sealed.byteLength === 0) return;
+    await writeChunk(this.#deps, id, this.counts.chunks, part, sealed);
+    this.add({ chunks: 1, rows: part === "blobs" ? 0 : sealed.rows });
   }
 
   /** Copies what is new, and writes down what the backup needs. */
-  async blobs(blobs: readonly Blob[]): Promise<void> {
+  async blobs(blobs: readonly Blob[], tenantId = ""): Promise<void> {
     const kept: Blob[] = [];
     for (const blob of blobs) {
-      const result = await keepBlob(this.#deps, blob);
+      const result = await keepBlob(this.#deps, blob, this.keys);
       if (result === "missing" || result === "damaged") {
         this.note(`${blob.key} is ${result} in the store and has no copy`);
         continue;
@@ -80,7 +97,8 @@ class Step {
     }
     this.add({ blobs: kept.length });
     const rows = kept.map(({ digest, key }) => [digest, key]);
-    if (rows.length > 0) await this.rows("blobs", [{ table: "blobs", columns: ["digest", "key"], rows }]);
+    const table = { table: "blobs", columns: ["digest", "key"], rows };
+    if (rows.length > 0) await this.rows("blobs", [[tenantId, [table]]]);
   }
 
   note(what: string): void {
@@ -128,11 +146,13 @@ async function writeTenant(
     if (scope.kind !== "system") return { at: "manifest" };
     return afterHistory(schema, -1);
   }
+  // On its way out: what is left of it is for nobody any more.
+  if ("erasedAt" in (await out.keys.toSeal(tenantId))) return { at: "tenant", after: tenantId };
   const installId = scope.kind === "install" ? scope.installId : undefined;
   const isPlatform = tenantId === PLATFORM_TENANT && scope.kind === "system";
   const state = await readState(deps.env.DB, schema.tables, { tenantId, installId, isPlatform });
   if (!state.settled) out.unsettled = [...out.unsettled, tenantId];
-  await out.rows(`tenant/${tenantId}`, state.tables);
+  await out.rows(`tenant/${tenantId}`, [[tenantId, state.tables]]);
   if (scope.kind !== "system") await out.blobs(await findBlobs(deps, state.tables));
   out.add({ tenants: 1 });
   return { at: "objects", tenantId, after: "", logs: state.logs };
@@ -178,10 +198,11 @@ async function writeInstall(
   const stream = exportInstallState(deps, owner, undefined, (file) => files.push(file));
   const before = out.counts;
   try {
-    for await (const segment of byteSegments(stream, CHUNK_BYTES)) {
-      await out.bytes(`objects/${owner.tenantId}/${owner.installId}`, 0, segment);
+    for await (const content of byteSegments(stream, CHUNK_BYTES)) {
+      const section = { tenantId: owner.tenantId, rows: 0, content };
+      await out.sections(`objects/${owner.tenantId}/${owner.installId}`, [section]);
     }
-    await out.blobs(files);
+    await out.blobs(files, owner.tenantId);
     out.add({ installs: 1 });
   } catch (error) {
     // What may come right is worth another try of the step.
@@ -203,7 +224,7 @@ async function writeLog(
   const read = (after: number) =>
     table && readLog(deps.env.DB, table, step.tenantId, after, step.logs[table.name] ?? 0);
   const { pages, after } = await readPages(step.after, read);
-  await out.rows(`log/${step.tenantId}/${step.table}`, pages);
+  await out.rows(`log/${step.tenantId}/${step.table}`, [[step.tenantId, pages]]);
   if (after !== undefined) return { ...step, after };
   const next = tables[index + 1];
   return next ? { ...step, table: next.name, after: 0 } : { at: "tenant", after: step.tenantId };
@@ -222,7 +243,7 @@ async function writeHistory(
   const all = { sql: "true", params: [] };
   const read = (after: number) => table && readPage(deps.env.DB, table, all, after, last[table.name] ?? 0);
   const { pages, after } = await readPages(step.after, read);
-  await out.rows(`history/${step.table}`, pages);
+  await out.rows(`history/${step.table}`, rowsByTenant(pages));
   return after === undefined ? afterHistory(schema, index) : { ...step, after };
 }
 

@@ -74,7 +74,7 @@ async function restoreOriginal(deps: Deps, record: VersionRecord, blob: Broken):
     await putBlob(bucket, { ...blob, size: bytes.length }, bytes);
     return true;
   }
-  return restoreBlob(deps, blob.digest, blob.key);
+  return (await restoreBlob(deps, blob, blob.key)) === "restored";
 }
 
 /** A module as its package holds it; undefined where the package is no archive, or damaged itself. */
