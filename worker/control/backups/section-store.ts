@@ -1,6 +1,6 @@
 import { PlatformError } from "../../../sdk/contract/errors.ts";
 import { open, seal, type Context } from "../../lib/envelope.ts";
-import { TenantKeys, type TenantKeyDeps } from "./tenant-key-store.ts";
+import type { TenantKeyDeps, TenantKeys } from "./tenant-key-store.ts";
 
 /**
  * The content of a chunk, in sections of one tenant each: length of the tenant's id 1 | id | rows 4 | length 4 | content, compressed
@@ -45,7 +45,7 @@ export async function sealSections(
 ): Promise<SealedSections> {
   const pieces: Uint8Array<ArrayBuffer>[] = [];
   const sums = { rows: 0, bytes: 0 };
-  await Promise.all(sections.map(({ tenantId }) => (tenantId === "" ? undefined : keys.toSeal(tenantId))));
+  await Promise.all(sections.filter(({ tenantId }) => tenantId !== "").map(({ tenantId }) => keys.toSeal(tenantId)));
   for (const { tenantId, rows, content } of sections) {
     const key = tenantId === "" ? undefined : await keys.toSeal(tenantId);
     if (key && "erasedAt" in key) continue;

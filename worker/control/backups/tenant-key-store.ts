@@ -114,14 +114,14 @@ export async function eraseTenantKey(
   tenantId: string,
   now: number,
 ): Promise<number> {
-  const known = await erasedAt({ env }, tenantId);
+  const known = await readErasure({ env }, tenantId);
   if (known !== undefined) return known;
   await env.STORE.put(placeOf(tenantId), new Uint8Array(0), { customMetadata: { erased: String(now) } });
   return now;
 }
 
 /** When the tenant was erased; undefined: it was not. */
-export async function erasedAt(
+export async function readErasure(
   { env }: { readonly env: Pick<Env, "STORE"> },
   tenantId: string,
 ): Promise<number | undefined> {

@@ -39,13 +39,13 @@ export async function deleteOutlived(deps: BackupDeps, time: number): Promise<vo
  */
 export async function deleteUnneededBlobs(deps: BackupDeps): Promise<number> {
   const needed = new Set<string>();
-  const keys = new TenantKeys(deps);
+  const tenantKeys = new TenantKeys(deps);
   for (const backup of await listBackups(deps.db, {}, { limit: LISTED })) {
     if (backup.manifestDigest === null) continue;
     const manifest = await readManifest(deps, backup.id, backup.manifestDigest);
     for (const [index, chunk] of manifest.chunks.entries()) {
       if (chunk.part !== "blobs") continue;
-      for (const { rows } of await readRows(deps, manifest, index, index + 1, keys))
+      for (const { rows } of await readRows(deps, manifest, index, index + 1, tenantKeys))
         for (const [digest, key] of rows)
           for (const place of placesOf({ digest: String(digest), key: String(key) })) needed.add(place);
     }
