@@ -28,7 +28,7 @@ export { inspectUpload } from "./production/inspect-upload.ts";
  */
 
 /** Name of a host that only the harness answers. */
-const TOKEN_HOST = "tokens.patchbay.invalid";
+const TOKEN_HOST = "tokens.patchbay.dev";
 const RESOLVER_HOST = "cloudflare-dns.com";
 /** An address of a documentation network would be refused; this one is public (example.com's). */
 const PUBLIC_ADDRESS = "93.184.215.14";

@@ -5,3 +5,6 @@ export { varBytes, varText, setVarBytes, setVarText, deleteVar } from "./vars";
 export { log } from "./log";
 export { setError, fail, onAbort } from "./error";
 export { firstInvalidUtf8 } from "./utf8";
+export { streams } from "./streams";
+export { fromBase64, toBase64 } from "./base64";
+export { encodeText } from "./memory";

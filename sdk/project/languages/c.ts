@@ -8,9 +8,14 @@ import { findCompiler, output, type Requirement } from "./requirement.ts";
 
 /** Where `#include "patchbay.h"` is found. */
 const BINDING = path.resolve(import.meta.dirname, "../../bindings/c");
-const OPTIONS = ["-std=c11", "-O2", "-g0", "-Wall", "-Wextra", "-mbulk-memory", "-Wl,--strip-all", "-Wl,--stack-first"];
-const WASI = ["--target=wasm32-wasi", "-mexec-model=reactor"];
-const BARE = ["--target=wasm32-unknown-unknown", "-ffreestanding", "-nostdlib", "-Wl,--no-entry"];
+const COMPILE = ["-c", "-std=c11", "-O2", "-g0", "-Wall", "-Wextra", "-mbulk-memory"];
+/** Without -O: with it clang runs whatever wasm-opt is in PATH, which need not know what clang wrote. */
+const LINK = ["-Wl,--strip-all", "-Wl,--stack-first"];
+const WASI = { compile: ["--target=wasm32-wasi"], link: ["--target=wasm32-wasi", "-mexec-model=reactor"] };
+const BARE = {
+  compile: ["--target=wasm32-unknown-unknown", "-ffreestanding"],
+  link: ["--target=wasm32-unknown-unknown", "-nostdlib", "-Wl,--no-entry"],
+};
 
 const clang: Requirement = {
   name: "clang with lld",
@@ -39,15 +44,22 @@ async function build({ folder, entry }: Source): Promise<CompiledModule> {
   const { command } = await findCompiler("C", clang, folder);
   const directory = path.dirname(entry);
   const files = (await readdir(directory)).filter((name) => /\.[ch]$/.test(name)).sort();
-  const sources = files.filter((name) => name.endsWith(".c")).map((name) => path.join("src", name));
   const target = (await hasLibrary(command)) ? WASI : BARE;
   return await inScratch(async (scratch) => {
+    const objects: string[] = [];
+    const warnings: string[] = [];
+    for (const name of files.filter((file) => file.endsWith(".c"))) {
+      const object = path.join(scratch, `${name}.o`);
+      const source = path.relative(folder, path.join(directory, name));
+      const args = [...target.compile, ...COMPILE, "-I", BINDING, "-o", object, source];
+      warnings.push(await runCompiler({ command, args, folder }));
+      objects.push(object);
+    }
     const module = path.join(scratch, "plugin.wasm");
-    const args = [...target, ...OPTIONS, "-I", BINDING, "-o", module, ...sources];
-    const warnings = await runCompiler({ command, args, folder });
+    warnings.push(await runCompiler({ command, args: [...target.link, ...LINK, "-o", module, ...objects], folder }));
     return {
       wasm: await readFile(module),
-      warnings: warnings === "" ? [] : [warnings],
+      warnings: warnings.filter((text) => text !== ""),
       inputs: files.map((name) => path.join(directory, name)),
     };
   });
@@ -66,7 +78,7 @@ async function linker(command: string): Promise<boolean> {
 
 /** The C library and the compiler's own part that go with it. */
 async function hasLibrary(command: string): Promise<boolean> {
-  const asked = ["libc.a", "crt1-reactor.o"].map((file) => output(command, [...WASI, `-print-file-name=${file}`]));
+  const asked = ["libc.a", "crt1-reactor.o"].map((file) => output(command, [...WASI.link, `-print-file-name=${file}`]));
   const runtime = output(command, ["--target=wasm32-wasi", "-print-libgcc-file-name"]);
   const found = await Promise.all([...asked, runtime]);
   return found.every((file) => file !== undefined && existsSync(file.trim()));

@@ -1,12 +1,13 @@
 import { existsSync } from "node:fs";
 import path from "node:path";
 import { UserError } from "../user-error.ts";
+import { assemblyscript } from "./assemblyscript.ts";
 import { c } from "./c.ts";
 import type { Language } from "./language.ts";
 import { typescript } from "./typescript.ts";
 
 /** The languages that `patchbay build` knows, in the order in which they are asked whether a project is theirs. */
-export const LANGUAGES: readonly Language[] = [typescript, c];
+export const LANGUAGES: readonly Language[] = [typescript, assemblyscript, c];
 
 /** A project's language, and the file that says so. */
 export interface FoundLanguage {

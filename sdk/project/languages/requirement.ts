@@ -28,7 +28,6 @@ export interface Requirement {
 
 /** A requirement that is met. */
 export interface Compiler {
-  /** What to run, with the arguments that come before all others. */
   readonly command: string;
   readonly version: string;
 }

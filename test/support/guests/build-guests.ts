@@ -3,13 +3,15 @@ import path from "node:path";
 import wabt from "wabt";
 import type { TestProject } from "vitest/node";
 import { buildPlugin } from "../../../sdk/builder/build-plugin.ts";
+import { buildLanguageGuests } from "./language-guests.ts";
 import { platformGuest } from "./platform-guest-text.ts";
 import type { GuestModules } from "./provided-guests.ts";
 
 /**
  * The plugins of test/fixtures/guests as modules, not yet rewritten: `<name>.wat` is assembled, `<name>.wasm` (compiled from
- * the C beside it) is taken as it is; plugins of test/fixtures/typescript are built, as `typescript-<name>`. Written to dist/guests for tests that upload files, and handed to vitest tests in Node
- * and in workerd as base64 by `inject("guests")`, since workerd can neither read files nor assemble.
+ * the C beside it) is taken as it is; plugins of test/fixtures/typescript are built, as `typescript-<name>`, and those of other
+ * languages as `language-<name>`. Written to dist/guests for tests that upload files, and handed to vitest tests in Node and in workerd
+ * as base64 by `inject("guests")`, since workerd can neither read files nor assemble.
  */
 const ROOT = path.resolve(import.meta.dirname, "../../..");
 const FIXTURES = path.join(ROOT, "test/fixtures/guests");
@@ -37,6 +39,7 @@ export async function buildGuests(): Promise<ReadonlyMap<string, Uint8Array>> {
     const { name, ext } = path.parse(file);
     if (ext === ".ts") guests.set(`typescript-${name}`, (await buildPlugin(path.join(TYPESCRIPT, file))).wasm);
   }
+  for (const [name, module] of await buildLanguageGuests(TARGET)) guests.set(name, module);
   return guests;
 }
 

@@ -20,3 +20,11 @@ export function guestBytes(name: string): Uint8Array<ArrayBuffer> {
   if (encoded === undefined) throw new Error(`There is no guest "${name}" in test/fixtures/guests.`);
   return Uint8Array.from(atob(encoded), (character) => character.codePointAt(0) ?? 0);
 }
+
+/** Languages beside TypeScript with a plugin in test/fixtures/languages that has every function of the capability cases. */
+export const FIXTURE_LANGUAGES = ["assemblyscript", "c"] as const;
+
+/** False where the compiler of a language is not installed, so that its plugin is not there to test. */
+export function hasGuest(name: string): boolean {
+  return inject("guests")[name] !== undefined;
+}

@@ -1,0 +1,15 @@
+export { Answer, CapabilityError } from "../capability-call";
+export { handle } from "../handle";
+export { analytics, MetricPoint, Recorded } from "./analytics";
+export { cache, Cached, CachedValue } from "./cache";
+export { ExecutionContext, executionContext } from "./context";
+export { database, Parameters, statement, Statement, StatementResult, TransactionResult } from "./database";
+export { events, Published } from "./events";
+export { Aborted, Appended, FilePage, FilePiece, files, OpenFile, StoredFile } from "./files";
+export { http, HttpRequest, HttpResponse } from "./http";
+export { Digest, Drawn, KeyHead, KeyPage, keys, Sealed, Signed, Verification, Verified } from "./keys";
+export { AccessToken, oauth } from "./oauth";
+export { EventPage, Raised, security } from "./findings";
+export { ServiceAnswer, services } from "./services";
+export { Listing, Removed, storage, StoredEntry, StoredPage, StoredValue, Written } from "./storage";
+export { OutgoingWebhook, QueuedWebhook, webhooks } from "./webhooks";
