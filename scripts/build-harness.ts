@@ -11,6 +11,7 @@ const TARGET = "sdk/testing/production-program.generated.js";
 const DECLARATION = `import type { ProductionProgram } from "./production-program.ts";
 export const openPlugin: ProductionProgram["openPlugin"];
 export const inspectUpload: ProductionProgram["inspectUpload"];
+export const replayRecording: ProductionProgram["replayRecording"];
 `;
 
 /** Bundles the platform's own program for the SDK's test harness, which runs in Node. */

@@ -9,7 +9,20 @@ import { logProgress, type Log } from "./progress.ts";
  * program. `npm pack ./dist/sdk` packs it.
  */
 const run = promisify(execFile);
-const FOLDERS = ["builder", "cli", "contract", "inspection", "packaging", "packer", "plugin", "project", "testing"];
+const FOLDERS = [
+  "account",
+  "builder",
+  "cli",
+  "contract",
+  "inspection",
+  "packaging",
+  "packer",
+  "plugin",
+  "profile",
+  "project",
+  "replay",
+  "testing",
+];
 const COPIED = /\.(json|wasm|d\.ts|generated\.js)$/;
 
 export async function buildSdk({ root, log }: { readonly root: string; readonly log: Log }): Promise<void> {

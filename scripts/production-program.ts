@@ -2,25 +2,33 @@ import { PluginDatabase } from "../durable-objects/plugin-database/object.ts";
 import { PluginFiles } from "../durable-objects/plugin-files/object.ts";
 import { PluginStorage } from "../durable-objects/plugin-storage/object.ts";
 import type { ExecutionContext, SandboxCall } from "../sdk/contract/sandbox.ts";
-import { WASM_PAGE_BYTES, type Limits } from "../sdk/contract/limits.ts";
-import type { Backend, CallHost, CallResult, Compile, ProductionPlugin } from "../sdk/testing/production-program.ts";
+import type { Limits } from "../sdk/contract/limits.ts";
+import type {
+  Backend,
+  CallHost,
+  CallResult,
+  Compile,
+  ProductionPlugin,
+  ProfiledResult,
+} from "../sdk/testing/production-program.ts";
 import { CallBridge } from "../worker/execution/bridge.ts";
 import { CallLedger } from "../worker/execution/call-ledger.ts";
 import { BufferedStreams } from "../worker/execution/call-streams.ts";
 import type { TenantReach } from "../worker/execution/capabilities/capability.ts";
 import { PublicEgress } from "../worker/execution/capabilities/http/egress.ts";
 import type { CapabilityServices } from "../worker/execution/capabilities/services.ts";
-import { rewriteModule } from "../worker/execution/metering/rewrite.ts";
-import { GuestPool } from "../worker/execution/sandbox/guest-pool.ts";
-import { KernelPool } from "../worker/execution/sandbox/kernel-pool.ts";
 import { describePlugin } from "../worker/execution/sandbox/plugin-module.ts";
 import { standAlone } from "../worker/execution/sandbox/plugin-package.ts";
-import { runCall } from "../worker/execution/sandbox/run-call.ts";
+import { Profiler } from "../worker/execution/sandbox/profiler.ts";
+import { runCall, type SandboxParts } from "../worker/execution/sandbox/run-call.ts";
 import { ValueSeal } from "../worker/execution/sealed-value.ts";
-import kernel from "../worker/execution/sandbox/kernel.generated.wasm";
+import { localParts } from "./production/local-parts.ts";
 import { memoryBucket } from "./production/memory-bucket.ts";
+import { describeProfile, openProfiled, type ProfiledModule } from "./production/profiled-module.ts";
+import { rewrittenModule } from "./production/rewritten-module.ts";
 
 export { inspectUpload } from "./production/inspect-upload.ts";
+export { replayRecording } from "./production/replay-recording.ts";
 
 /**
  * The platform's program for the SDK's test harness (sdk/testing/production-program.ts says what it is): composed here of the
@@ -35,17 +43,32 @@ const PUBLIC_ADDRESS = "93.184.215.14";
 const NOBODY = "other-plugin";
 
 export async function openPlugin(module: Uint8Array, limits: Limits, compile: Compile): Promise<ProductionPlugin> {
-  const plugin = standAlone(describePlugin(await compile(rewritten(module, limits))));
-  const guests = new GuestPool(new KernelPool(await compile(kernel as unknown as Uint8Array<ArrayBuffer>))); // bundled as bytes
-  const parts = { guests, plugin, clock: () => performance.now(), sleep };
-  return { call: (call, host) => callPlugin(parts, call, host) };
+  const plugin = standAlone(describePlugin(await compile(rewrittenModule(module, limits))));
+  const parts = await localParts(plugin, compile);
+  let profiled: Promise<ProfiledModule> | undefined;
+  return {
+    call: (call, host) => callPlugin(parts, call, host),
+    profile: async (call, host) => {
+      profiled ??= openProfiled(module, limits, compile);
+      return profilePlugin(await profiled, compile, call, host);
+    },
+  };
 }
 
-async function callPlugin(
-  parts: Parameters<typeof runCall>[0],
+async function profilePlugin(
+  { plugin, kernel, names }: ProfiledModule,
+  compile: Compile,
   call: SandboxCall,
   host: CallHost,
-): Promise<CallResult> {
+): Promise<ProfiledResult> {
+  const profiler = new Profiler(kernel);
+  const attached = (exports: WebAssembly.Exports): void => profiler.attach(exports, call.limits.fuel);
+  const result = await callPlugin({ ...(await localParts(plugin, compile)), attached }, call, host);
+  const profile = profiler.finish(call.limits.fuel - result.outcome.usage.fuel);
+  return { ...result, profile: describeProfile(profile, names, call.functionName) };
+}
+
+async function callPlugin(parts: SandboxParts, call: SandboxCall, host: CallHost): Promise<CallResult> {
   const ledger = new CallLedger();
   const streams = new BufferedStreams(call.input, call.limits);
   const bridge = new CallBridge({
@@ -66,25 +89,6 @@ async function callPlugin(
   } finally {
     CallBridge.end(bridge);
   }
-}
-
-function rewritten(module: Uint8Array, { memory, tableEntries, callDepth }: Limits): Uint8Array<ArrayBuffer> {
-  const policy = { memoryPages: Math.floor(memory / WASM_PAGE_BYTES), tableElements: tableEntries, callDepth };
-  const { size, chunks } = rewriteModule(module, policy);
-  const joined = new Uint8Array(size);
-  let at = 0;
-  for (const chunk of chunks) {
-    joined.set(chunk, at);
-    at += chunk.byteLength;
-  }
-  return joined;
-}
-
-function sleep(milliseconds: number, signal?: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, milliseconds);
-    signal?.addEventListener("abort", () => clearTimeout(timer));
-  });
 }
 
 /** A tenant in which other plugins offer what the test says. */

@@ -15,6 +15,7 @@ import { streamRoutes } from "./control/events/stream-routes.ts";
 import { backupRoutes } from "./control/backups/routes.ts";
 import { auditRoutes } from "./control/audit-log/routes.ts";
 import { executeRoutes } from "./control/executions/execute-routes.ts";
+import { recordingRoutes } from "./control/executions/recordings/routes.ts";
 import { replayRoutes } from "./control/executions/replay/routes.ts";
 import { executionRoutes } from "./control/executions/routes.ts";
 import { grantRoutes } from "./control/grants/routes.ts";
@@ -88,6 +89,7 @@ const operations: readonly Route[] = [
   ...endpointRoutes,
   ...incomingWebhookRoutes,
   ...replayRoutes,
+  ...recordingRoutes,
   ...profileRoutes,
   ...modeRoutes,
   ...tenantRoutes,

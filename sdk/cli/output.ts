@@ -1,3 +1,4 @@
+import { PlatformError } from "../contract/errors.ts";
 import { UserError } from "../project/user-error.ts";
 
 export const EXIT = { success: 0, failure: 1, usage: 2 } as const;
@@ -23,8 +24,9 @@ export function sizeText(bytes: number): string {
 
 /** An author's mistake is a sentence; a stack is for what we did not foresee. */
 export function reportError(error: unknown, { json = false }: OutputOptions): void {
-  if (!(error instanceof UserError)) throw error;
-  const { message, detail } = error;
+  const told = error instanceof PlatformError ? new UserError(`${error.code}: ${error.message}`) : error;
+  if (!(told instanceof UserError)) throw told;
+  const { message, detail } = told;
   if (json) process.stdout.write(`${JSON.stringify({ error: message, ...(detail ? { detail } : {}) })}\n`);
   else process.stderr.write(`error: ${message}\n${detail ? `${indented(detail)}\n` : ""}`);
   process.exitCode = EXIT.failure;

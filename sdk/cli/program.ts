@@ -1,12 +1,14 @@
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { Command, CommanderError } from "commander";
+import { attempt, command } from "./command.ts";
 import { build, type BuildCommandOptions } from "./commands/build.ts";
 import { check, type CheckOptions } from "./commands/check.ts";
 import { createPlugin, TEMPLATES, type CreateOptions } from "./commands/create.ts";
 import { run, type RunOptions } from "./commands/run.ts";
 import { testPlugin } from "./commands/test.ts";
-import { EXIT, reportError, type OutputOptions } from "./output.ts";
+import { EXIT, type OutputOptions } from "./output.ts";
+import { addPlatformCommands } from "./platform-commands.ts";
 
 const { version } = JSON.parse(readFileSync(path.resolve(import.meta.dirname, "../package.json"), "utf8")) as {
   version: string;
@@ -57,17 +59,6 @@ export function patchbay(): Command {
     .option("-i, --input <text>", "the input")
     .option("-c, --config <json>", "the configuration, a JSON object")
     .action((name: string, options: RunOptions) => attempt(options, () => run(name, options)));
+  addPlatformCommands(program);
   return program;
-}
-
-function command(program: Command, usage: string, summary: string): Command {
-  return program.command(usage).description(summary).option("--json", "print the result as JSON, alone");
-}
-
-async function attempt(options: OutputOptions, work: () => Promise<void>): Promise<void> {
-  try {
-    await work();
-  } catch (error) {
-    reportError(error, options);
-  }
 }

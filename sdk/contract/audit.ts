@@ -55,6 +55,7 @@ export const AUDIT_ACTIONS = {
   "upgrade.return": { title: "took a version back that failed too often", resource: "install" },
   "upgrade.roll-back": { title: "moved an install back to a version that it had", resource: "install" },
   "update-policy.set": { title: "said which new versions an install takes by itself", resource: "install" },
+  "recording.download": { title: "downloaded a recorded call of an install", resource: "install" },
   "lifecycle.start": { title: "started every plugin that did not run", resource: "tenant" },
   "lifecycle.stop": { title: "stopped every plugin that ran", resource: "tenant" },
   "permissions.set": { title: "granted, narrowed or revoked capabilities", resource: "install" },

@@ -1,10 +1,11 @@
 import { readFile } from "node:fs/promises";
 import type { Grants } from "../contract/grants.ts";
 import { DEFAULT_LIMITS, type Limits } from "../contract/limits.ts";
-import type { ExecutionContext } from "../contract/sandbox.ts";
+import type { ExecutionContext, SandboxCall } from "../contract/sandbox.ts";
+import type { PluginProfile } from "../profile/profile.ts";
 import { PluginCall } from "./call-result.ts";
 import type { Finding, OutgoingWebhook, PublishedMessage } from "./effects.ts";
-import type { Backend, ProductionPlugin, ProductionProgram } from "./production-program.ts";
+import type { Backend, CallHost, ProductionPlugin, ProductionProgram } from "./production-program.ts";
 import * as production from "./production-program.generated.js";
 import { randomSource } from "./random-source.ts";
 import { SqliteStorage } from "./sqlite-storage.ts";
@@ -44,10 +45,17 @@ export interface HostOptions {
 export interface TestHost {
   /** @param input  text and bytes as they are, anything else as JSON, nothing as no input */
   call(functionName: string, input?: unknown, options?: { readonly limits?: Partial<Limits> }): Promise<PluginCall>;
+  /** The same call in the form that tells where its fuel goes: slower, with the same outcome. */
+  profile(functionName: string, input?: unknown): Promise<ProfiledCall>;
   /** What the plugin has published, sent and found so far. */
   readonly published: readonly PublishedMessage[];
   readonly webhooks: readonly OutgoingWebhook[];
   readonly findings: readonly Finding[];
+}
+
+export interface ProfiledCall {
+  readonly call: PluginCall;
+  readonly profile: PluginProfile;
 }
 
 /**
@@ -85,7 +93,17 @@ class OpenHost implements TestHost {
     input?: unknown,
     { limits }: { limits?: Partial<Limits> } = {},
   ): Promise<PluginCall> {
-    const allowed = { ...this.#limits, ...limits };
+    const { call, host } = this.#prepare(functionName, input, { ...this.#limits, ...limits });
+    return new PluginCall(await this.#plugin.call(call, host));
+  }
+
+  async profile(functionName: string, input?: unknown): Promise<ProfiledCall> {
+    const { call, host } = this.#prepare(functionName, input, this.#limits);
+    const result = await this.#plugin.profile(call, host);
+    return { call: new PluginCall(result), profile: result.profile };
+  }
+
+  #prepare(functionName: string, input: unknown, allowed: Limits): { call: SandboxCall; host: CallHost } {
     const now = this.#backend.now();
     const executionId = this.#backend.newId();
     const { texts, jsonNames } = settingsOf(this.#options.config ?? {});
@@ -107,7 +125,7 @@ class OpenHost implements TestHost {
       publishes: this.#options.publishes ?? [],
       services: servicesOf(this.#options.services ?? {}),
     };
-    return new PluginCall(await this.#plugin.call(call, host));
+    return { call, host };
   }
 
   #newBackend(): Backend {

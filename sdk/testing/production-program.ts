@@ -3,6 +3,8 @@ import type { Grants } from "../contract/grants.ts";
 import type { Limits } from "../contract/limits.ts";
 import type { HostAnswer, HostRequest } from "../contract/user-functions.ts";
 import type { Inspection, PackageForm } from "../inspection/inspection.ts";
+import type { PluginProfile } from "../profile/profile.ts";
+import type { LocalReplay, ReplaySource } from "../replay/replay.ts";
 import type { Finding, Metric, OutgoingWebhook, PublishedMessage } from "./effects.ts";
 
 /**
@@ -22,6 +24,12 @@ export interface ProductionProgram {
    * @param tenantId  whose upload it would be: it decides which plugin ids are allowed
    */
   inspectUpload(form: PackageForm, tenantId: string): Promise<Inspection>;
+  /**
+   * Runs a recorded call again, with recorded answers of capabilities.
+   *
+   * @throws {PlatformError} RECORDING_UNREADABLE, RECORDING_NOT_FOUND
+   */
+  replayRecording(source: ReplaySource, compile: Compile): Promise<LocalReplay>;
 }
 
 /** The platform itself cannot compile modules: its loader does. */
@@ -29,6 +37,8 @@ export type Compile = (module: Uint8Array<ArrayBuffer>) => Promise<WebAssembly.M
 
 export interface ProductionPlugin {
   call(call: SandboxCall, host: CallHost): Promise<CallResult>;
+  /** The same, with the same outcome, and with where the fuel went. */
+  profile(call: SandboxCall, host: CallHost): Promise<ProfiledResult>;
 }
 
 /** What is behind the capabilities of one test host. */
@@ -61,4 +71,8 @@ export interface CallResult {
   readonly outcome: SandboxOutcome;
   readonly exchanges: readonly { readonly request: HostRequest; readonly answer: HostAnswer }[];
   readonly metrics: readonly Metric[];
+}
+
+export interface ProfiledResult extends CallResult {
+  readonly profile: PluginProfile;
 }

@@ -270,6 +270,16 @@ export const EXAMPLES: Readonly<Record<string, ExampleOf>> = {
     foreign: "EXECUTION_NOT_FOUND",
     ends: "RECORDING_NOT_FOUND",
   }),
+  downloadRecording: ({ executionId }) => ({
+    path: `/executions/${executionId}/recording`,
+    foreign: "EXECUTION_NOT_FOUND",
+    ends: "RECORDING_NOT_FOUND",
+  }),
+  getRecordedPart: ({ executionId }) => ({
+    path: `/executions/${executionId}/recording/parts/${"0".repeat(64)}`,
+    foreign: "EXECUTION_NOT_FOUND",
+    ends: "RECORDING_NOT_FOUND",
+  }),
   profilePlugin: (resources) => ({ ...execution, path: `/${resources.pluginId}/profile` }),
   profileExecution: ({ executionId }) => ({
     path: `/executions/${executionId}/profile`,

@@ -4,7 +4,20 @@ import { expect, test } from "vitest";
 import { USER_FUNCTIONS } from "../../../sdk/contract/user-functions.ts";
 
 const ROOT = path.resolve(import.meta.dirname, "../../..");
-const FOLDERS = ["builder", "cli", "contract", "inspection", "packaging", "packer", "plugin", "project", "testing"];
+const FOLDERS = [
+  "account",
+  "builder",
+  "cli",
+  "contract",
+  "inspection",
+  "packaging",
+  "packer",
+  "plugin",
+  "profile",
+  "project",
+  "replay",
+  "testing",
+];
 
 interface PackageFile {
   readonly dependencies?: Readonly<Record<string, string>>;

@@ -3,6 +3,15 @@ import { ExecutionParams } from "../schema.ts";
 import { replayExecution } from "./actions.ts";
 import { ReplayAnswer } from "./schema.ts";
 
+/** Why there may be no recording. */
+export const NOT_READABLE = [
+  "EXECUTION_NOT_FOUND",
+  "RECORDING_NOT_FOUND",
+  "RECORDING_EXPIRED",
+  "RECORDING_KEY_UNKNOWN",
+  "RECORDING_UNREADABLE",
+] as const;
+
 export const replayRoutes: readonly Route[] = [
   defineRoute({
     method: "post",
@@ -17,13 +26,7 @@ export const replayRoutes: readonly Route[] = [
     permission: "plugins:operate",
     params: ExecutionParams,
     answers: { 200: { description: "Both runs, and in what they differ", schema: ReplayAnswer } },
-    errors: [
-      "EXECUTION_NOT_FOUND",
-      "RECORDING_NOT_FOUND",
-      "RECORDING_EXPIRED",
-      "RECORDING_KEY_UNKNOWN",
-      "RECORDING_UNREADABLE",
-    ],
+    errors: NOT_READABLE,
     handler: async (context, { params }) =>
       context.json(await replayExecution(context.get("deps"), context.get("actor"), params.executionId)),
   }),

@@ -1,0 +1,30 @@
+import type { Command } from "commander";
+import { attempt, command } from "./command.ts";
+import { login, logout, whoami, type WhoamiOptions } from "./commands/login.ts";
+import { replay, type ReplayOptions } from "./commands/replay.ts";
+import type { OutputOptions } from "./output.ts";
+
+/** Commands that speak with a platform. */
+export function addPlatformCommands(program: Command): void {
+  command(program, "login <url>", "log in to a platform with a token or an API key")
+    .addHelpText(
+      "after",
+      `
+The token is read from the standard input, or from PATCHBAY_TOKEN:
+  npm run -s token | patchbay login http://127.0.0.1:8787`,
+    )
+    .action((url: string, options: OutputOptions) => attempt(options, () => login(url, options)));
+  command(program, "logout", "forget the token").action((options: OutputOptions) =>
+    attempt(options, () => logout(options)),
+  );
+  onPlatform(command(program, "whoami", "say who the platform takes you for")).action((options: WhoamiOptions) =>
+    attempt(options, () => whoami(options)),
+  );
+  onPlatform(command(program, "replay <executionId>", "download a recorded call and run it again here"))
+    .option("--plugin <file>", "a module, or the folder of a project, that stands in for what ran")
+    .action((executionId: string, options: ReplayOptions) => attempt(options, () => replay(executionId, options)));
+}
+
+function onPlatform(created: Command): Command {
+  return created.option("--url <url>", "the platform (default: the one that you are logged in to)");
+}
