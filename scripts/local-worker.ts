@@ -20,7 +20,7 @@ export interface LocalWorkerOptions {
 }
 
 /** Wrangler must neither ask, nor report, nor look for newer versions of itself. */
-const QUIET = {
+export const QUIET = {
   WRANGLER_SEND_METRICS: "false",
   WRANGLER_HIDE_BANNER: "true",
   CLOUDFLARE_CF_FETCH_ENABLED: "false",
