@@ -52,7 +52,7 @@ async function wrangler(...args: readonly string[]): Promise<Ended> {
 /** What is in the file that the local database is. */
 async function query(sql: string): Promise<readonly unknown[]> {
   const databases = path.join(folder, "state/v3/d1/miniflare-D1DatabaseObject");
-  const [file] = (await readdir(databases)).filter((name) => /^[0-9a-f]{64}\.sqlite$/.test(name));
+  const file = (await readdir(databases)).find((name) => /^[0-9a-f]{64}\.sqlite$/.test(name));
   const database = new DatabaseSync(path.join(databases, file ?? ""), { readOnly: true });
   try {
     return database

@@ -240,8 +240,8 @@ export async function listFinishable(db: Database, limit: number): Promise<Pick<
 export async function deleteRunsBefore(db: Database, time: number, limit: number): Promise<number> {
   const old = sql`SELECT id FROM plugin_audits WHERE started_at < ${time} ORDER BY started_at LIMIT ${limit}`;
   const [, runs] = await db.batch([
-    db.run(sql`DELETE FROM plugin_audit_chunks WHERE audit_id IN (${old})`),
-    db.run(sql`DELETE FROM plugin_audits WHERE id IN (${old})`),
+    db.delete(pluginAuditChunks).where(sql`${pluginAuditChunks.auditId} IN (${old})`),
+    db.delete(pluginAudits).where(sql`${pluginAudits.id} IN (${old})`),
   ]);
   return runs.meta.changes;
 }
