@@ -33,37 +33,30 @@ export class BackupScratch extends StatefulObject {
   }
 
   /**
-   * Loads rows and reads them back. A chunk that is loaded again changes nothing.
+   * Loads rows, and proves that they read back as they were sent. A chunk that is loaded again changes nothing.
    *
    * @param rows   JSON, a list of rows
    * @param count  how many they are
-   * @returns the rows as they were read back, as JSON; or why they could not be loaded
+   * @returns why they are not loaded; undefined: they are
    */
-  load(
-    chunk: string,
-    table: string,
-    columns: readonly string[],
-    rows: string,
-    count: number,
-  ): { readonly rows: string } | { readonly refused: string } {
+  load(chunk: string, table: string, columns: readonly string[], rows: string, count: number): string | undefined {
     const { sql, kv } = this.ctx.storage;
     const names = columns.map((column) => quoted(column)).join(", ");
     const fields = columns.map((_, index) => `json_extract(value, '$[${index}]')`).join(", ");
+    if (kv.get(LOADED + chunk) !== undefined) return undefined;
     try {
       return this.ctx.storage.transactionSync(() => {
         const [last] = sql.exec<{ id: number }>(`SELECT coalesce(max(rowid), 0) AS id FROM ${quoted(table)}`);
-        const before = kv.get<number>(LOADED + chunk) ?? last?.id ?? 0;
-        if (kv.get(LOADED + chunk) === undefined) {
-          // What several tenants' parts hold, the platform's packages, is there once.
-          sql.exec(`INSERT OR REPLACE INTO ${quoted(table)} (${names}) SELECT ${fields} FROM json_each(?)`, rows);
-          kv.put(LOADED + chunk, before);
-          kv.put(SUMS + table, (kv.get<number>(SUMS + table) ?? 0) + count);
-        }
-        const read = sql.exec(`SELECT ${names} FROM ${quoted(table)} WHERE rowid > ? ORDER BY rowid`, before).raw();
-        return { rows: JSON.stringify([...read]) };
+        // What several tenants' parts hold, the platform's packages, is there once.
+        sql.exec(`INSERT OR REPLACE INTO ${quoted(table)} (${names}) SELECT ${fields} FROM json_each(?)`, rows);
+        const read = sql.exec(`SELECT ${names} FROM ${quoted(table)} WHERE rowid > ? ORDER BY rowid`, last?.id ?? 0);
+        if (JSON.stringify([...read.raw()]) !== rows) return "they read back as others";
+        kv.put(LOADED + chunk, 1);
+        kv.put(SUMS + table, (kv.get<number>(SUMS + table) ?? 0) + count);
+        return undefined;
       });
     } catch (error) {
-      return { refused: error instanceof Error ? error.message : String(error) };
+      return error instanceof Error ? error.message : String(error);
     }
   }
 

@@ -1143,3 +1143,21 @@ export const pluginRestores = sqliteTable(
   },
   (table) => [index("plugin_restores_by_status").on(table.status, table.updatedAt)],
 );
+
+/** Rows of a tenant too large for memory, set aside while a backup reads or a restore applies them. */
+export const backupRows = sqliteTable(
+  "backup_rows",
+  {
+    /** Of the backup or restore. */
+    runId: text("run_id").notNull(),
+    tenantId: text("tenant_id").notNull(),
+    /** In the order of their tables, and of rows in them. */
+    piece: integer().notNull(),
+    tableName: text("table_name").notNull(),
+    /** JSON: names of columns. */
+    columns: text().notNull(),
+    /** JSON: a list of rows, each a list of values. */
+    rows: text().notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.runId, table.piece] })],
+);

@@ -15,7 +15,7 @@ import type { Actor } from "../../../worker/lib/actor.ts";
 import { api } from "../../support/workers/api.ts";
 import { mintToken } from "../../support/workers/tokens.ts";
 import { rowsOf, seedResources } from "../../support/workers/resources.ts";
-import { backUp, backupDeps, backupOf, finish, restoreOf } from "./runs.ts";
+import { backUp, backupDeps, backupOf, dyingAt, finish, restoreOf } from "./runs.ts";
 
 const admin: Actor = { tenantId: "patchbay", subject: "root", roles: ["admin"] };
 let tenants = 0;
@@ -242,17 +242,6 @@ describe("a restore", () => {
     expect(await rows(mine)).toEqual(before);
     expect(await stored(mine)).toEqual(["first", ["first"]]);
   });
-
-  /** A connection that is lost when progress is written. */
-  function dyingAt<T extends object>(db: T): T {
-    return new Proxy(db, {
-      get(target, name) {
-        if (name === "update") throw new Error("the worker died");
-        const member: unknown = Reflect.get(target, name, target);
-        return typeof member === "function" ? member.bind(target) : member;
-      },
-    });
-  }
 
   test("needs a confirmation of what it would do", async () => {
     const mine = await seed();

@@ -55,3 +55,14 @@ export async function restoreOf(id: string): Promise<Restore> {
   if (!restore) throw new Error(`There is no restore ${id}.`);
   return restore;
 }
+
+/** A connection that is lost when progress is written: work was done, and nobody knows. */
+export function dyingAt<T extends object>(db: T): T {
+  return new Proxy(db, {
+    get(target, name) {
+      if (name === "update") throw new Error("the worker died");
+      const member: unknown = Reflect.get(target, name, target);
+      return typeof member === "function" ? member.bind(target) : member;
+    },
+  });
+}

@@ -39,7 +39,7 @@ const ManifestSchema = v.object({
   /** Name of the last migration of D1, and the statements that make its tables and indexes. */
   schema: v.string(),
   definitions: v.array(v.string()),
-  /** Tenants that were written to while a state too large for one transaction was read. */
+  /** Tenants whose state is not of one moment: none, whatever their size. Readers ask for it. */
   unsettled: v.array(v.string()),
   chunks: v.array(ChunkSchema),
 });
@@ -111,11 +111,4 @@ export function parseRows(text: string): readonly TableRows[] {
     else throw new PlatformError("BACKUP_UNREADABLE", "The backup has a row that fits no table.");
   }
   return tables;
-}
-
-/** Rows by table, for counts. */
-export function countRows(tables: readonly TableRows[]): ReadonlyMap<string, number> {
-  const counts = new Map<string, number>();
-  for (const { table, rows } of tables) counts.set(table, (counts.get(table) ?? 0) + rows.length);
-  return counts;
 }

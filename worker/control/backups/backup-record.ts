@@ -29,6 +29,13 @@ export const NO_COUNTS: BackupCounts = { tenants: 0, installs: 0, rows: 0, chunk
 /** Where a backup that is being written is. What is written next has number `counts.chunks`. */
 export type WritingStep =
   | { readonly at: "tenant"; readonly after: string }
+  /** A tenant whose state is set aside: pieces after this one are next. */
+  | {
+      readonly at: "rows";
+      readonly tenantId: string;
+      readonly after: number;
+      readonly logs: Readonly<Record<string, number>>;
+    }
   | {
       readonly at: "objects";
       readonly tenantId: string;
@@ -52,7 +59,6 @@ export type BackupProgress =
       readonly step: WritingStep;
       /** Last row of each table of the history when the backup began. */
       readonly last: Readonly<Record<string, number>>;
-      readonly unsettled: readonly string[];
     }
   /** Chunks that were loaded into the trial, then copies that were proved. */
   | {
@@ -76,6 +82,8 @@ export interface RestoreProgress {
   /** `safety`: the backup before it is being made; `blobs`, `parts`: chunks from here are next; `compile`: snapshots. */
   readonly phase: "safety" | "blobs" | "parts" | "compile";
   readonly chunk: number;
+  /** Chunks from `chunk` on that are set aside, of a tenant too large to be restored at once. */
+  readonly aside?: number;
   /** Last tenant whose snapshot was compiled. */
   readonly after: string;
 }

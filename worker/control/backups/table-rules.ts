@@ -34,7 +34,7 @@ export interface DescribedTable {
 }
 
 /** The runtime's own, what is about backups themselves, and what checks of the audit log note for themselves. */
-const NEVER = /^(?:_cf_|sqlite_|d1_)|^(?:plugin_backups|plugin_restores|audit_chains)$/;
+const NEVER = /^(?:_cf_|sqlite_|d1_)|^(?:plugin_backups|plugin_restores|backup_rows|audit_chains)$/;
 const LOGS = new Set(["plugin_events", "audit_log"]);
 const PROOFS = new Set(["audit_seals"]);
 const SHARED = new Set(["tenants", "plugins", "plugin_versions"]);
@@ -144,16 +144,15 @@ export function isReplaced(kind: TableKind): boolean {
   return kind === "state" || kind === "platform";
 }
 
-/** Of a tenant's whole state, what one install's is. */
-export function ofInstall(tables: readonly TableRows[], installId: string): readonly TableRows[] {
-  const instances = tables.filter(({ table }) => table === "plugin_instances").flatMap((rows) => records(rows));
-  const install = instances.find(({ id }) => id === installId);
-  if (!install) return [];
-  const { tenant_id: tenantId, owner_tenant_id: owner, plugin_id: pluginId, version_id: versionId } = install;
-  const keeps: Readonly<Record<string, (row: Readonly<Record<string, RowValue>>) => boolean>> = {
+export type RowRecord = Readonly<Record<string, RowValue>>;
+
+/** Of a tenant's rows, those of one install. @param install  its row of `plugin_instances` in the backup */
+export function ofInstall(tables: readonly TableRows[], install: RowRecord): readonly TableRows[] {
+  const { id: installId, tenant_id: tenantId, owner_tenant_id: owner, plugin_id: pluginId, version_id } = install;
+  const keeps: Readonly<Record<string, (row: RowRecord) => boolean>> = {
     tenants: ({ id }) => id === tenantId || id === owner,
     plugins: ({ tenant_id, id }) => tenant_id === owner && id === pluginId,
-    plugin_versions: ({ id }) => id === versionId,
+    plugin_versions: ({ id }) => id === version_id,
     plugin_instances: ({ id }) => id === installId,
   };
   return tables.map((rows) => {
@@ -182,15 +181,22 @@ export function withoutTenants(rows: TableRows, tenants: ReadonlyMap<string, unk
   return { ...rows, rows: rows.rows.filter((row) => !tenants.has(String(row[owner] ?? ""))) };
 }
 
+/** Of shared rows, a tenant's own. */
+export function ownRows(rows: TableRows, tenantId: string): TableRows {
+  const owner = rows.columns.indexOf(ownerColumn(rows.table));
+  return { ...rows, rows: rows.rows.filter((row) => row[owner] === tenantId) };
+}
+
 /** Rows by the names of their columns. */
-export function records({ columns, rows }: TableRows): readonly Readonly<Record<string, RowValue>>[] {
+export function records({ columns, rows }: TableRows): readonly RowRecord[] {
   return rows.map((row) => recordOf(columns, row));
 }
 
-function recordOf(columns: readonly string[], row: readonly RowValue[]): Readonly<Record<string, RowValue>> {
+function recordOf(columns: readonly string[], row: readonly RowValue[]): RowRecord {
   return Object.fromEntries(columns.map((column, index) => [column, row[index] ?? null]));
 }
 
+/** What a restore would do to one table. */
 export interface TableDiff {
   /** Rows that the backup has and today has not. */
   readonly added: number;
@@ -198,34 +204,4 @@ export interface TableDiff {
   /** Rows that today has and the backup has not. */
   readonly removed: number;
   readonly same: number;
-}
-
-/** What a restore would do to one table. */
-export function diffRows(
-  table: TableInfo,
-  backup: readonly TableRows[],
-  live: readonly TableRows[],
-  tenantId: string,
-): TableDiff {
-  const owner = ownerColumn(table.name);
-  const own = (rows: Readonly<Record<string, RowValue>>): boolean =>
-    table.kind !== "shared" || rows[owner] === tenantId;
-  const keyed = (all: readonly TableRows[]): ReadonlyMap<string, string> =>
-    new Map(
-      all
-        .filter((rows) => rows.table === table.name)
-        .flatMap((rows) => records(rows))
-        .filter((row) => own(row))
-        .map((row) => [JSON.stringify(table.key.map((column) => row[column])), contentOf(row)]),
-    );
-  const [then, now] = [keyed(backup), keyed(live)];
-  const added = [...then.keys()].filter((key) => !now.has(key)).length;
-  const changed = [...then].filter(([key, row]) => now.has(key) && now.get(key) !== row).length;
-  const removed = isReplaced(table.kind) ? [...now.keys()].filter((key) => !then.has(key)).length : 0;
-  return { added, changed, removed, same: then.size - added - changed };
-}
-
-/** Names in order, without the revision that only grows. */
-function contentOf({ snapshot_revision: _revision, ...row }: Readonly<Record<string, RowValue>>): string {
-  return JSON.stringify(Object.entries(row).toSorted(([a], [b]) => (a < b ? -1 : 1)));
 }

@@ -1,4 +1,4 @@
-import type { RowValue, TableRows } from "./archive-record.ts";
+import type { TableRows } from "./archive-record.ts";
 import {
   backedUpTables,
   isReplaced,
@@ -10,15 +10,14 @@ import {
 
 /** Rows of D1 as they are, whatever the tables, and back. */
 
-/** A tenant's state up to so many rows and bytes is read in one transaction. */
-const TRANSACTION_ROWS = 20_000;
-const TRANSACTION_BYTES = 16 * 1024 * 1024;
-/** Rows of one page where it is more. */
+/** A tenant's state up to so many rows and bytes is read at once; what is more is set aside first. */
+const AT_ONCE_ROWS = 20_000;
+const AT_ONCE_BYTES = 4 * 1024 * 1024;
+/** Rows of a page, and the bytes after which it ends. */
 const PAGE_ROWS = 500;
+const PAGE_BYTES = 1024 * 1024;
 /** Bytes of JSON bound to one statement. */
 const PARAMETER_BYTES = 512 * 1024;
-/** Reads of a tenant that others kept changing, before what was read is taken as it is. */
-const TRIES = 3;
 
 export interface DatabaseSchema {
   readonly tables: readonly TableInfo[];
@@ -57,18 +56,17 @@ export async function readSchema(db: D1Database): Promise<DatabaseSchema> {
   };
 }
 
-/** What changes with each change of a tenant's state: the number of its last audit row, event and snapshot. Seals follow soon after. */
-const FENCE = `SELECT (SELECT max(sequence) FROM audit_log WHERE tenant_id = ?1) AS audit_log,
+/** The number of the last row of each log. */
+const LOGS = `SELECT (SELECT max(sequence) FROM audit_log WHERE tenant_id = ?1) AS audit_log,
   (SELECT max(sequence) FROM audit_seals WHERE tenant_id = ?1) AS audit_seals,
-  (SELECT max(sequence) FROM plugin_events WHERE tenant_id = ?1) AS plugin_events,
-  (SELECT snapshot_revision FROM tenants WHERE id = ?1) AS revision`;
+  (SELECT max(sequence) FROM plugin_events WHERE tenant_id = ?1) AS plugin_events`;
+
+export type LastOfLogs = Readonly<Record<string, number>>;
 
 export interface TenantState {
   readonly tables: readonly TableRows[];
   /** Number of the last row of each log, of the same moment. */
-  readonly logs: Readonly<Record<string, number>>;
-  /** False where the state was too large for one transaction and was changed each time it was read. */
-  readonly settled: boolean;
+  readonly logs: LastOfLogs;
 }
 
 /** Whose state: of one install only where an install is given. */
@@ -79,32 +77,28 @@ export interface StateOf {
   readonly isPlatform: boolean;
 }
 
-/** A tenant's state of one moment, read in one transaction where it is small enough, else between two fences that agree. */
-export async function readState(db: D1Database, tables: readonly TableInfo[], of: StateOf): Promise<TenantState> {
+/** A tenant's state, read in one transaction; undefined where it is too large to be read at once. */
+export async function readState(
+  db: D1Database,
+  tables: readonly TableInfo[],
+  of: StateOf,
+): Promise<TenantState | undefined> {
   const chosen = chosenTables(tables, of);
   const sizes = await db.batch<{ rows: number; bytes: number | null }>(
-    chosen.map(({ table, condition }) => {
-      const bytes = table.columns.map((column) => `coalesce(length("${column}"), 0)`).join(" + ");
-      return statement(
+    chosen.map(({ table, condition }) =>
+      statement(
         db,
-        `SELECT count(*) AS rows, sum(${bytes}) AS bytes FROM "${table.name}" WHERE ${condition.sql}`,
+        `SELECT count(*) AS rows, sum(${bytesOf(table)}) AS bytes FROM "${table.name}" WHERE ${condition.sql}`,
         condition,
-      );
-    }),
+      ),
+    ),
   );
   const rows = sizes.reduce((sum, { results }) => sum + (results[0]?.rows ?? 0), 0);
   const bytes = sizes.reduce((sum, { results }) => sum + (results[0]?.bytes ?? 0), 0);
-  if (rows <= TRANSACTION_ROWS && bytes <= TRANSACTION_BYTES) return readAtOnce(db, chosen, of.tenantId);
-  for (let attempt = 1; ; attempt++) {
-    const before = await readFence(db, of.tenantId);
-    const read: TableRows[] = [];
-    for (const { table, condition } of chosen) read.push(await readPaged(db, table, condition));
-    const settled = JSON.stringify(await readFence(db, of.tenantId)) === JSON.stringify(before);
-    if (settled || attempt === TRIES) return { tables: read, logs: logsOf(before), settled };
-  }
+  return rows <= AT_ONCE_ROWS && bytes <= AT_ONCE_BYTES ? readAtOnce(db, chosen, of.tenantId) : undefined;
 }
 
-interface Chosen {
+export interface Chosen {
   readonly table: TableInfo;
   readonly condition: Condition;
 }
@@ -120,64 +114,66 @@ export function chosenTables(
 }
 
 async function readAtOnce(db: D1Database, chosen: readonly Chosen[], tenantId: string): Promise<TenantState> {
-  const [fence, ...read] = await db.batch<Record<string, unknown>>([
-    db.prepare(FENCE).bind(tenantId),
+  const [logs, ...read] = await db.batch<Record<string, unknown>>([
+    lastOfLogs(db, tenantId),
     ...chosen.map(({ table, condition }) =>
       statement(db, `SELECT ${columnsOf(table)} FROM "${table.name}" WHERE ${condition.sql} ORDER BY rowid`, condition),
     ),
   ]);
   const tables = chosen.map(({ table }, index) => rowsOf(table, read[index]?.results ?? []));
-  return { tables, logs: logsOf(fence?.results[0] ?? {}), settled: true };
+  return { tables, logs: logsOf(logs?.results[0] ?? {}) };
 }
 
-async function readFence(db: D1Database, tenantId: string): Promise<Record<string, unknown>> {
-  return (await db.prepare(FENCE).bind(tenantId).first()) ?? {};
+export function lastOfLogs(db: D1Database, tenantId: string): D1PreparedStatement {
+  return db.prepare(LOGS).bind(tenantId);
 }
 
-function logsOf({ revision: _revision, ...logs }: Record<string, unknown>): Readonly<Record<string, number>> {
-  return Object.fromEntries(Object.entries(logs).map(([name, value]) => [name, Number(value ?? 0)]));
+export function logsOf(row: Readonly<Record<string, unknown>>): LastOfLogs {
+  return Object.fromEntries(Object.entries(row).map(([name, value]) => [name, Number(value ?? 0)]));
 }
 
-async function readPaged(db: D1Database, table: TableInfo, condition: Condition): Promise<TableRows> {
-  const rows: (readonly RowValue[])[] = [];
-  let after = 0;
-  for (;;) {
-    const page = await readPage(db, table, condition, after, Number.MAX_SAFE_INTEGER);
-    rows.push(...page.rows);
-    if (page.next === undefined) return { table: table.name, columns: table.columns, rows };
-    after = page.next;
-  }
+type Page = TableRows & { readonly next: number | undefined };
+
+/** A page of rows, of bounded size. @returns `next` where there may be more */
+async function pageBy(
+  db: D1Database,
+  table: TableInfo,
+  place: "rowid" | "sequence",
+  condition: Condition,
+  after: number,
+  last: number,
+): Promise<Page> {
+  const page = `SELECT ${place} AS "_at", ${columnsOf(table)}, ${bytesOf(table)} AS "_bytes" FROM "${table.name}" WHERE (${condition.sql}) AND ${place} > ? AND ${place} <= ? ORDER BY ${place} LIMIT ${PAGE_ROWS}`;
+  const sums = `SELECT *, sum("_bytes") OVER (ORDER BY "_at") - "_bytes" AS "_before", count(*) OVER () AS "_all" FROM (${page})`;
+  const { results } = await db
+    .prepare(`SELECT * FROM (${sums}) WHERE "_before" < ${PAGE_BYTES} ORDER BY "_at"`)
+    .bind(...condition.params, after, last)
+    .all();
+  const end = results.at(-1);
+  const isLast = end === undefined || (end["_all"] === results.length && results.length < PAGE_ROWS);
+  return { ...rowsOf(table, results), next: isLast ? undefined : Number(end["_at"]) };
 }
 
-/** A page of rows by their row ids. @returns `next` where there may be more */
-export async function readPage(
+/** A page of rows by their row ids. */
+export function readPage(
   db: D1Database,
   table: TableInfo,
   condition: Condition,
   after: number,
   last: number,
-): Promise<TableRows & { readonly next: number | undefined }> {
-  const sql = `SELECT rowid AS "_row", ${columnsOf(table)} FROM "${table.name}" WHERE (${condition.sql}) AND rowid > ? AND rowid <= ? ORDER BY rowid LIMIT ${PAGE_ROWS}`;
-  const { results } = await db
-    .prepare(sql)
-    .bind(...condition.params, after, last)
-    .all();
-  const next = results.length === PAGE_ROWS ? Number(results.at(-1)?.["_row"]) : undefined;
-  return { ...rowsOf(table, results), next };
+): Promise<Page> {
+  return pageBy(db, table, "rowid", condition, after, last);
 }
 
 /** A page of a tenant's numbered log. */
-export async function readLog(
+export function readLog(
   db: D1Database,
   table: TableInfo,
   tenantId: string,
   after: number,
   last: number,
-): Promise<TableRows & { readonly next: number | undefined }> {
-  const sql = `SELECT ${columnsOf(table)} FROM "${table.name}" WHERE tenant_id = ? AND sequence > ? AND sequence <= ? ORDER BY sequence LIMIT ${PAGE_ROWS}`;
-  const { results } = await db.prepare(sql).bind(tenantId, after, last).all();
-  const next = results.length === PAGE_ROWS ? Number(results.at(-1)?.["sequence"]) : undefined;
-  return { ...rowsOf(table, results), next };
+): Promise<Page> {
+  return pageBy(db, table, "sequence", { sql: "tenant_id = ?", params: [tenantId] }, after, last);
 }
 
 /** Id of the last row of each table. */
@@ -214,6 +210,21 @@ export async function listInstallsAfter(
   return results.map(({ id }) => id);
 }
 
+/** Where the rows that replace a table's are: given, or set aside in D1. */
+export type RowSource = (
+  table: TableInfo,
+) => readonly { readonly columns: readonly string[]; readonly from: string; readonly params: readonly string[] }[];
+
+/** Rows in memory. */
+export function givenRows(state: readonly TableRows[]): RowSource {
+  return ({ name }) =>
+    state
+      .filter(({ table }) => table === name)
+      .flatMap(({ columns, rows }) =>
+        parametersOf(rows).map((json) => ({ columns, from: "json_each(?1)", params: [json] })),
+      );
+}
+
 /**
  * Replaces a tenant's state in one transaction. Shared rows are set and added, never deleted. The tenant's snapshot revision
  * grows beyond any that execution may have seen.
@@ -222,16 +233,14 @@ export async function replaceState(
   db: D1Database,
   tables: readonly TableInfo[],
   of: StateOf,
-  state: readonly TableRows[],
+  source: RowSource,
 ): Promise<void> {
   const chosen = chosenTables(tables, of);
   const deletes = chosen
     .filter(({ table }) => isReplaced(table.kind))
     .toReversed()
     .map(({ table, condition }) => statement(db, `DELETE FROM "${table.name}" WHERE ${condition.sql}`, condition));
-  const inserts = chosen.flatMap(({ table }) =>
-    state.filter((rows) => rows.table === table.name).flatMap((rows) => setRows(db, table, rows, of)),
-  );
+  const inserts = chosen.flatMap(({ table }) => source(table).map((rows) => setRows(db, table, rows, of)));
   await db.batch([db.prepare("PRAGMA defer_foreign_keys = on"), ...deletes, ...inserts]);
 }
 
@@ -262,26 +271,72 @@ function renumbered(db: D1Database, table: TableInfo, columns: readonly string[]
     .bind(json);
 }
 
-function setRows(db: D1Database, table: TableInfo, rows: TableRows, of: StateOf): readonly D1PreparedStatement[] {
+function setRows(
+  db: D1Database,
+  table: TableInfo,
+  { columns, from, params }: ReturnType<RowSource>[number],
+  of: StateOf,
+): D1PreparedStatement {
   const shared = table.kind === "shared";
-  const fields = rows.columns.map((_, index) => `json_extract(value, '$[${index}]')`);
-  const others = rows.columns.filter((column) => !table.key.includes(column));
+  const fields = columns.map((_, index) => `json_extract(value, '$[${index}]')`);
+  const others = columns.filter((column) => !table.key.includes(column));
   const sets = others.map((column) =>
     column === "snapshot_revision"
       ? `"${column}" = max("${table.name}"."${column}", excluded."${column}") + 1`
       : `"${column}" = excluded."${column}"`,
   );
   // Of shared rows only the tenant's own are set; where one install is restored they are only added.
-  const owned = shared ? ` WHERE excluded."${ownerColumn(table.name)}" = ?2` : "";
+  const owned = shared ? ` WHERE excluded."${ownerColumn(table.name)}" = ?${params.length + 1}` : "";
   const update = others.length === 0 ? "NOTHING" : `UPDATE SET ${sets.join(", ")}${owned}`;
-  const sql = `INSERT INTO "${table.name}" (${named(rows.columns)}) SELECT ${fields.join(", ")} FROM json_each(?1) WHERE true
+  const sql = `INSERT INTO "${table.name}" (${named(columns)}) SELECT ${fields.join(", ")} FROM ${from} WHERE true
     ON CONFLICT (${named(table.key)}) DO ${update}`;
   const owner = of.installId === undefined ? of.tenantId : null;
-  return parametersOf(rows.rows).map((json) => db.prepare(sql).bind(json, ...(shared ? [owner] : [])));
+  return db.prepare(sql).bind(...params, ...(shared ? [owner] : []));
+}
+
+/** Rows of a backup, and which of the table's rows they are held against. */
+export interface Compared {
+  readonly table: TableInfo;
+  readonly rows: TableRows;
+  readonly live: Condition;
+}
+
+/** How many of a backup's rows each table has, and how many of them are the same. */
+export async function compareRows(
+  db: D1Database,
+  all: readonly Compared[],
+): Promise<readonly { readonly table: TableInfo; readonly present: number; readonly same: number }[]> {
+  const asked = all.flatMap((one) => parametersOf(one.rows.rows).map((json) => ({ ...one, json })));
+  if (asked.length === 0) return [];
+  const found = await db.batch<{ present: number; same: number }>(
+    asked.map(({ json, live, ...one }) => db.prepare(comparison(one, live)).bind(json, ...live.params)),
+  );
+  return asked.map(({ table }, index) => ({ table, present: 0, same: 0, ...found[index]?.results[0] }));
+}
+
+function comparison({ table, rows: { columns } }: Pick<Compared, "table" | "rows">, live: Condition): string {
+  const at = (column: string): string => `json_extract(sent.value, '$[${columns.indexOf(column)}]')`;
+  const keys = table.key.map((column) => `live."${column}" = ${at(column)}`);
+  // A column that the backup does not know is set to its default: the row counts as changed. Revisions only grow.
+  const compared = table.columns.filter((column) => column !== "snapshot_revision");
+  const equal = compared.map((column) => (columns.includes(column) ? `live."${column}" IS ${at(column)}` : "false"));
+  return `SELECT count(*) AS present, coalesce(sum(${equal.join(" AND ")}), 0) AS same
+    FROM json_each(?) AS sent CROSS JOIN (SELECT * FROM "${table.name}" WHERE ${live.sql}) AS live ON ${keys.join(" AND ")}`;
+}
+
+/** How many rows each has now. */
+export async function countRows(db: D1Database, all: readonly Chosen[]): Promise<readonly number[]> {
+  if (all.length === 0) return [];
+  const counted = await db.batch<{ rows: number }>(
+    all.map(({ table, condition }) =>
+      statement(db, `SELECT count(*) AS rows FROM "${table.name}" WHERE ${condition.sql}`, condition),
+    ),
+  );
+  return counted.map(({ results }) => results[0]?.rows ?? 0);
 }
 
 /** Lists of rows as JSON, each small enough to be bound. */
-function parametersOf(rows: TableRows["rows"]): readonly string[] {
+export function parametersOf(rows: TableRows["rows"]): readonly string[] {
   const parameters: string[] = [];
   let texts: string[] = [];
   let length = 0;
@@ -301,8 +356,13 @@ function statement(db: D1Database, sql: string, { params }: Condition): D1Prepar
   return db.prepare(sql).bind(...params);
 }
 
-function columnsOf({ columns }: TableInfo): string {
+export function columnsOf({ columns }: TableInfo): string {
   return named(columns);
+}
+
+/** What a row holds. */
+export function bytesOf({ columns }: TableInfo): string {
+  return columns.map((column) => `coalesce(length("${column}"), 0)`).join(" + ");
 }
 
 function named(columns: readonly string[]): string {

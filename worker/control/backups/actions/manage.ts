@@ -20,6 +20,7 @@ import {
   wasAskedSince,
   type Backup,
 } from "../store.ts";
+import { dropForgotten } from "../staged-row-store.ts";
 import type { Scope } from "../table-rules.ts";
 import { readLastRows, readSchema } from "../table-store.ts";
 import type { BackupDeps } from "./context.ts";
@@ -65,7 +66,6 @@ export async function newBackup(
       phase: "write",
       step: { at: "tenant", after: "" },
       last: await readLastRows(deps.env.DB, history),
-      unsettled: [],
     },
     updatedAt: startedAt,
   };
@@ -183,6 +183,7 @@ export async function keepBackups(deps: BackupDeps): Promise<void> {
     .toSorted((one, other) => (one.verifiedAt ?? 0) - (other.verifiedAt ?? 0));
   if (stale[0]) await recheck(deps, stale[0]);
   await deleteOutlived(deps, now - OTHERS_KEPT_MS);
+  await dropForgotten(deps.env.DB);
 }
 
 /** Lets a Workflow take the steps. Where none can be made the cron job tries again. */

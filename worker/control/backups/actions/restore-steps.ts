@@ -5,12 +5,13 @@ import { readManifest } from "../archive-store.ts";
 import type { RestoreProgress } from "../backup-record.ts";
 import { restoreBlob } from "../blob-store.ts";
 import { erasedOf, isErased, isWithin, reasonWith, tenantsWithin } from "../restore-rules.ts";
+import { dropAside } from "../staged-row-store.ts";
 import { changeRestore, getBackup, scopeOf, type Restore } from "../store.ts";
 import { raiseRevision, readSchema } from "../table-store.ts";
 import { listErased } from "../tenant-key-store.ts";
 import { tell, type BackupDeps } from "./context.ts";
 import { readRows, restoreObjects, restorePart } from "./parts.ts";
-import { allDone, endOfPart, objectParts, requireChunk } from "./verify.ts";
+import { allDone, objectParts, requireChunk } from "./verify.ts";
 
 type Change = Partial<Pick<Restore, "status" | "finishedAt" | "counts" | "reason">> & {
   readonly progress: RestoreProgress | null;
@@ -92,14 +93,16 @@ async function take(deps: BackupDeps, restore: Restore, progress: RestoreProgres
     const counts = { ...restore.counts, installs: restore.counts.installs + objects.length };
     return { counts, progress: { ...progress, chunk: objects.at(-1)?.to ?? index } };
   }
-  const end = endOfPart(chunks, index);
-  const done = await restorePart(deps, await readSchema(deps.env.DB), manifest, scope, erased, index, end);
+  const { id: runId } = restore;
+  const at = { runId, from: index, aside: progress.aside ?? 0 };
+  const done = await restorePart(deps, await readSchema(deps.env.DB), manifest, scope, erased, at);
   const counts = {
     ...restore.counts,
     tenants: restore.counts.tenants + done.tenants,
     rows: restore.counts.rows + done.rows,
   };
-  return { counts, progress: { ...progress, chunk: end } };
+  const aside = done.isAside ? at.aside + 1 : 0;
+  return { counts, progress: { ...progress, chunk: done.next, aside } };
 }
 
 /** Packages that are missing in the store; files come back with the state of their installs. */
@@ -122,6 +125,7 @@ async function compileNext(
   tenants: readonly string[],
 ): Promise<Change> {
   const tenantId = tenants[tenants.indexOf(progress.after) + 1];
+  if (progress.after === "") await dropAside(deps.env.DB, restore.id);
   if (tenantId === undefined) return { status: "completed", finishedAt: deps.clock.now(), progress: null };
   const stored = await deps.env.STORE.head(snapshotKey(tenantId));
   // Where the database was lost and the store was not, the snapshot there is newer than the database that came back.

@@ -30,13 +30,21 @@ import {
   type Backup,
   type Restore,
 } from "../store.ts";
-import { diffRows, records, type Scope, type TableDiff } from "../table-rules.ts";
-import { listMigrations, listTenantsAfter, readSchema, readState, type DatabaseSchema } from "../table-store.ts";
+import { isReplaced, ownRows, type Scope, type TableDiff } from "../table-rules.ts";
+import {
+  chosenTables,
+  compareRows,
+  countRows,
+  type Compared,
+  listMigrations,
+  listTenantsAfter,
+  readSchema,
+  type DatabaseSchema,
+} from "../table-store.ts";
 import { listErased } from "../tenant-key-store.ts";
 import type { BackupDeps } from "./context.ts";
 import { launch, newBackup } from "./manage.ts";
-import { readRows, stateOf, within } from "./parts.ts";
-import { endOfPart } from "./verify.ts";
+import { findInstall, stateOf, tenantChunks, withinScope } from "./parts.ts";
 
 export interface RestorePlan {
   readonly backup: string;
@@ -138,8 +146,7 @@ async function findBackup(deps: BackupDeps, id: string): Promise<Backup> {
 async function resolveScope(deps: BackupDeps, manifest: Manifest, wanted: RestoreScope): Promise<Scope> {
   if (wanted.kind !== "install") return wanted;
   const { tenantId, pluginId } = wanted;
-  const instances = (await tenantRows(deps, manifest, tenantId)).filter(({ table }) => table === "plugin_instances");
-  const found = instances.flatMap((rows) => records(rows)).find((row) => row["plugin_id"] === pluginId);
+  const found = await findInstall(deps, manifest, tenantId, "plugin_id", pluginId);
   if (!found)
     throw new PlatformError("RESTORE_REFUSED", `The backup holds no install of "${pluginId}" of tenant "${tenantId}".`);
   const installId = String(found["id"]);
@@ -155,11 +162,7 @@ async function resolveScope(deps: BackupDeps, manifest: Manifest, wanted: Restor
   return { kind: "install", tenantId, installId };
 }
 
-async function tenantRows(deps: BackupDeps, manifest: Manifest, tenantId: string) {
-  const from = manifest.chunks.findIndex(({ part }) => part === `tenant/${tenantId}`);
-  return from === -1 ? [] : readRows(deps, manifest, from, endOfPart(manifest.chunks, from));
-}
-
+/** Adds what a restore would do to one tenant's tables. */
 async function addDiff(
   deps: BackupDeps,
   schema: DatabaseSchema,
@@ -168,23 +171,35 @@ async function addDiff(
   tenantId: string,
   sums: Record<string, TableDiff>,
 ): Promise<void> {
-  const then = within(await tenantRows(deps, manifest, tenantId), scope);
-  const now = await readState(deps.env.DB, schema.tables, stateOf(scope, tenantId));
-  for (const name of new Set([...then, ...now.tables].map(({ table }) => table))) {
-    const columns = then.find(({ table }) => table === name)?.columns ?? [];
-    const table = requireColumns(
-      schema.tables.find((known) => known.name === name),
-      name,
-      columns,
-    );
-    const diff = diffRows(table, then, now.tables, scope.kind === "install" ? "" : tenantId);
+  const { DB } = deps.env;
+  const add = (name: string, { added = 0, changed = 0, removed = 0, same = 0 }: Partial<TableDiff>): void => {
     const sum = sums[name] ?? { added: 0, changed: 0, removed: 0, same: 0 };
     sums[name] = {
-      added: sum.added + diff.added,
-      changed: sum.changed + diff.changed,
-      removed: sum.removed + diff.removed,
-      same: sum.same + diff.same,
+      added: sum.added + added,
+      changed: sum.changed + changed,
+      removed: sum.removed + removed,
+      same: sum.same + same,
     };
+  };
+  const chosen = chosenTables(schema.tables, stateOf(scope, tenantId));
+  const replaced = chosen.filter(({ table }) => isReplaced(table.kind));
+  const counts = await countRows(DB, replaced);
+  for (const [index, { table }] of replaced.entries()) add(table.name, { removed: counts[index] ?? 0 });
+  const within = await withinScope(deps, manifest, scope);
+  for await (const chunk of tenantChunks(deps, manifest, tenantId)) {
+    const compared = within(chunk).flatMap((rows): Compared[] => {
+      const found = schema.tables.find(({ name }) => name === rows.table);
+      const table = requireColumns(found, rows.table, rows.columns);
+      const live = chosen.find((one) => one.table === table)?.condition;
+      // Of shared rows a tenant's own are set; one install's restore only adds them.
+      if (!live || (table.kind === "shared" && scope.kind === "install")) return [];
+      return [{ table, live, rows: table.kind === "shared" ? ownRows(rows, tenantId) : rows }];
+    });
+    for (const { table, rows } of compared) add(table.name, { added: rows.rows.length });
+    for (const { table, present, same } of await compareRows(DB, compared)) {
+      const removed = isReplaced(table.kind) ? -present : 0;
+      add(table.name, { added: -present, changed: present - same, removed, same });
+    }
   }
 }
 

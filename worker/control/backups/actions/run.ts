@@ -5,7 +5,7 @@ import { changeBackup, getBackup, getRestore, type Backup, type BackupChange } f
 import { tell, type BackupDeps } from "./context.ts";
 import { failRestore, restoreStep } from "./restore-steps.ts";
 import { deleteOldBackups, deleteUnneededBlobs } from "./retention.ts";
-import { verifyStep } from "./verify.ts";
+import { endTrial, verifyStep } from "./verify.ts";
 import { writeStep } from "./write.ts";
 
 /** A backup or restore under way, as its Workflow is told. */
@@ -60,6 +60,7 @@ async function afterVerified(deps: BackupDeps, backup: Backup): Promise<void> {
   const { id, scope, counts, bytes } = backup;
   await tell(deps, "backup.verified", { backupId: id, scope, rows: counts.rows, bytes });
   try {
+    await endTrial(deps, id);
     const gone = await deleteOldBackups(deps, backup);
     if (gone.length > 0 && scope === "system") await deleteUnneededBlobs(deps);
   } catch (error) {

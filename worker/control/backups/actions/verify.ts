@@ -43,7 +43,6 @@ export async function verifyStep(deps: BackupDeps, backup: Backup, progress: Ver
     return { progress: { phase: "verify", chunk: index, erased: Object.fromEntries(erased), erasedRows } };
   }
   await requireWhole(deps, manifest, erasedRows);
-  await scratch.destroy();
   const reason = reasonWith(backup.reason, erased);
   return { status: "verified", reason, verifiedAt: deps.clock.now(), progress: null };
 }
@@ -75,6 +74,11 @@ async function tryState(trial: Trial, from: number, to: number): Promise<void> {
   for (let index = from; index < to; index++) await readTried(trial, index);
 }
 
+/** Ends the trial once it is written down what came of it: until then its last step may be taken again. */
+export async function endTrial({ env }: BackupDeps, id: string): Promise<void> {
+  await scratchOf(env.BACKUP_SCRATCH, id).destroy();
+}
+
 /** @returns the number of the chunk after what was tried */
 async function tryParts(trial: Trial, index: number): Promise<number> {
   const { deps, manifest, keys } = trial;
@@ -90,10 +94,8 @@ async function tryParts(trial: Trial, index: number): Promise<number> {
       continue;
     }
     const sent = JSON.stringify(rows);
-    const loaded = await scratch.load(`${index}/${place}`, table, columns, sent, rows.length);
-    if ("refused" in loaded)
-      throw unreadable(`rows of ${table} in chunk ${index} cannot be restored: ${loaded.refused}`);
-    if (loaded.rows !== sent) throw unreadable(`rows of ${table} in chunk ${index} read back as others`);
+    const refused = await scratch.load(`${index}/${place}`, table, columns, sent, rows.length);
+    if (refused !== undefined) throw unreadable(`rows of ${table} in chunk ${index} cannot be restored: ${refused}`);
   }
   return index + 1;
 }

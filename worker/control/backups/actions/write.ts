@@ -9,6 +9,7 @@ import type { BackupCounts, BackupProgress, WritingStep } from "../backup-record
 import { keepBlob, type Blob } from "../blob-store.ts";
 import { exportInstallState } from "../install-state-store.ts";
 import { sealSections, type Section } from "../section-store.ts";
+import { dropAside, readAside, setAside } from "../staged-row-store.ts";
 import { scopeOf, type Backup, type BackupChange } from "../store.ts";
 import {
   listInstallsAfter,
@@ -42,15 +43,13 @@ class Step {
   readonly keys: TenantKeys;
   counts: BackupCounts;
   reason: string | null;
-  unsettled: readonly string[];
 
-  constructor(deps: BackupDeps, backup: Backup, { unsettled }: Writing) {
+  constructor(deps: BackupDeps, backup: Backup) {
     this.#deps = deps;
     this.#backup = backup;
     this.keys = new TenantKeys(deps);
     this.counts = backup.counts;
     this.reason = backup.reason;
-    this.unsettled = unsettled;
   }
 
   add(more: Partial<BackupCounts>): void {
@@ -109,12 +108,12 @@ class Step {
 
 /** Writes the next part of a backup, of bounded size. Written again after a crash it is the same again, at the same place. */
 export async function writeStep(deps: BackupDeps, backup: Backup, progress: Writing): Promise<BackupChange> {
-  const step = new Step(deps, backup, progress);
+  const step = new Step(deps, backup);
   const schema = await readSchema(deps.env.DB);
-  if (progress.step.at === "manifest") return finish(deps, backup, progress, schema);
+  if (progress.step.at === "manifest") return finish(deps, backup, schema);
   const next = await take(deps, backup, schema, progress, step);
-  const { counts, reason, unsettled } = step;
-  return { counts, reason, progress: { ...progress, step: next, unsettled } };
+  const { counts, reason } = step;
+  return { counts, reason, progress: { ...progress, step: next } };
 }
 
 function take(
@@ -125,6 +124,7 @@ function take(
   out: Step,
 ): Promise<WritingStep> | WritingStep {
   if (step.at === "tenant") return writeTenant(deps, backup, schema, step.after, out);
+  if (step.at === "rows") return writeRows(deps, backup, step, out);
   if (step.at === "objects") return writeObjects(deps, backup, schema, step, out);
   if (step.at === "log") return writeLog(deps, schema, step, out);
   if (step.at === "history") return writeHistory(deps, schema, step, last, out);
@@ -150,12 +150,36 @@ async function writeTenant(
   if ("erasedAt" in (await out.keys.toSeal(tenantId))) return { at: "tenant", after: tenantId };
   const installId = scope.kind === "install" ? scope.installId : undefined;
   const isPlatform = tenantId === PLATFORM_TENANT && scope.kind === "system";
-  const state = await readState(deps.env.DB, schema.tables, { tenantId, installId, isPlatform });
-  if (!state.settled) out.unsettled = [...out.unsettled, tenantId];
+  const of = { tenantId, installId, isPlatform };
+  const state = await readState(deps.env.DB, schema.tables, of);
+  if (!state) {
+    const logs = await setAside(deps.env.DB, backup.id, schema.tables, of);
+    return { at: "rows", tenantId, after: -1, logs };
+  }
   await out.rows(`tenant/${tenantId}`, [[tenantId, state.tables]]);
   if (scope.kind !== "system") await out.blobs(await findBlobs(deps, state.tables));
   out.add({ tenants: 1 });
   return { at: "objects", tenantId, after: "", logs: state.logs };
+}
+
+/** Writes the next pieces of a state that is set aside, and what its packages name after the last. */
+async function writeRows(
+  deps: BackupDeps,
+  backup: Backup,
+  step: Extract<WritingStep, { at: "rows" }>,
+  out: Step,
+): Promise<WritingStep> {
+  const { tenantId, after, logs } = step;
+  const { rows, last } = await readAside(deps.env.DB, backup.id, after);
+  await out.rows(`tenant/${tenantId}`, [[tenantId, rows]]);
+  if (last !== undefined) return { ...step, after: last };
+  for (let piece: number | undefined = -1; backup.scope !== "system" && piece !== undefined;) {
+    const versions = await readAside(deps.env.DB, backup.id, piece, "plugin_versions");
+    await out.blobs(await findBlobs(deps, versions.rows));
+    piece = versions.last;
+  }
+  out.add({ tenants: 1 });
+  return { at: "objects", tenantId, after: "", logs };
 }
 
 /** The store's objects that packages of the rows name. */
@@ -178,6 +202,7 @@ async function writeObjects(
 ): Promise<WritingStep> {
   const scope = scopeOf(backup);
   const { tenantId, after, logs } = step;
+  if (after === "") await dropAside(deps.env.DB, backup.id);
   const all = scope.kind === "install" ? [] : await listInstallsAfter(deps.env.DB, tenantId, after, INSTALLS_PER_STEP);
   const installs = scope.kind === "install" && after === "" ? [scope.installId] : all;
   for (const installId of installs) await writeInstall(deps, { tenantId, installId }, out);
@@ -291,12 +316,7 @@ async function writeBlobs(
   return next === undefined ? { at: "manifest" } : { at: "blobs", prefix: next, after: "" };
 }
 
-async function finish(
-  deps: BackupDeps,
-  backup: Backup,
-  progress: Writing,
-  schema: DatabaseSchema,
-): Promise<BackupChange> {
+async function finish(deps: BackupDeps, backup: Backup, schema: DatabaseSchema): Promise<BackupChange> {
   const { chunks, bytes } = await listChunks(deps, backup.id, backup.counts.chunks);
   const to = deps.clock.now();
   const from = backup.readFrom ?? backup.startedAt;
@@ -309,7 +329,7 @@ async function finish(
     to,
     schema: schema.migration,
     definitions: [...schema.definitions],
-    unsettled: [...progress.unsettled],
+    unsettled: [],
     chunks: [...chunks],
   });
   return {
