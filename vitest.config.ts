@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
 import { freshKeyRing } from "./scripts/local-state.ts";
@@ -7,6 +8,8 @@ import { testIssuerBindings } from "./test/support/workers/test-issuers.ts";
 /** `unit` runs pure code in Node; `workers` runs the real worker and its bindings inside workerd. */
 export default defineConfig({
   test: {
+    // vitest leaves one processor free, which is half of a machine with two.
+    maxWorkers: availableParallelism(),
     projects: [
       {
         test: {

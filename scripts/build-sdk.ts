@@ -1,18 +1,17 @@
-import { execFile } from "node:child_process";
-import { cp, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, readdir, readFile, rm } from "node:fs/promises";
 import path from "node:path";
-import { promisify } from "node:util";
+import { compileSdk } from "./compile-sdk.ts";
 import { logProgress, type Log } from "./progress.ts";
 
 /**
  * Makes the package of the SDK in dist/sdk: its TypeScript as JavaScript with types, the engines, the templates and the harness's
  * program. `npm pack ./dist/sdk` packs it.
  */
-const run = promisify(execFile);
 const FOLDERS = [
   "account",
   "builder",
   "cli",
+  "client",
   "contract",
   "inspection",
   "packaging",
@@ -30,11 +29,7 @@ export async function buildSdk({ root, log }: { readonly root: string; readonly 
   const target = path.join(root, "dist/sdk");
   await rm(target, { recursive: true, force: true });
   await mkdir(target, { recursive: true });
-  await run(
-    process.execPath,
-    [path.join(root, "node_modules/typescript/bin/tsc"), "-p", await configuration(root, target)],
-    { cwd: root },
-  );
+  await compileSdk(root, FOLDERS, target);
   for (const folder of [...FOLDERS, "engine"]) {
     const files = await readdir(path.join(source, folder), { recursive: true });
     for (const file of files.filter((name) => COPIED.test(name) || name === "README.md")) {
@@ -46,25 +41,6 @@ export async function buildSdk({ root, log }: { readonly root: string; readonly 
   await cp(path.join(source, "README.md"), path.join(target, "README.md"));
   const { version } = JSON.parse(await readFile(path.join(source, "package.json"), "utf8")) as { version: string }; // our own file
   log(`SDK ${version} in dist/sdk`);
-}
-
-async function configuration(root: string, target: string): Promise<string> {
-  const file = path.join(root, "dist/tsconfig.sdk.json");
-  const options = {
-    extends: "../tsconfig.node.json",
-    compilerOptions: {
-      noEmit: false,
-      rootDir: "../sdk",
-      outDir: target,
-      declaration: true,
-      rewriteRelativeImportExtensions: true,
-      paths: {},
-    },
-    include: FOLDERS.map((folder) => `../sdk/${folder}`),
-    exclude: ["../**/*.generated.*"],
-  };
-  await writeFile(file, JSON.stringify(options));
-  return file;
 }
 
 if (import.meta.main) await buildSdk({ root: path.resolve(import.meta.dirname, ".."), log: logProgress });

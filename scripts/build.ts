@@ -1,5 +1,7 @@
 import { cp, mkdir } from "node:fs/promises";
 import path from "node:path";
+import { buildClient } from "./build-client.ts";
+import { buildDownloads } from "./build-downloads.ts";
 import { buildHarness } from "./build-harness.ts";
 import { buildPlugins } from "./build-plugins.ts";
 import { buildSandbox } from "./build-sandbox.ts";
@@ -11,6 +13,8 @@ const SWAGGER_FILES = ["swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.
 export async function build(options: { readonly root: string; readonly log: Log }): Promise<void> {
   await buildSandbox(options);
   await buildHarness(options);
+  await buildClient(options);
+  await buildDownloads(options);
   await buildPlugins(options);
   await copyApiReference(options.root);
 }

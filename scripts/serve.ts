@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import path from "node:path";
 import { parseArgs, parseEnv } from "node:util";
 import { build as bundleWith, type Plugin } from "esbuild";
@@ -59,6 +59,7 @@ async function bundle(entry: string): Promise<RuntimeModule[]> {
 }
 
 const CONTENT_TYPES: Readonly<Record<string, string>> = {
+  ".html": "text/html; charset=utf-8",
   ".css": "text/css; charset=utf-8",
   ".js": "text/javascript; charset=utf-8",
   ".png": "image/png",
@@ -68,13 +69,18 @@ const CONTENT_TYPES: Readonly<Record<string, string>> = {
 function filesOf(folder: string): (request: { readonly url: string }) => Promise<Response> {
   return async ({ url }) => {
     const file = path.join(folder, path.posix.normalize(decodeURIComponent(new URL(url).pathname)));
-    const content = await readFile(file).catch((error: NodeJS.ErrnoException) => {
-      if (error.code === "ENOENT" || error.code === "EISDIR") return undefined;
+    const isFolder = await stat(file).then(
+      (found) => found.isDirectory(),
+      () => false,
+    );
+    const shown = isFolder ? path.join(file, "index.html") : file;
+    const content = await readFile(shown).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === "ENOENT") return undefined;
       throw error;
     });
     if (!content) return new Response("Not found", { status: 404 });
     return new Response(new Uint8Array(content), {
-      headers: { "content-type": CONTENT_TYPES[path.extname(file)] ?? "application/octet-stream" },
+      headers: { "content-type": CONTENT_TYPES[path.extname(shown)] ?? "application/octet-stream" },
     });
   };
 }

@@ -17,12 +17,14 @@ export { PluginHealth } from "../durable-objects/plugin-health/object.ts";
 export { BackupRun } from "./workflows.ts";
 
 const app = createApp(routes);
-/** Files of the reference page. All other paths are the application's, which is asked first (wrangler.toml). */
-const ASSETS = "/swagger/";
+/** Folders of files: the reference page's, and the client's. All other paths are the application's, which is asked first (wrangler.toml). */
+const ASSETS = ["/swagger/", "/sdk/"];
+const CLIENT_PAGE = "/sdk";
 
 /** Looks at the path without parsing the whole URL, which each request would pay for. */
 function isAsset(url: string): boolean {
-  return url.startsWith(ASSETS, url.indexOf("/", "https://".length));
+  const path = url.slice(url.indexOf("/", "https://".length));
+  return path === CLIENT_PAGE || ASSETS.some((folder) => path.startsWith(folder));
 }
 
 export default {

@@ -124,6 +124,10 @@ const KEYED_BODY_LIMIT = Math.ceil((LIMITS.input.maximum * 4) / 3) + 64 * 1024;
 function withIdempotencyKey(route: Route): Route {
   return {
     ...route,
+    headers: {
+      ...route.headers,
+      "Idempotency-Key": { description: "Names a call that is to run once", required: false },
+    },
     description:
       `${route.description ?? ""} With an \`Idempotency-Key\` header (1 to 255 visible ASCII characters) the first call runs; ` +
       "later ones with the same key, plugin, function and body get its answer for 24 hours, marked `idempotency-replayed: true`.",
