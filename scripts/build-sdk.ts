@@ -36,7 +36,9 @@ export async function buildSdk({ root, log }: { readonly root: string; readonly 
       await cp(path.join(source, folder, file), path.join(target, folder, file));
     }
   }
-  await cp(path.join(source, "templates"), path.join(target, "templates"), { recursive: true });
+  for (const folder of ["templates", "bindings"]) {
+    await cp(path.join(source, folder), path.join(target, folder), { recursive: true });
+  }
   await cp(path.join(source, "package.json"), path.join(target, "package.json"));
   await cp(path.join(source, "README.md"), path.join(target, "README.md"));
   const { version } = JSON.parse(await readFile(path.join(source, "package.json"), "utf8")) as { version: string }; // our own file

@@ -4,8 +4,9 @@ import { Command, CommanderError } from "commander";
 import { attempt, command } from "./command.ts";
 import { build, type BuildCommandOptions } from "./commands/build.ts";
 import { check, type CheckOptions } from "./commands/check.ts";
-import { createPlugin, TEMPLATES, type CreateOptions } from "./commands/create.ts";
+import { createPlugin, type CreateOptions } from "./commands/create.ts";
 import { run, type RunOptions } from "./commands/run.ts";
+import { TEMPLATE_NAMES } from "./commands/templates.ts";
 import { testPlugin } from "./commands/test.ts";
 import { EXIT, type OutputOptions } from "./output.ts";
 import { addPlatformCommands } from "./platform-commands.ts";
@@ -32,7 +33,7 @@ export function patchbay(): Command {
     throw end;
   });
   command(program, "create <name>", "make a plugin's folder from a template")
-    .option("-t, --template <name>", `one of ${TEMPLATES.join(", ")}`, "function")
+    .option("-t, --template <name>", `one of ${TEMPLATE_NAMES.join(", ")}`, "function")
     .option("--id <id>", "the plugin's id, such as acme.shop (default: the folder's name)")
     .option("--author <name>", "who writes it", "you")
     .option("--sdk <version>", "version or file of this package", `^${version}`)

@@ -4,10 +4,10 @@ import path from "node:path";
 import { PLUGIN_ID_PATTERN } from "../../contract/identifiers.ts";
 import { UserError } from "../../project/user-error.ts";
 import { show, type OutputOptions } from "../output.ts";
+import { TEMPLATE_NAMES, TEMPLATES, type Template } from "./templates.ts";
 
-const TEMPLATES_FOLDER = path.resolve(import.meta.dirname, "../../templates");
-export const TEMPLATES = ["function", "hook", "endpoint", "service"] as const;
-const TEXT_FILE = /\.(json|ts|md)$/;
+const SDK = path.resolve(import.meta.dirname, "../..");
+const TEXT_FILE = /\.(json|ts|md|toml|mod|go)$/;
 
 export interface CreateOptions extends OutputOptions {
   readonly template: string;
@@ -27,8 +27,9 @@ export async function createPlugin(name: string, options: CreateOptions): Promis
   const folder = path.resolve(name);
   const base = path.basename(folder);
   const id = options.id ?? base;
-  if (!TEMPLATES.some((template) => template === options.template)) {
-    throw new UserError(`There is no template ${options.template}; there are ${TEMPLATES.join(", ")}.`);
+  const template = Object.hasOwn(TEMPLATES, options.template) ? TEMPLATES[options.template] : undefined;
+  if (template === undefined) {
+    throw new UserError(`There is no template ${options.template}; there are ${TEMPLATE_NAMES.join(", ")}.`);
   }
   if (!PLUGIN_ID_PATTERN.test(id)) {
     throw new UserError(
@@ -37,9 +38,7 @@ export async function createPlugin(name: string, options: CreateOptions): Promis
   }
   if (existsSync(folder) && (await readdir(folder)).length > 0) throw new UserError(`${folder} is not empty.`);
   await mkdir(folder, { recursive: true });
-  for (const source of ["shared", options.template]) {
-    await cp(path.join(TEMPLATES_FOLDER, source), folder, { recursive: true });
-  }
+  await layOut(template, folder);
   // npm leaves files of this name out of packages.
   await rename(path.join(folder, "gitignore"), path.join(folder, ".gitignore"));
   await fillIn(folder, { id, name: titleOf(base), package: base, author: options.author, sdk: options.sdk });
@@ -49,6 +48,11 @@ export async function createPlugin(name: string, options: CreateOptions): Promis
     [`Made ${id} from the template ${options.template}. Next:`, ...next.map((line) => `  ${line}`)],
     options,
   );
+}
+
+async function layOut({ folders, binding }: Template, folder: string): Promise<void> {
+  for (const source of folders) await cp(path.join(SDK, "templates", source), folder, { recursive: true });
+  if (binding) await cp(path.join(SDK, "bindings", binding.from), path.join(folder, binding.to), { recursive: true });
 }
 
 async function fillIn(folder: string, values: Readonly<Record<string, string>>): Promise<void> {

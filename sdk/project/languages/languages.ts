@@ -3,11 +3,14 @@ import path from "node:path";
 import { UserError } from "../user-error.ts";
 import { assemblyscript } from "./assemblyscript.ts";
 import { c } from "./c.ts";
+import { go } from "./go.ts";
 import type { Language } from "./language.ts";
+import { rust } from "./rust.ts";
 import { typescript } from "./typescript.ts";
+import { zig } from "./zig.ts";
 
 /** The languages that `patchbay build` knows, in the order in which they are asked whether a project is theirs. */
-export const LANGUAGES: readonly Language[] = [typescript, assemblyscript, c];
+export const LANGUAGES: readonly Language[] = [typescript, assemblyscript, c, rust, go, zig];
 
 /** A project's language, and the file that says so. */
 export interface FoundLanguage {
