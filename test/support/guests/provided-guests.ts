@@ -22,7 +22,7 @@ export function guestBytes(name: string): Uint8Array<ArrayBuffer> {
 }
 
 /** Languages beside TypeScript with a plugin in test/fixtures/languages that has every function of the capability cases. */
-export const FIXTURE_LANGUAGES = ["assemblyscript", "c"] as const;
+export const FIXTURE_LANGUAGES = ["assemblyscript", "c", "rust", "go", "zig"] as const;
 
 /** False where the compiler of a language is not installed, so that its plugin is not there to test. */
 export function hasGuest(name: string): boolean {
