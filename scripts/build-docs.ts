@@ -132,7 +132,7 @@ const MODES_RETRY = `## A change whose answer was lost
 An operation that fails because a store is away answers 503 \`DATABASE_UNAVAILABLE\` or \`STORE_UNAVAILABLE\` with \`mayHaveApplied\`:
 false where nothing was changed, true where the change may have been made, wholly. Repeating it leads to the same end, but for
 what makes a new thing each time (keys, webhooks): look for it first. Every operation is tried under every fault of what it
-touches (\`test/workers/faults/api-faults.test.ts\`).`;
+touches (\`test/workers/faults/api-faults-*.test.ts\`).`;
 
 export const PAGES: Readonly<Record<string, () => string>> = {
   "docs/audit-rules.md": auditRulesPage,

@@ -48,7 +48,7 @@ is open then lets a probe through at once.
 | \`undone\` | it did not help, and was taken back |
 | \`failed\` | it could not be done, or did not help and cannot be taken back; an operator's own choice is never taken back |
 | \`dry-run\` | nothing was done |
-| \`running\` | it is not over; it is the lease too: one remedy at a time for one install, and none longer than five minutes |
+| \`running\` | it is not over; it is the lease too: one remedy at a time for one install, and none longer than five minutes; what is cut off is then closed as \`failed\`, and told |
 
 Each event holds cause, code, reason, the install before and after (version, state, generation, breaker, calls and faults), what the
 verification saw, and who did it. \`healing.ended\` is in the event log, and the change itself is in the audit log.`;

@@ -32,7 +32,8 @@ export class FaultyApp {
   deps(context: Pick<ExecutionContext, "waitUntil">): Deps {
     const deps = createDeps(this.faults.env, context, this.clock, this.kept);
     const pause = (milliseconds: number): Promise<void> => Promise.resolve(this.clock.advance(milliseconds));
-    return Object.create(deps, { pause: { value: pause } }) as Deps; // one member replaced
+    // Enumerable as it was: actions pass on copies of what they got.
+    return Object.defineProperty(deps, "pause", { value: pause, enumerable: true });
   }
 
   /** Runs work outside of requests, with all that it leaves for later. */

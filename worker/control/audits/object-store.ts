@@ -54,6 +54,8 @@ export class ObjectReader {
     if (!object) return null;
     const hash = new crypto.DigestStream("SHA-256");
     await object.body.pipeTo(hash);
+    // What ends early says nothing of what is stored.
+    if (Number(hash.bytesWritten) < object.size) throw new Error("The object ended early.");
     return toHex(await hash.digest);
   }
 }

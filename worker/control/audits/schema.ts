@@ -49,7 +49,7 @@ export const RunAnswer = v.object({
   installs: v.object({
     total: count,
     done: count,
-    failed: v.pipe(count, v.description("Of those done: could not be audited")),
+    failed: v.pipe(count, v.description("Of those done: could not be audited, or not wholly")),
   }),
   findings: v.pipe(severities, v.description("Found by this audit, whether known before or not")),
   startedAt: time,

@@ -31,19 +31,38 @@ const COLUMNS = [
   "endedAt",
 ] as const satisfies readonly (keyof HealingEvent)[];
 
+export interface InstallScope {
+  readonly tenantId: string;
+  readonly id: string;
+}
+
+/** Remedies that have run for so long that they were cut off. @param scope  an install; absent: all */
+export async function listCutOff(
+  db: Database,
+  now: number,
+  scope: InstallScope | undefined,
+  limit: number,
+): Promise<HealingEvent[]> {
+  const { tenantId, installId, outcome, startedAt } = healingEvents;
+  const running = sql`${outcome} = 'running'`; // a literal, so that its index serves
+  const own = scope && and(eq(tenantId, scope.tenantId), eq(installId, scope.id));
+  // A clock that was set back must not hold the lease for ever.
+  const cutOff = sql`abs(${startedAt} - ${now}) > ${LEASE_MS}`;
+  return db
+    .select()
+    .from(healingEvents)
+    .where(and(own, running, cutOff))
+    .limit(limit);
+}
+
 /**
- * Writes the event that opens a remedy, unless another one runs for the install or too much was healed lately. An event that
- * was cut off is closed first.
+ * Writes the event that opens a remedy, unless another one runs for the install or too much was healed lately.
  *
  * @param limits  given where nobody asked: what may be done by itself
  * @returns false where nothing was written
  */
 export async function beginHealing(db: Database, event: HealingEvent, limits?: HealingLimits): Promise<boolean> {
-  const { tenantId, installId, startedAt } = event;
-  const mine = and(eq(healingEvents.tenantId, tenantId), eq(healingEvents.installId, installId));
-  // A clock that was set back must not hold the lease for ever.
-  const cutOff = sql`abs(${healingEvents.startedAt} - ${startedAt}) > ${LEASE_MS}`;
-  const running = eq(healingEvents.outcome, "running");
+  const { startedAt } = event;
   const values = COLUMNS.map((name) => {
     const value = event[name];
     return sql`${typeof value === "object" && value !== null ? JSON.stringify(value) : value}`;
@@ -51,17 +70,11 @@ export async function beginHealing(db: Database, event: HealingEvent, limits?: H
   const since = startedAt - (limits?.periodMs ?? 0);
   const recent = sql`(SELECT count(*) FROM ${healingEvents} WHERE ${healingEvents.startedAt} > ${since} AND ${healingEvents.cause} <> 'operator' AND ${healingEvents.outcome} <> 'dry-run')`;
   const allowed = limits ? sql`${recent} < ${limits.most}` : sql`true`;
-  const [, inserted] = await db.batch([
-    db
-      .update(healingEvents)
-      .set({ outcome: "failed", endedAt: startedAt })
-      .where(and(mine, running, cutOff)),
-    db
-      .insert(healingEvents)
-      .select(sql`SELECT ${sql.join(values, sql`, `)} WHERE ${allowed}`)
-      .onConflictDoNothing()
-      .returning({ id: healingEvents.id }),
-  ]);
+  const inserted = await db
+    .insert(healingEvents)
+    .select(sql`SELECT ${sql.join(values, sql`, `)} WHERE ${allowed}`)
+    .onConflictDoNothing()
+    .returning({ id: healingEvents.id });
   return inserted.length === 1;
 }
 

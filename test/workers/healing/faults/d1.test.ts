@@ -1,5 +1,7 @@
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, test } from "vitest";
+import { listAudit } from "../../../../worker/control/audit-log/store.ts";
+import { listEvents } from "../../../../worker/control/events/store.ts";
 import { healSickInstalls } from "../../../../worker/control/healing/actions/run.ts";
 import { LEASE_MS } from "../../../../worker/control/healing/store.ts";
 import { moduleKey } from "../../../../worker/execution/module-store.ts";
@@ -7,6 +9,7 @@ import { SCHEDULE } from "../../../../worker/schedule.ts";
 import { expectProblem } from "../../../support/workers/api.ts";
 import { after, fails, Faults, SteppingClock } from "../../../support/workers/faults.ts";
 import { settledApi } from "../../recording/recorded-calls.ts";
+import { db } from "../../packages/upload-fixtures.ts";
 import { freshDeps, healingTenant, type HealingTenant } from "../healing-tenant.ts";
 
 /**
@@ -67,9 +70,15 @@ describe("D1 is down", () => {
     expect(cut).toEqual(["running"]);
     expect(await heal(cutOff)).toEqual([]);
     await heal(cutOff, { ahead: LEASE_MS + 60_000 });
-    const outcomes = (await cutOff.healing()).map(({ outcome }) => outcome);
-    expect(outcomes).toContain("helped");
-    expect(outcomes).not.toContain("running");
+    const healing = await cutOff.healing();
+    expect(healing.map(({ outcome }) => outcome)).toEqual(["helped", "failed"]);
+    expect(healing[1]?.reason).toContain("It was cut off; what it had done stays.");
+    const ended = await listEvents(db, cutOff.tenantId, { type: ["healing.ended"] }, { limit: 9, order: "oldest" });
+    expect(ended.map(({ data }) => (data as { outcome?: string }).outcome)).toEqual(["failed", "helped"]);
+    const audited = await listAudit(db, cutOff.tenantId, { action: "install.heal" }, { limit: 9 });
+    expect(audited.map(({ after: text }) => JSON.parse(text ?? "") as unknown)).toMatchObject([
+      { outcome: "failed", healingId: healing[1]?.id },
+    ]);
     expect((await cutOff.run({ input: "x" })).outcome.failure).toBeUndefined();
   });
 });

@@ -64,7 +64,7 @@ describe("the clock jumps", () => {
     const sick = await healingTenant("echo");
     await lose(sick);
     await env.DB.prepare(
-      "INSERT INTO healing_events (id, tenant_id, install_id, plugin_id, cause, remedy, reason, before, outcome, subject, started_at) VALUES (?, ?, ?, ?, 'executions', 'repair', '', '{}', 'running', 'system', ?)",
+      `INSERT INTO healing_events (id, tenant_id, install_id, plugin_id, cause, remedy, reason, before, outcome, subject, started_at) VALUES (?, ?, ?, ?, 'executions', 'repair', '', '{"version":"1.0.0"}', 'running', 'system', ?)`,
     )
       .bind(crypto.randomUUID(), sick.tenantId, (await sick.install()).id, sick.pluginId, Date.now() + DAY)
       .run();

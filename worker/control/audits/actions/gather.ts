@@ -42,6 +42,8 @@ export interface AuditedFacts {
   readonly installId: string;
   readonly pluginId: string;
   readonly facts: Facts;
+  /** False where a part could not be read, so that its rules had no say. */
+  readonly isWhole: boolean;
 }
 
 /** The facts of installs of one tenant. Those that were removed meanwhile have none. */
@@ -57,8 +59,8 @@ export async function gatherFacts(
   const reader = new ObjectReader(deps.env.STORE);
   const gathered: AuditedFacts[] = [];
   for (const install of installs) {
-    const parts = await partsOf(deps, install, sources, reader);
-    gathered.push({ installId: install.id, pluginId: install.pluginId, facts: { now, parts } });
+    const { parts, isWhole } = await partsOf(deps, install, sources, reader);
+    gathered.push({ installId: install.id, pluginId: install.pluginId, facts: { now, parts }, isWhole });
   }
   return gathered;
 }
@@ -66,7 +68,7 @@ export async function gatherFacts(
 /** What the tenant owns beside its installs. */
 export async function gatherTenant(deps: GatherDeps, tenantId: string): Promise<AuditedFacts> {
   const keys = await expiringKeys(deps.db, tenantId);
-  return { installId: "", pluginId: "", facts: { now: deps.clock.now(), parts: { keys } } };
+  return { installId: "", pluginId: "", facts: { now: deps.clock.now(), parts: { keys } }, isWhole: true };
 }
 
 type Sources = Awaited<ReturnType<typeof gatherSources>>;
@@ -98,14 +100,15 @@ async function partsOf(
   install: AuditedInstall,
   sources: Sources,
   reader: ObjectReader,
-): Promise<Partial<FactParts>> {
+): Promise<Pick<AuditedFacts, "isWhole"> & { readonly parts: Partial<FactParts> }> {
   const { id, pluginId, manifest, packageDigest, moduleDigest, linked = [] } = install;
   const { grants, usage, calls, breakers, secrets, versions, snapshots } = sources;
   const objects = await attempt("objects", () => Promise.all(expectedObjects(install).map((one) => reader.read(one))));
   const config = await attempt("config", () => configFact(deps, install));
   const digests = [packageDigest, moduleDigest, ...linked.map((module) => module.moduleDigest)];
   const version = { ...install, digests, dependencies: manifest.dependencies ?? {} };
-  return {
+  const isWhole = [objects, config, ...Object.values(sources)].every((part) => part !== undefined);
+  const parts = {
     state: { state: install.state, since: install.updatedAt },
     ...(objects ? { objects } : {}),
     ...(config ? { config } : {}),
@@ -125,6 +128,7 @@ async function partsOf(
     ...(secrets ? { replacedSecrets: secrets.get(id) ?? [] } : {}),
     ...(versions ? { version: versionFact(version, versions.heads, versions.advisories, versions.installed) } : {}),
   };
+  return { parts, isWhole };
 }
 
 /** A part that cannot be read leaves its rules without a say, and the others with theirs. */
@@ -148,7 +152,9 @@ async function readBoth(
   tenantId: string,
 ): Promise<{ stored: Snapshot | null | undefined; built: Snapshot }> {
   const object = await deps.env.STORE.get(snapshotKey(tenantId));
-  const stored = object ? parseStored(await object.text(), tenantId) : undefined;
+  const bytes = object && new Uint8Array(await object.arrayBuffer());
+  if (bytes && bytes.length < object.size) throw new Error("The snapshot ended early.");
+  const stored = bytes ? parseStored(new TextDecoder().decode(bytes), tenantId) : undefined;
   const record = await readTenantRecord(deps.db, tenantId, requireEnvironment(deps.env));
   if (!record) throw new Error(`There is no tenant "${tenantId}".`);
   return { stored, built: buildSnapshot(record, deps.clock.now()) };

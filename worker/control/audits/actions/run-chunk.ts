@@ -24,7 +24,8 @@ export async function runChunk(deps: AuditDeps, bell: AuditBell): Promise<void> 
   if (!chunk) return; // the run was deleted
   if (chunk.doneAt === null) {
     const settings = await readSettings(deps.db);
-    await writeOutcome(deps, chunk, await auditInstalls(deps, chunk), settings);
+    const outcome = await auditInstalls(deps, chunk);
+    await writeOutcome(deps, chunk, outcome, settings);
   }
   await endRun(deps, bell);
 }
@@ -41,7 +42,12 @@ export async function abandonChunk(deps: Pick<AuditDeps, "db" | "clock" | "newId
   await endRun(deps, bell);
 }
 
-async function auditInstalls(deps: AuditDeps, chunk: AuditChunk): Promise<AuditOutcome> {
+interface ChunkOutcome extends AuditOutcome {
+  /** Installs that could not be looked at wholly. */
+  readonly failed: number;
+}
+
+async function auditInstalls(deps: AuditDeps, chunk: AuditChunk): Promise<ChunkOutcome> {
   const { tenantId, installs, withTenant } = chunk;
   const facts = [
     ...(await gatherFacts(deps, tenantId, installs)),
@@ -60,7 +66,8 @@ async function auditInstalls(deps: AuditDeps, chunk: AuditChunk): Promise<AuditO
     newId: deps.newId,
     removed: removed.map(({ id }) => id),
   });
-  return { ...outcome, found: await withRecordings(deps, outcome.found) };
+  const failed = facts.filter(({ isWhole }) => !isWhole).length;
+  return { ...outcome, found: await withRecordings(deps, outcome.found), failed };
 }
 
 /** An execution serves as evidence where it was recorded. */
@@ -79,11 +86,11 @@ async function withRecordings({ recordings }: AuditDeps, rows: readonly FindingR
 async function writeOutcome(
   deps: AuditDeps,
   chunk: AuditChunk,
-  outcome: AuditOutcome,
+  outcome: ChunkOutcome,
   { audit }: Settings,
 ): Promise<void> {
   const { db, clock } = deps;
-  const { found, opened, fixed } = outcome;
+  const { found, opened, fixed, failed } = outcome;
   const at = clock.now();
   const undone = isUndone(chunk);
   const tell = (rows: readonly FindingRow[]) =>
@@ -107,7 +114,7 @@ async function writeOutcome(
     ...(fixed.length > 0 ? [fixFindings(db, chunk.tenantId, fixedIds, at, SYSTEM_SUBJECT, undone)] : []),
     ...(alarms.length > 0 ? [recordEventsWhere(db, alarms, undone)] : []),
   ];
-  const end = finishChunk(db, chunk, { at, failed: 0, counts: countBySeverity(found) });
+  const end = finishChunk(db, chunk, { at, failed, counts: countBySeverity(found) });
   await db.batch([...statements, ...end] as unknown as [Statement, ...Statement[]]); // never empty: it ends with the two of the chunk
 }
 

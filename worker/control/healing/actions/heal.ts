@@ -4,8 +4,6 @@ import type { Deps } from "../../../deps.ts";
 import { errorText } from "../../../lib/error-text.ts";
 import { logError } from "../../../lib/json-log.ts";
 import type { Actor } from "../../../lib/actor.ts";
-import { auditRow } from "../../audit-log/rules.ts";
-import { newEvent } from "../../events/rules.ts";
 import { installNotFound } from "../../installs/request-rules.ts";
 import type { Install } from "../../installs/schema.ts";
 import { getInstall } from "../../installs/store.ts";
@@ -19,7 +17,8 @@ import {
   type Remedy,
 } from "../healing-record.ts";
 import { isSettled, type HealingLimits } from "../rules.ts";
-import { beginHealing, endHealing } from "../store.ts";
+import { beginHealing } from "../store.ts";
+import { closeCutOff, recordEnd } from "./end.ts";
 import { factsSince, gatherFacts } from "./facts.ts";
 import { quarantine } from "./quarantine.ts";
 import type { RemedyAction, RemedyRequest } from "./remedy.ts";
@@ -51,6 +50,8 @@ export interface HealingOrder {
   readonly undoes: boolean;
   /** Given where nobody asked. */
   readonly limits?: HealingLimits;
+  /** True: what kept the remedy from being done is thrown once it is recorded, for an answer that has no place for it. */
+  readonly rethrows?: boolean;
 }
 
 /**
@@ -58,6 +59,7 @@ export interface HealingOrder {
  *
  * @param install  as read; must be installed
  * @returns the closed event; undefined where another healer is at work or too much was healed lately
+ * @throws what kept it from being done, where the order says so, and what keeps it from being recorded
  */
 export async function applyRemedy(
   deps: Deps,
@@ -66,6 +68,7 @@ export async function applyRemedy(
 ): Promise<HealingEvent | undefined> {
   const { actor, remedy, cause, traceId } = order;
   const reason = order.reason.slice(0, REASON_LENGTH);
+  await closeCutOff(deps, install);
   const { shown } = await gatherFacts(deps, install);
   const event = openedEvent(deps, install, { ...order, reason }, shown);
   if (!(await beginHealing(deps.db, event, order.limits))) return undefined;
@@ -73,15 +76,19 @@ export async function applyRemedy(
   const result = await attempt(deps, request, order).catch((error: unknown): Result => {
     logError("healing.failed", { installId: install.id, remedy, cause, error: errorText(error) });
     const because = error instanceof PlatformError ? `${error.code}: ${error.message}` : "The platform failed.";
-    return { outcome: "failed", done: because, verification: null };
+    return { outcome: "failed", done: because, verification: null, error: toError(error) };
   });
-  return close(deps, order, event, result);
+  const ended = await close(deps, order, event, result);
+  if (order.rethrows && result.error) throw result.error;
+  return ended;
 }
 
 interface Result {
   readonly outcome: HealingOutcome;
   readonly done: string;
   readonly verification: HealingVerification | null;
+  /** What kept it from being done. */
+  readonly error?: Error;
 }
 
 async function attempt(deps: Deps, request: RemedyRequest, order: HealingOrder): Promise<Result> {
@@ -93,6 +100,10 @@ async function attempt(deps: Deps, request: RemedyRequest, order: HealingOrder):
   if (!order.undoes || !applied.undo) return { outcome: "failed", done, verification };
   await applied.undo();
   return { outcome: "undone", done: `${done} It did not help and was taken back.`, verification };
+}
+
+function toError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(errorText(error));
 }
 
 /** A finding has no calls of its own: then any that failed count. */
@@ -128,7 +139,7 @@ export function openedEvent(
 }
 
 async function close(deps: Deps, order: HealingOrder, event: HealingEvent, result: Result): Promise<HealingEvent> {
-  const { tenantId, pluginId, installId, remedy, cause, code, id: healingId } = event;
+  const { tenantId, pluginId, installId } = event;
   const now = deps.clock.now();
   const install = await getInstall(deps.db, tenantId, pluginId);
   if (!install) throw installNotFound(pluginId);
@@ -139,21 +150,7 @@ async function close(deps: Deps, order: HealingOrder, event: HealingEvent, resul
   }
   const reason = `${event.reason} ${result.done}`.slice(0, 2 * REASON_LENGTH);
   const { outcome, verification } = result;
-  const ended: HealingEvent = { ...event, after, verification, outcome, endedAt: now, reason };
-  const told = newEvent({
-    id: deps.newId(),
-    tenantId,
-    pluginId,
-    type: "healing.ended",
-    data: { installId, version: install.version, healingId, remedy, cause, code: code ?? undefined, outcome, reason },
-    subject: order.actor.subject,
-    createdAt: now,
-  });
-  // What was done is in the audit log by the remedy's own hand.
-  const audited = { remedy, cause, code, outcome, healingId };
-  const change = { action: "install.heal", resourceId: pluginId, after: audited } as const;
-  const audit = verification ? [] : [auditRow(order.actor, change, deps.newId(), now)];
-  const written = await endHealing(deps.db, ended, told, audit);
+  const ended = { ...event, after, verification, outcome, endedAt: now, reason };
   // Another healer took this one for dead: what it wrote stands.
-  return written ? ended : { ...ended, outcome: "failed" };
+  return (await recordEnd(deps, order.actor, ended)) ? ended : { ...ended, outcome: "failed" };
 }

@@ -7,6 +7,14 @@ import { isAlreadyDone } from "../../installs/rules.ts";
 import type { HealingEvent, Remedy } from "../healing-record.ts";
 import { applyRemedy } from "./heal.ts";
 
+interface Order {
+  readonly remedy: Remedy;
+  readonly reason: string;
+  readonly traceId: string;
+  /** True: what keeps it from being done is thrown, once it is recorded. */
+  readonly rethrows?: boolean;
+}
+
 /** What operators do by hand. Their choice stays, whether it helped or not; the event says so. */
 
 /**
@@ -16,16 +24,29 @@ export async function operate(
   deps: Deps,
   actor: Actor,
   pluginId: string,
-  { remedy, reason, traceId }: { readonly remedy: Remedy; readonly reason: string; readonly traceId: string },
+  { remedy, reason, traceId, rethrows = false }: Order,
 ): Promise<HealingEvent> {
   const install = await requireInstall(deps, actor, pluginId);
   requireHealable(install);
-  const event = await applyRemedy(deps, install, { actor, traceId, remedy, cause: "operator", reason, undoes: false });
+  const event = await applyRemedy(deps, install, {
+    actor,
+    traceId,
+    remedy,
+    cause: "operator",
+    reason,
+    undoes: false,
+    rethrows,
+  });
   if (event) return event;
   throw beingHealed(pluginId);
 }
 
-/** Puts an install into safe mode, or takes it out; what holds already changes nothing. @returns the install afterwards */
+/**
+ * Puts an install into safe mode, or takes it out; what holds already changes nothing.
+ *
+ * @returns the install afterwards
+ * @throws {PlatformError} as {@link operate} does, and what keeps the mode from changing
+ */
 export async function setSafeMode(
   deps: Deps,
   actor: Actor,
@@ -36,7 +57,7 @@ export async function setSafeMode(
   const install = await requireInstall(deps, actor, pluginId);
   if ((install.safeMode !== null) === enabled) return install;
   const remedy = enabled ? "safe-mode" : "leave-safe-mode";
-  await operate(deps, actor, pluginId, { remedy, reason, traceId });
+  await operate(deps, actor, pluginId, { remedy, reason, traceId, rethrows: true });
   return requireInstall(deps, actor, pluginId);
 }
 

@@ -10,6 +10,7 @@ import { listSickInstalls } from "../facts-store.ts";
 import type { HealingEvent } from "../healing-record.ts";
 import { FAULT_WINDOW_MS, HEALABLE_CODES, HEALING_RULES, TRIES_WINDOW_MS } from "../rules.ts";
 import { healByItself } from "./choose.ts";
+import { closeCutOff } from "./end.ts";
 
 /** Remedies of one run, so that it ends well within a minute; the next run goes on. */
 const HEALED_PER_RUN = 5;
@@ -18,11 +19,14 @@ const LOOKED_AT_PER_RUN = 50;
 const TRACE_BYTES = 16;
 
 /**
- * Heals what is sick, unless the setting `audit.autoFix` is off. An install that fails to heal stops no other.
+ * Closes what was cut off, and heals what is sick, unless the setting `audit.autoFix` is off. An install that fails to heal
+ * stops no other.
  *
  * @returns what was done
  */
 export async function healSickInstalls(deps: Deps): Promise<readonly HealingEvent[]> {
+  const cutOff = await closeCutOff(deps);
+  for (const tenantId of new Set(cutOff.map((event) => event.tenantId))) deps.defer(followEvents(deps, tenantId));
   const { audit } = await readSettings(deps.db);
   if (!audit.autoFix) return [];
   const remedies = [...new Set(HEALING_RULES.map(({ remedy }) => remedy))];

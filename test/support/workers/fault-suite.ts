@@ -1,20 +1,25 @@
 import { env } from "cloudflare:workers";
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { ERRORS, type ErrorCode } from "../../../sdk/contract/errors.ts";
 import { PLATFORM_TENANT } from "../../../sdk/contract/identifiers.ts";
+import { runDueAudits } from "../../../worker/control/audits/actions/start.ts";
 import { compileSnapshot } from "../../../worker/control/compile.ts";
 import { followEvents } from "../../../worker/control/events/actions/follow.ts";
+import { closeCutOff } from "../../../worker/control/healing/actions/end.ts";
+import { LATE_WRITES_MS } from "../../../worker/control/removals/rules.ts";
+import { clearRemovedInstalls } from "../../../worker/control/removals/actions.ts";
 import { snapshotKey } from "../../../worker/execution/snapshot.ts";
 import { joinPath, MOUNTS } from "../../../worker/http/path-table.ts";
 import type { Route } from "../../../worker/http/route.ts";
 import { routes } from "../../../worker/routes.ts";
-import type { ApiAnswer } from "../../support/workers/api.ts";
-import { exampleOf, requestFor } from "../../support/workers/examples.ts";
-import { after, fails, losesAnswer, truncates, type Fault, type Part } from "../../support/workers/faults.ts";
-import { kindOf } from "../../support/workers/faulty-bindings.ts";
-import { FaultyApp } from "../../support/workers/faulty-app.ts";
-import { tablesOf, seedResources, type Resources } from "../../support/workers/resources.ts";
-import { mintToken } from "../../support/workers/tokens.ts";
+import type { ApiAnswer } from "./api.ts";
+import { exampleOf, requestFor } from "./examples.ts";
+import { readingOf, STREAMED, type Rows } from "./fault-readings.ts";
+import { after, fails, losesAnswer, truncates, type Fault, type Part } from "./faults.ts";
+import { kindOf } from "./faulty-bindings.ts";
+import { FaultyApp } from "./faulty-app.ts";
+import { HeldQueue } from "./held-queue.ts";
+import { tablesOf, seedResources, type Resources } from "./resources.ts";
+import { mintToken } from "./tokens.ts";
 
 /**
  * Every operation under every single fault of what it touches. Whatever breaks: each failure has a code; what was acknowledged
@@ -22,43 +27,32 @@ import { mintToken } from "../../support/workers/tokens.ts";
  */
 
 /** Most places within one request at which a part is made to fail. */
-const MOST_PLACES = 4;
+const MOST_PLACES = 6;
 
 /** What an operation would make beside its change, where nobody made it before. */
 const PREPARED_BY: Readonly<Record<string, string>> = { rotatePluginWebhookSecret: "getPluginWebhookSecret" };
-
-/**
- * Not tried here: these fail the suite, and why is only partly known. Restart and safe mode do not answer within 30 s under a fault; a
- * lost answer can leave a remedy without its audit row; a quarantine can go without its alert; an uninstall leaves rows to the cron job,
- * which this suite does not run; audits and remedies rightly record what a fault made them find; a streamed export breaks off.
- */
-const UNTRIED: ReadonlySet<string> = new Set([
-  "auditPlugin",
-  "exportTenant",
-  "healPlugin",
-  "healPluginById",
-  "quarantinePluginById",
-  "repairPlugin",
-  "repairPluginById",
-  "restartPlugin",
-  "restartPluginById",
-  "setSafeMode",
-  "setSafeModeById",
-  "uninstallPlugin",
-  "uninstallPluginByPath",
-]);
 
 /** Queues that keep what they take: a consumer at work beside the test would change rows at its own pace. */
 const held = { send: () => Promise.resolve(), sendBatch: () => Promise.resolve(), metrics: () => Promise.resolve() };
 const queues = Object.entries(env).flatMap(([name, binding]) => (kindOf(binding) === "queue" ? [[name, held]] : []));
 /** The same of the Workflow: its steps would still be under way when the last test has ended. */
 const runs = { create: () => Promise.resolve({}) };
-const HOLDING = { ...env, ...Object.fromEntries(queues), BACKUP_RUNS: runs } as unknown as Env; // their answers are not read
+/** Of the cron jobs' own bells all are answered. */
+const audits = new HeldQueue();
+const HOLDING = { ...env, ...Object.fromEntries(queues), AUDITS: audits, BACKUP_RUNS: runs } as unknown as Env; // their answers are not read
+
+/** Of an answer that broke off in the middle, which HTTP has no status for. */
+const BROKEN_OFF = 599;
+/** Past all that waits for its time: leases of remedies, chunks of audits, second passes of removals. Milliseconds. */
+const SETTLED_MS = LATE_WRITES_MS + 60_000;
+/** Tokens that outlive that. Seconds since the epoch. */
+const claims = { exp: Math.floor(Date.now() / 1_000) + 86_400 };
 
 /** One that is never the one to try a store out, so that the platform's mode stays what it is for the next case. */
 function freshIsolate(): FaultyApp {
   const app = new FaultyApp(HOLDING);
   app.kept.mode.tryingUntil = Infinity;
+  app.kept.environment.checked = true;
   return app;
 }
 
@@ -73,8 +67,10 @@ async function call(app: FaultyApp, route: Route, resources: Resources): Promise
   const example = exampleOf(route, resources);
   const [mount = ""] = MOUNTS[route.mount];
   const tenant = route.permission === "platform:admin" ? PLATFORM_TENANT : resources.tenantId;
-  const token = await mintToken({ tenant, roles: ["admin"] });
-  return app.request(route.method, joinPath(mount, example.path), requestFor(example, token));
+  const token = await mintToken({ tenant, roles: ["admin"], claims });
+  const answer = app.request(route.method, joinPath(mount, example.path), requestFor(example, token));
+  if (!STREAMED.has(route.operationId)) return answer;
+  return answer.catch(() => ({ status: BROKEN_OFF, headers: new Headers(), body: null }));
 }
 
 /** What differs between two runs of the same request: names, times, ids, secrets. */
@@ -85,24 +81,30 @@ function anonymous(text: string, { tenantId }: Resources): string {
     .replaceAll(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, "UUID")
     .replaceAll(/\b[0-9a-f]{32,64}\b/g, "HEX")
     .replaceAll(/[A-Za-z0-9+/=_-]{40,}/g, "SEALED")
-    .replaceAll(/\b1[0-9]{12}\b/g, "TIME");
+    .replaceAll(/(?<=:|\b)1[0-9]{12}\b/g, "0");
 }
 
-async function stateOf(resources: Resources): Promise<string> {
+async function stateOf(resources: Resources): Promise<Rows> {
   const tables = await Promise.all([resources.tenantId, `${resources.tenantId}-new`].map(tablesOf));
   const rows = tables.flat().flatMap(([table, all]) => all.map((row) => `${table} ${JSON.stringify(row)}`));
-  return rows
-    .map((row) => anonymous(row, resources))
-    .toSorted()
-    .join("\n");
+  return rows.map((row) => anonymous(row, resources)).toSorted();
 }
 
-/** What the cron job does for what a request left undone. */
+/** What the cron jobs do, within a quarter of an hour, for what a request left undone. */
 async function settle(app: FaultyApp, { tenantId }: Resources): Promise<void> {
   await app.run(async (deps) => {
     await compileSnapshot(deps, tenantId);
+    await clearRemovedInstalls(deps);
     await followEvents(deps, tenantId);
   });
+  app.clock.advance(SETTLED_MS);
+  await app.run(async (deps) => {
+    await closeCutOff(deps);
+    await clearRemovedInstalls(deps);
+    await runDueAudits(deps);
+  });
+  await audits.deliver(app, "patchbay-audits");
+  await app.run((deps) => followEvents(deps, tenantId));
 }
 
 async function storedRevision(tenantId: string): Promise<number | undefined> {
@@ -139,7 +141,7 @@ function casesOf({ method }: Route, part: Part, uses: number): Case[] {
 interface Clean {
   readonly cases: readonly Case[];
   readonly answer: ApiAnswer;
-  readonly state: string;
+  readonly rows: Rows;
 }
 
 /** The request as it is when nothing breaks, and what could break. */
@@ -152,7 +154,7 @@ async function runClean(route: Route): Promise<Clean> {
     casesOf(route, part, app.faults.uses(part).length - (before.get(part) ?? 0)),
   );
   await settle(app, resources);
-  return { cases, answer, state: await stateOf(resources) };
+  return { cases, answer, rows: await stateOf(resources) };
 }
 
 /** With the tenant's snapshot in memory a fault strikes the operation rather than the proof of identity. */
@@ -175,49 +177,70 @@ async function flawUnder({ part, fault }: Case, route: Route, clean: Clean): Pro
   app.faults.inject(part, fault);
   const answer = await call(app, route, resources);
   app.faults.heal();
-  const body = answer.body as { code?: ErrorCode; mayHaveApplied?: boolean } | null; // looked at below
   const compiled = [await storedRevision(resources.tenantId), await committedRevision(resources.tenantId)];
   await settle(app, resources);
-  const state = await stateOf(resources);
-  if (isSuccess(answer)) {
-    if (state !== clean.state) return `answered ${answer.status}, but left ${difference(clean.state, state)}`;
-    return compiled[0] === compiled[1] ? undefined : "answered well, but execution does not see the change";
-  }
-  if (answer.status >= 500 && !(body?.code && ERRORS[body.code].status === answer.status))
-    return "failed without a code";
-  if (state !== before && state !== clean.state) return `left half of the change: ${difference(clean.state, state)}`;
-  if (state !== before && before !== clean.state && body?.mayHaveApplied !== true) {
-    return `applied the change and answered ${body?.code} without a word of it`;
-  }
-  const again = await call(app, route, resources);
-  return again.status >= 500 && again.status !== clean.answer.status ? `stays broken: ${again.status}` : undefined;
+  const left = await stateOf(resources);
+  const saysDone = isSuccess(answer) && readingOf(route).saysDone(answer.body);
+  const isWhole = !saysDone || compiled[0] === compiled[1];
+  return (
+    brokenWord(route, { answer, before, left, clean: clean.rows }) ??
+    (isWhole ? undefined : "answered well, but execution does not see the change") ??
+    (isSuccess(answer) ? undefined : await staysBroken(app, route, resources, clean))
+  );
 }
 
-function difference(expected: string, found: string): string {
-  const [had, has] = [expected.split("\n"), found.split("\n")];
+interface Run {
+  readonly answer: ApiAnswer;
+  readonly before: Rows;
+  readonly left: Rows;
+  readonly clean: Rows;
+}
+
+function brokenWord(route: Route, { answer, before, left, clean }: Run): string | undefined {
+  const { status } = answer;
+  const reading = readingOf(route);
+  const [was, is, done] = [before, left, clean].map((rows) => reading.change(rows, left).join("\n"));
+  const body = isSuccess(answer) ? answer.body : undefined;
+  // Null where the answer broke off: then it had begun well.
+  const problem = answer.body as { code?: ErrorCode; mayHaveApplied?: boolean } | null;
+  const hasCode = status < 500 || status === BROKEN_OFF || (problem?.code && ERRORS[problem.code].status === status);
+  if (!hasCode) return "failed without a code";
+  if (isSuccess(answer) && reading.saysDone(body)) {
+    if (is !== done) return `answered ${status}, but left ${difference(done, is)}`;
+  } else if (is !== was && is !== done) {
+    return `left half of the change: ${difference(done, is)}`;
+  }
+  if (status >= 500 && problem && is !== was && was !== done && problem.mayHaveApplied !== true) {
+    return `applied the change and answered ${problem?.code} without a word of it`;
+  }
+  return reading.flaw(left, clean, body);
+}
+
+async function staysBroken(
+  app: FaultyApp,
+  route: Route,
+  resources: Resources,
+  clean: Clean,
+): Promise<string | undefined> {
+  const { status } = await call(app, route, resources);
+  return status >= 500 && status !== clean.answer.status ? `stays broken: ${status}` : undefined;
+}
+
+function difference(expected: string | undefined, found: string | undefined): string {
+  const [had = [], has = []] = [expected?.split("\n"), found?.split("\n")];
   const missing = had.filter((row) => !has.includes(row)).map((row) => `- ${row.slice(0, 900)}`);
   const surplus = has.filter((row) => !had.includes(row)).map((row) => `+ ${row.slice(0, 900)}`);
-  return [...missing, ...surplus].join(" ") || "one row more than once";
+  return [...missing, ...surplus].join("\n") || "one row more than once";
 }
 
-beforeEach(() => void vi.spyOn(console, "error").mockReturnValue());
-afterEach(() => vi.restoreAllMocks());
-
-describe("under every fault of what it touches", () => {
-  const tried = routes.filter(({ operationId }) => !UNTRIED.has(operationId));
-
-  test("what is not tried is an operation", () => {
-    expect(tried.length).toBe(routes.length - UNTRIED.size);
-  });
-
-  test.each(tried.map((route) => ({ id: route.operationId, route })))("$id keeps its word", async ({ route }) => {
-    const clean = await runClean(route);
-    const flaws: string[] = [];
-    for (const broken of clean.cases) {
-      // oxlint-disable-next-line no-await-in-loop -- one request at a time, so that each has its own fault
-      const flaw = await flawUnder(broken, route, clean);
-      if (flaw !== undefined) flaws.push(`${broken.part} ${broken.name}: ${flaw}`);
-    }
-    expect(flaws).toEqual([]);
-  });
-});
+/** @returns how the operation breaks its word, and under which fault */
+export async function flawsOf(route: Route): Promise<string[]> {
+  const clean = await runClean(route);
+  const flaws: string[] = [];
+  for (const broken of clean.cases) {
+    // oxlint-disable-next-line no-await-in-loop -- one request at a time, so that each has its own fault
+    const flaw = await flawUnder(broken, route, clean);
+    if (flaw !== undefined) flaws.push(`${broken.part} ${broken.name}: ${flaw}`);
+  }
+  return flaws;
+}

@@ -1,0 +1,3 @@
+import { tryEverySecondOperation } from "../../support/workers/fault-suite-tests.ts";
+
+tryEverySecondOperation(0);
