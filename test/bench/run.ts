@@ -3,6 +3,7 @@ import path from "node:path";
 import { build } from "../../scripts/build.ts";
 import { logProgress } from "../../scripts/progress.ts";
 import { buildGuests } from "../support/guests/build-guests.ts";
+import { authoring } from "./authoring.ts";
 import { capabilities } from "./capabilities.ts";
 import { writeGuests } from "./guests.ts";
 import { health } from "./health.ts";
@@ -15,6 +16,7 @@ import { moduleOfSize, moduleWithData } from "./modules.ts";
 import { profiledCalls } from "./profiles.ts";
 import { startPlatform, upload, type BenchPlatform } from "./platform.ts";
 import { instanceFigures } from "./instances.ts";
+import { orderPricing } from "./order-pricing.ts";
 import { interleaved, timed } from "./requests.ts";
 import { median, quantile, showFigure, type Figure } from "./statistics.ts";
 import { startUpMilliseconds } from "./start-up.ts";
@@ -137,6 +139,8 @@ const ALONE: Readonly<Record<string, (root: string) => Promise<Figure[]>>> = {
   "start-up": startUp,
   hosts: hostFigures,
   instances: instanceFigures,
+  "order-pricing": orderPricing,
+  authoring,
   overhead,
   asymmetry: () => Promise.resolve(asymmetry()),
   rewriting,
