@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { applyUpdatePolicies } from "../../../worker/control/upgrades/actions/watch.ts";
-import { expectProblem } from "../../support/workers/api.ts";
-import { releasedPlugin, systemDeps } from "./released-plugin.ts";
+import { api, expectProblem } from "../../support/workers/api.ts";
+import { mintToken } from "../../support/workers/tokens.ts";
+import { releasedPlugin, systemDeps, type Released } from "./released-plugin.ts";
 
 const INPUTS = ["alpha", "beta", "gamma", "delta"];
 
@@ -94,6 +95,96 @@ describe("a release", () => {
     await plugin.run('{"a":1,"took":5}');
     await plugin.upload("1.0.1", "release-wrong");
     expectProblem(await plugin.call("POST", "/upgrade", {}), "UPGRADE_REFUSED");
+  });
+});
+
+/** The last row of the tenant's audit log with an action. */
+async function audited(plugin: Released, action: string): Promise<unknown> {
+  const { body } = await plugin.call("GET", `/../audit-logs?action=${action}&limit=1`);
+  return (body as { items: { after: unknown }[] }).items[0]?.after;
+}
+
+describe("an update that names a version", () => {
+  test("is held against recorded calls too, and changes nothing where one comes out otherwise", async () => {
+    const plugin = await releasedPlugin();
+    await plugin.run(...INPUTS);
+    await plugin.upload("1.1.0", "release-wrong");
+    const update = { version: "1.1.0", limits: { fuel: 1_000_000 } };
+    const problem = expectProblem(await plugin.call("PUT", "", update), "UPGRADE_REFUSED");
+    expect(problem).toMatchObject({ version: "1.1.0", installedVersion: "1.0.0" });
+    expect((await plugin.call("GET", "/upgrade")).body).toMatchObject({
+      state: "refused",
+      gate: { outcome: "refused" },
+    });
+    const { body } = await plugin.call("GET", "");
+    expect(body).toMatchObject({ install: { version: "1.0.0", limits: {} } });
+    expect(await plugin.events()).toEqual(["upgrade.started", "upgrade.gated"]);
+  });
+
+  test("goes on where they come out alike, and where nothing was recorded; the audit log says which", async () => {
+    const plugin = await releasedPlugin();
+    await plugin.upload("1.0.1", "echo");
+    expect((await plugin.call("PUT", "", { version: "1.0.1" })).status).toBe(200);
+    expect(await audited(plugin, "install.update")).toMatchObject({ version: "1.0.1", gate: "unproven" });
+    await plugin.run(...INPUTS);
+    await plugin.upload("1.1.0", "release-picky");
+    expect((await plugin.call("PUT", "", { version: "1.1.0" })).status).toBe(200);
+    expect(await plugin.installed()).toBe("1.1.0");
+    expect(await audited(plugin, "install.update")).toMatchObject({ version: "1.1.0", gate: "passed" });
+  });
+
+  test("skips the gate where an admin says so, and nobody else", async () => {
+    const plugin = await releasedPlugin();
+    await plugin.run(...INPUTS);
+    await plugin.upload("1.1.0", "release-wrong");
+    const update = { version: "1.1.0", gate: "skipped" };
+    const token = await mintToken({ tenant: plugin.tenantId, subject: "otto", roles: ["operator"] });
+    const denied = await api("put", `/api/plugins/${plugin.pluginId}`, { token, body: update });
+    expect(expectProblem(denied, "PERMISSION_DENIED")["permission"]).toBe("plugins:grant");
+    expect(await plugin.installed()).toBe("1.0.0");
+    expect((await plugin.call("PUT", "", update)).status).toBe(200);
+    expect(await plugin.installed()).toBe("1.1.0");
+    expect(await audited(plugin, "install.update")).toMatchObject({ gate: "skipped" });
+    expectProblem(await plugin.call("PUT", "", { gate: "skipped", limits: {} }), "REQUEST_INVALID");
+  });
+
+  test("brings the configuration with which the version is held against them", async () => {
+    const plugin = await releasedPlugin();
+    await plugin.run(...INPUTS);
+    const config = { type: "object", properties: { b: { type: "string" } }, required: ["b"] };
+    await plugin.upload("1.1.0", "release-picky", { config });
+    expectProblem(await plugin.call("PUT", "", { version: "1.1.0" }), "CONFIG_INCOMPATIBLE");
+    const update = { version: "1.1.0", config: { b: "x" } };
+    expect(await plugin.call("PUT", "", update)).toMatchObject({ status: 200, body: { version: "1.1.0" } });
+  });
+});
+
+describe("a consent", () => {
+  const MORE = { permissions: ["storage"] };
+
+  test("is held against recorded calls with the grants that the version would have, and waits where one differs", async () => {
+    const plugin = await releasedPlugin();
+    await plugin.run(...INPUTS);
+    await plugin.upload("1.1.0", "release-wrong", MORE);
+    expectProblem(await plugin.call("PUT", "", { version: "1.1.0" }), "CONSENT_REQUIRED");
+    const consent = { version: "1.1.0" };
+    expectProblem(await plugin.call("POST", "/permissions/consent", consent), "UPGRADE_REFUSED");
+    expect(await plugin.installed()).toBe("1.0.0");
+    expect((await plugin.call("GET", "/permissions")).body).toMatchObject({ consent, version: "1.0.0" });
+    const anyway = await plugin.call("POST", "/permissions/consent", { ...consent, gate: "skipped" });
+    expect(anyway).toMatchObject({ status: 200 });
+    expect(await plugin.installed()).toBe("1.1.0");
+    expect(await audited(plugin, "consent.give")).toMatchObject({ version: "1.1.0", gate: "skipped" });
+  });
+
+  test("moves the install where they come out alike", async () => {
+    const plugin = await releasedPlugin();
+    await plugin.run(...INPUTS);
+    await plugin.upload("1.1.0", "release-picky", MORE);
+    expectProblem(await plugin.call("PUT", "", { version: "1.1.0" }), "CONSENT_REQUIRED");
+    expect((await plugin.call("POST", "/permissions/consent", { version: "1.1.0" })).status).toBe(200);
+    expect(await plugin.installed()).toBe("1.1.0");
+    expect(await audited(plugin, "consent.give")).toMatchObject({ gate: "passed" });
   });
 });
 

@@ -1,6 +1,7 @@
 import type { Context } from "hono";
 import { defineRoute, type AppEnv, type Route } from "../../http/route.ts";
 import { PluginParams } from "../installs/schema.ts";
+import { proveConsent } from "../upgrades/actions/prove.ts";
 import { decideOnConsent } from "./actions/consent.ts";
 import { readPermissions, revokePermissions, setPermissions, type Permissions } from "./actions/permissions.ts";
 import { reportGrants, readUsage } from "./actions/review.ts";
@@ -74,12 +75,23 @@ export const grantRoutes: readonly Route[] = [
     summary: "Consent to a version that asks for more, or refuse it",
     description:
       "Moves the install to the version that waits, with its grants. Without `grants`, what was granted goes on and what " +
-      "the version asks for beyond the installed one is granted too.",
+      "the version asks for beyond the installed one is granted too. The last recorded calls are replayed against the version " +
+      "first; `gate: skipped` does without.",
     body: ConsentBody,
     answers: { 200: { description: "The permissions after the change", schema: PermissionsAnswer } },
-    errors: [...CHANGE_ERRORS, "PLUGIN_NOT_FOUND", "VERSION_NOT_FOUND", "SCAN_REFUSED", "CONFIG_INCOMPATIBLE"],
-    handler: async (context, { params, body }) =>
-      answerWith(context, await decideOnConsent(context.get("deps"), context.get("actor"), params.id, body)),
+    errors: [
+      ...CHANGE_ERRORS,
+      "PLUGIN_NOT_FOUND",
+      "VERSION_NOT_FOUND",
+      "SCAN_REFUSED",
+      "CONFIG_INCOMPATIBLE",
+      "UPGRADE_REFUSED",
+    ],
+    handler: async (context, { params, body }) => {
+      const [deps, actor] = [context.get("deps"), context.get("actor")];
+      const proof = await proveConsent(deps, actor, params.id, body);
+      return answerWith(context, await decideOnConsent(deps, actor, params.id, body, proof));
+    },
   }),
   defineRoute({
     ...granted,

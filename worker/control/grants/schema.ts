@@ -9,6 +9,7 @@ import type { Addition, Grant, Grants } from "../../../sdk/contract/grants.ts";
 import { distinct, list } from "../../../sdk/contract/manifest-fields.ts";
 import { VERSION_MAX_LENGTH, VERSION_PATTERN } from "../../../sdk/contract/version.ts";
 import { hostPattern, quotas, service, topic } from "../../../sdk/contract/manifest.ts";
+import { GateChoice } from "../upgrades/gate-schema.ts";
 import type { Ending } from "./rules.ts";
 
 const NAMES_PER_SCOPE = 100;
@@ -80,6 +81,7 @@ export const ConsentBody = v.strictObject({
   ),
   accept: v.optional(v.pipe(v.boolean(), v.description("False: the install stays in its version")), true),
   grants: v.optional(GrantsInput),
+  gate: v.optional(GateChoice),
 });
 
 /** The checks above have refused names without a capability. */

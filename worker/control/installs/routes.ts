@@ -7,6 +7,7 @@ import { lifecycleCaller } from "../lifecycle/routes.ts";
 import { installPlugin } from "./actions/install.ts";
 import { moveInstall } from "./actions/move.ts";
 import { updateInstall } from "./actions/update.ts";
+import { proveUpdate } from "../upgrades/actions/prove.ts";
 import { clearRemovedInstall } from "../removals/actions.ts";
 import {
   describeInstall,
@@ -121,6 +122,9 @@ export const installRoutes: readonly Route[] = [
     path: "/:id",
     operationId: "updatePlugin",
     summary: "Change version, configuration, limits, reuse or persistVariables of an install",
+    description:
+      "With a `version` the last recorded calls are replayed in it first. One that comes out otherwise refuses the whole change; where " +
+      "too little was recorded to compare, it goes on. `gate: skipped` does without.",
     params: PluginParams,
     body: UpdateBody,
     answers: { 200: { description: "The install after the change", schema: InstallAnswer } },
@@ -131,15 +135,14 @@ export const installRoutes: readonly Route[] = [
       "SCAN_REFUSED",
       "CONSENT_REQUIRED",
       "CONFIG_INCOMPATIBLE",
+      "UPGRADE_REFUSED",
       ...CONFIG_ERRORS,
     ],
-    handler: async (context, { params, body }) =>
-      context.json(
-        describeInstall(
-          await aroundChange(context.get("deps"), lifecycleCaller(context), params.id, () =>
-            updateInstall(context.get("deps"), context.get("actor"), params.id, body),
-          ),
-        ),
-      ),
+    handler: async (context, { params, body }) => {
+      const [deps, actor] = [context.get("deps"), context.get("actor")];
+      const proof = await proveUpdate(deps, actor, params.id, body);
+      const update = () => updateInstall(deps, actor, params.id, body, proof);
+      return context.json(describeInstall(await aroundChange(deps, lifecycleCaller(context), params.id, update)));
+    },
   }),
 ];

@@ -9,6 +9,7 @@ import { REUSE_MODES, type ReuseMode } from "../../../sdk/contract/reuse.ts";
 import { VERSION_MAX_LENGTH, VERSION_PATTERN } from "../../../sdk/contract/version.ts";
 import type { SealedDocument } from "../config/configuration-record.ts";
 import { GrantsInput } from "../grants/schema.ts";
+import { GateChoice } from "../upgrades/gate-schema.ts";
 import type { InstallState } from "./rules.ts";
 import type { SafeMode } from "./safe-mode-record.ts";
 
@@ -145,9 +146,11 @@ const options = {
 
 export const InstallBody = v.strictObject({ pluginId, ...options });
 export const InstallOptions = v.optional(v.strictObject(options), {});
+
 export const UpdateBody = v.pipe(
   v.strictObject({
     version: v.optional(versionText),
+    gate: v.optional(GateChoice),
     config: v.optional(Config),
     limits: v.optional(NarrowedLimits),
     reuse: v.optional(Reuse),
@@ -156,9 +159,10 @@ export const UpdateBody = v.pipe(
     fallback: v.optional(InstallFallback),
   }),
   v.check(
-    (body) => Object.values(body).some((value) => value !== undefined),
+    ({ gate: _how, ...body }) => Object.values(body).some((value) => value !== undefined),
     "must name version, config, limits, reuse, persistVariables, hooks or fallback",
   ),
+  v.check(({ gate, version }) => gate === undefined || version !== undefined, "has a gate, and no version to hold"),
 );
 
 export type InstallInput = v.InferOutput<typeof InstallBody>;

@@ -22,9 +22,9 @@ import { beginGrants, endGrants } from "../store.ts";
 /** What every change of grants shares: the parts of a batch that belong to a change of an install. */
 
 /** @throws {PlatformError} PERMISSION_DENIED where the actor may not grant */
-export function requireGranter(actor: Actor): void {
+export function requireGranter(actor: Actor, what = "to give grants"): void {
   if (permits(actor.roles, "plugins:grant")) return;
-  throw new PlatformError("PERMISSION_DENIED", 'The permission "plugins:grant" is required to give grants.', {
+  throw new PlatformError("PERMISSION_DENIED", `The permission "plugins:grant" is required ${what}.`, {
     members: { permission: "plugins:grant" },
   });
 }

@@ -11,11 +11,12 @@ import {
   together,
   type InstallDeps,
 } from "../../installs/actions/change.ts";
-import { versionFor } from "../../installs/actions/update.ts";
+import { requireStill, versionFor } from "../../installs/actions/update.ts";
 import { nextState } from "../../installs/rules.ts";
 import type { Install } from "../../installs/schema.ts";
 import { changeInstall, type Further } from "../../installs/store.ts";
 import { keepLeft, requireMovable } from "../../upgrades/actions/keep.ts";
+import type { Proof } from "../../upgrades/gate-schema.ts";
 import { additionsOf, grantsAfterConsent } from "../consent-rules.ts";
 import { decideConsent, getPendingConsent } from "../consent-store.ts";
 import { asksOf, changesTo } from "../rules.ts";
@@ -30,6 +31,7 @@ export interface ConsentInput {
   readonly accept: boolean;
   /** Grants in the new version; absent: those there are, with what the version asks for beyond the installed one. */
   readonly grants?: Grants | undefined;
+  readonly gate?: "required" | "skipped" | undefined;
 }
 
 /**
@@ -43,20 +45,24 @@ export async function decideOnConsent(
   actor: Actor,
   pluginId: string,
   input: ConsentInput,
+  proof?: Proof,
 ): Promise<Permissions> {
   await change(deps, actor, pluginId, async () => {
     const install = await requireInstall(deps, actor, pluginId);
     await requireWaiting(deps, install, input.version);
-    return input.accept ? accept(deps, actor, install, input) : refuse(deps, actor, install, input.version);
+    requireStill(install, proof);
+    return input.accept ? accept(deps, actor, install, input, proof) : refuse(deps, actor, install, input.version);
   });
   return readPermissions(deps, actor, pluginId);
 }
 
-async function accept(deps: InstallDeps, actor: Actor, install: Install, input: ConsentInput): Promise<boolean> {
-  nextState(install.state, "update");
-  await requireMovable(deps, install);
-  const version = await versionFor(deps, actor, install, { version: input.version });
-  const moved = { ...install, versionId: version.id, version: version.version };
+/** The grants that a version would have. @param moved  the install as it would be */
+export async function planConsent(
+  deps: InstallDeps,
+  install: Install,
+  moved: Install,
+  { grants }: Pick<ConsentInput, "grants">,
+) {
   const scope = { tenantId: install.tenantId, installId: install.id };
   const [before, after, records] = await Promise.all([
     requireManifest(deps, install),
@@ -64,8 +70,22 @@ async function accept(deps: InstallDeps, actor: Actor, install: Install, input: 
     listGrants(deps.db, scope),
   ]);
   const asks = asksOf(after);
-  const wanted = input.grants ?? grantsAfterConsent(records, additionsOf(asksOf(before), asks), asks);
-  const changes = changesTo(records, requireAsked(after, wanted), wanted);
+  const wanted = grants ?? grantsAfterConsent(records, additionsOf(asksOf(before), asks), asks);
+  return { records, asks, wanted, changes: changesTo(records, requireAsked(after, wanted), wanted) };
+}
+
+async function accept(
+  deps: InstallDeps,
+  actor: Actor,
+  install: Install,
+  input: ConsentInput,
+  proof: Proof | undefined,
+): Promise<boolean> {
+  nextState(install.state, "update");
+  await requireMovable(deps, install);
+  const version = await versionFor(deps, actor, install, { version: input.version });
+  const moved = { ...install, versionId: version.id, version: version.version };
+  const { records, asks, wanted, changes } = await planConsent(deps, install, moved, input);
   const grants = grantStatements(deps, actor, moved, changes, ({ capability }) =>
     asks[capability] ? (wanted[capability] ? "replaced" : "revoked") : "unasked",
   );
@@ -88,7 +108,7 @@ async function accept(deps: InstallDeps, actor: Actor, install: Install, input: 
         action: "consent.give",
         resourceId: install.pluginId,
         before: { version: install.version, grants: grantedIn(records) },
-        after: { version: version.version, grants: wanted },
+        after: { version: version.version, grants: wanted, gate: proof?.gate },
       }),
     ),
   });

@@ -1,10 +1,11 @@
-import type { PlatformError } from "../../../../sdk/contract/errors.ts";
+import { PlatformError } from "../../../../sdk/contract/errors.ts";
 import type { Actor } from "../../../lib/actor.ts";
 import { planConfigUpdate } from "../../config/actions/version-change.ts";
 import { additionsIn, carryGrantsOver, requestConsent } from "../../grants/actions/version-change.ts";
 import { consentRequired } from "../../grants/consent-rules.ts";
 import { chooseVersion, type VersionHead } from "../../plugins/rules.ts";
 import { requireMovable, requireNoUpgrade } from "../../upgrades/actions/keep.ts";
+import type { Proof } from "../../upgrades/gate-schema.ts";
 import { listVersionHeads } from "../../plugins/store.ts";
 import { changesOf, requireNarrower } from "../request-rules.ts";
 import { nextState } from "../rules.ts";
@@ -27,12 +28,14 @@ export async function updateInstall(
   actor: Actor,
   pluginId: string,
   input: UpdateInput,
+  proof?: Proof,
 ): Promise<Install> {
   let refusal: PlatformError | undefined;
   const install = await change(deps, actor, pluginId, async () => {
     refusal = undefined;
     const known = await requireInstall(deps, actor, pluginId);
     nextState(known.state, "update");
+    requireStill(known, proof);
     const version = await versionFor(deps, actor, known, input);
     if (version.id !== known.versionId) await requireMovable(deps, known);
     else if (input.config) await requireNoUpgrade(deps, known);
@@ -60,13 +63,20 @@ export async function updateInstall(
         action: "install.update",
         resourceId: pluginId,
         before: auditedState(known),
-        after: { ...auditedState({ ...moved, ...set }), changed, configChanged: config?.changed },
+        after: { ...auditedState({ ...moved, ...set }), changed, configChanged: config?.changed, gate: proof?.gate },
       }),
     );
     return changeInstall(deps.db, known, { set, events, now: deps.clock.now(), further });
   });
   if (refusal) throw refusal;
   return install;
+}
+
+/** @throws {PlatformError} STATE_CONFLICT where the install has left the version that another was held against */
+export function requireStill(install: Install, proof: Proof | undefined): void {
+  if (!proof || proof.from === install.versionId) return;
+  const detail = `"${install.pluginId}" was moved to version ${install.version} while recorded calls were replayed; try again.`;
+  throw new PlatformError("STATE_CONFLICT", detail);
 }
 
 function namesOf(fields: InstallChange, configChanges: boolean): string[] {

@@ -1,3 +1,4 @@
+import type { JsonObject } from "../../../../sdk/contract/config/json-values.ts";
 import { PlatformError } from "../../../../sdk/contract/errors.ts";
 import type { Limits } from "../../../../sdk/contract/limits.ts";
 import { PLANS } from "../../../../sdk/contract/plans.ts";
@@ -37,25 +38,37 @@ export async function readTargets(
   return { record, ceilings: PLANS[tenant.plan].ceilings, facts };
 }
 
+/** What a request changes of an install together with its version. */
+export interface CandidateChanges {
+  readonly config?: JsonObject | undefined;
+  readonly granted?: InstallRecord["granted"] | undefined;
+}
+
 /**
- * @param config  what the version reads as its configuration; absent: what the install reads
+ * @param changed  what the version has instead of the install's configuration and grants
  * @throws {PlatformError} VERSION_NOT_FOUND
  */
 export function targetOf(
   { record, ceilings, facts }: Targets,
   versionId: string,
-  config?: Pick<InstallRecord, "config" | "secrets" | "configRevision">,
+  changed?: Partial<Pick<InstallRecord, "config" | "secrets" | "configRevision" | "granted">>,
 ): SnapshotInstall {
   const version = facts.get(versionId);
   if (!version) throw new PlatformError("VERSION_NOT_FOUND", "The version is not there any more.");
   const { parts: _own, ...rest } = record;
-  return snapshotInstall({ ...rest, ...version, ...config }, ceilings);
+  return snapshotInstall({ ...rest, ...version, ...changed }, ceilings);
 }
 
 /** The configuration of an install in another version, and as execution reads it. */
-export async function planCandidateConfig(deps: InstallDeps, actor: Actor, install: Install, version: VersionHead) {
+export async function planCandidateConfig(
+  deps: InstallDeps,
+  actor: Actor,
+  install: Install,
+  version: VersionHead,
+  given?: JsonObject,
+) {
   const moved = { version: version.version, versionId: version.id };
-  const plan = await planConfigUpdate(deps, actor, install, moved, undefined);
+  const plan = await planConfigUpdate(deps, actor, install, moved, given);
   return { plan, config: plan && readableConfig(deps, plan) };
 }
 

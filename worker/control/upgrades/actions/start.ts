@@ -11,12 +11,12 @@ import { changeInstall } from "../../installs/store.ts";
 import { aroundChange, type LifecycleDeps } from "../../lifecycle/actions.ts";
 import type { VersionHead } from "../../plugins/rules.ts";
 import { listVersionHeads } from "../../plugins/store.ts";
-import { countVerdicts } from "../gate-rules.ts";
+import { countVerdicts, DEFAULT_FUEL_BAND, DEFAULT_REPLAYS } from "../gate-rules.ts";
 import { newestInChannel } from "../policy-rules.ts";
 import { forgetStorage, keepStorage, type Keeping } from "../storage-store.ts";
 import { getLastUpgrade, getPolicy, insertUpgrade } from "../store.ts";
-import type { CanaryStep, Upgrade } from "../upgrade-record.ts";
-import { planCandidateConfig, readTargets, targetOf } from "./candidate.ts";
+import type { CanaryStep, GateOutcome, Upgrade } from "../upgrade-record.ts";
+import { planCandidateConfig, readTargets, targetOf, type CandidateChanges } from "./candidate.ts";
 import { runGate, upgradeRefused, whyRefused, type GateDeps, type GateOptions } from "./gate.ts";
 import { requireMovable } from "./keep.ts";
 import { planVersionMove } from "./move-version.ts";
@@ -128,6 +128,35 @@ async function requireConsented(
   throw consentRequired(install.pluginId, { from: install.version, to: version.version }, additions);
 }
 
+const WITHOUT_CANARY: UpgradeInput = {
+  replays: DEFAULT_REPLAYS,
+  fuelBand: DEFAULT_FUEL_BAND,
+  steps: [],
+  assignBy: "call",
+  keepStorage: false,
+};
+
+/**
+ * Holds a version against recorded calls before an install moves to it at once. Where too little was recorded to compare, nothing
+ * speaks against it.
+ *
+ * @returns what the gate says
+ * @throws {PlatformError} UPGRADE_REFUSED, with the report noted as a refused upgrade; CONFIG_INCOMPATIBLE, CONFIG_INVALID
+ */
+export async function requireProof(
+  deps: UpgradeDeps,
+  actor: Actor,
+  install: Install,
+  version: VersionHead,
+  changes: CandidateChanges,
+): Promise<GateOutcome> {
+  const proof = await rehearse(deps, actor, install, version, WITHOUT_CANARY, changes);
+  const { outcome } = proof.gate;
+  if (outcome !== "refused") return outcome;
+  await change(deps, actor, install.pluginId, () => commitUpgrade(deps, actor, install, version, proof));
+  throw upgradeRefused(install, version.version, proof.reason ?? "", proof.id);
+}
+
 /** Replays what was recorded, and says what is to become of the candidate. */
 async function rehearse(
   deps: UpgradeDeps,
@@ -135,13 +164,15 @@ async function rehearse(
   install: Install,
   version: VersionHead,
   input: UpgradeInput,
+  changes: CandidateChanges = {},
 ): Promise<Upgrade> {
   const [targets, { plan, config }] = await Promise.all([
     readTargets(deps, install, [install.versionId, version.id]),
-    planCandidateConfig(deps, actor, install, version),
+    planCandidateConfig(deps, actor, install, version, changes.config),
   ]);
   const incumbent = targetOf(targets, install.versionId);
-  const candidate = targetOf(targets, version.id, config);
+  const granted = changes.granted && { granted: changes.granted };
+  const candidate = targetOf(targets, version.id, { ...config, ...granted });
   const gate = await runGate(deps, install, { incumbent, candidate }, input);
   // Only an install that takes calls can prove a candidate by them.
   const steps = install.state === "active" ? input.steps : [];
