@@ -21,6 +21,7 @@ const FOLDERS = [
   "project",
   "replay",
   "testing",
+  "types",
 ];
 const COPIED = /\.(json|wasm|d\.ts|generated\.js)$/;
 

@@ -55,6 +55,17 @@ export async function buildPlugin(entry: string, { withParser = false }: BuildOp
   };
 }
 
+/**
+ * What a plugin's definition says of itself, without packing it.
+ *
+ * @param entry  absolute path of the module whose default export is the plugin
+ * @throws {BuildError} with places in the author's files
+ */
+export async function describePlugin(entry: string): Promise<PluginDescription> {
+  const [engines, { map, program }] = await Promise.all([readEngines(false), bundlePlugin(entry, "description")]);
+  return JSON.parse(inSources(map, () => describeProgram(program, engines))) as PluginDescription; // written by describe.ts
+}
+
 function inSources<Result>(map: string, work: () => Result): Result {
   try {
     return work();

@@ -8,6 +8,7 @@ import { createPlugin, type CreateOptions } from "./commands/create.ts";
 import { run, type RunOptions } from "./commands/run.ts";
 import { TEMPLATE_NAMES } from "./commands/templates.ts";
 import { testPlugin } from "./commands/test.ts";
+import { addDescriptionCommands } from "./description-commands.ts";
 import { EXIT, type OutputOptions } from "./output.ts";
 import { addPlatformCommands } from "./platform-commands.ts";
 
@@ -60,6 +61,7 @@ export function patchbay(): Command {
     .option("-i, --input <text>", "the input")
     .option("-c, --config <json>", "the configuration, a JSON object")
     .action((name: string, options: RunOptions) => attempt(options, () => run(name, options)));
+  addDescriptionCommands(program);
   addPlatformCommands(program);
   return program;
 }

@@ -25,6 +25,12 @@ export interface Language {
    *   own lines as its detail
    */
   build(source: Source, options: LanguageOptions): Promise<CompiledModule>;
+  /**
+   * What the code says of hooks, functions and so on, without compiling it. Absent where only the manifest says it.
+   *
+   * @throws {UserError} as `build` does
+   */
+  readonly describe?: (source: Source) => Promise<PluginDescription>;
 }
 
 /** What is compiled. */

@@ -1,4 +1,4 @@
-import { buildPlugin } from "../../builder/build-plugin.ts";
+import { buildPlugin, describePlugin } from "../../builder/build-plugin.ts";
 import { BuildError } from "../../packer/build-error.ts";
 import { UserError } from "../user-error.ts";
 import type { CompiledModule, Language, LanguageOptions, Source } from "./language.ts";
@@ -10,13 +10,17 @@ export const typescript: Language = {
   entries: ["src/plugin.ts", "src/index.ts", "plugin.ts"],
   requirements: [],
   build,
+  describe: async ({ entry }) => await describePlugin(entry).catch(asUserError),
 };
 
 async function build({ entry }: Source, { withParser }: LanguageOptions): Promise<CompiledModule> {
-  const built = await buildPlugin(entry, { withParser }).catch((error: unknown) => {
-    if (error instanceof BuildError) throw new UserError(error.message, error.detail.replace(/^[^\n]*\n?/, ""));
-    throw error;
-  });
+  const built = await buildPlugin(entry, { withParser }).catch(asUserError);
   const { wasm, map, description, warnings, inputs, bundleBytes } = built;
   return { wasm, map, description, warnings, inputs, bundleBytes };
+}
+
+/** @throws always */
+function asUserError(error: unknown): never {
+  if (error instanceof BuildError) throw new UserError(error.message, error.detail.replace(/^[^\n]*\n?/, ""));
+  throw error;
 }
