@@ -5,6 +5,9 @@ import { freshKeyRing } from "./scripts/local-state.ts";
 import { answerOutbound } from "./test/support/workers/upstream.ts";
 import { testIssuerBindings } from "./test/support/workers/test-issuers.ts";
 
+/** `npm run release:record` runs one file more, which writes rather than tests. */
+const recordsRelease = process.env["RECORD_RELEASE"] !== undefined;
+
 /** `unit` runs pure code in Node; `workers` runs the real worker and its bindings inside workerd. */
 export default defineConfig({
   test: {
@@ -44,7 +47,10 @@ export default defineConfig({
         test: {
           name: "workers",
           globalSetup: ["./test/support/guests/build-guests.ts"],
-          include: ["test/workers/**/*.test.ts"],
+          include: [
+            "test/workers/**/*.test.ts",
+            ...(recordsRelease ? ["test/workers/migrations/record-release.ts"] : []),
+          ],
           setupFiles: ["./test/support/workers/apply-migrations.ts"],
           testTimeout: 30_000,
         },

@@ -32,12 +32,12 @@ export async function judgeEnvironment(
   deps: EnvironmentDeps,
   report: "always" | "amiss" = "amiss",
 ): Promise<JudgedEnvironment> {
-  const { digests, ...facts } = await readFacts(deps.db);
+  const { digests, ...facts } = await readFacts(deps.db, MIGRATIONS.at(-1) ?? "");
   const fingerprint = await fingerprintOf(deps.env, facts.applied);
   const digest = await sha256Hex(JSON.stringify(fingerprint));
   const findings = judge(fingerprint, { ...facts, known: MIGRATIONS });
   const dangers = findings.filter(({ danger }) => danger).map(({ detail }) => detail);
-  if (!digests.includes(digest)) {
+  if (digests && !digests.includes(digest)) {
     const [before] = facts.earlier;
     const firstSeenAt = deps.clock.now();
     const event = newEvent({

@@ -7,12 +7,34 @@ import type { EnvironmentFacts, Fingerprint } from "./rules.ts";
 /** Deployments looked back at. */
 const LOOK_BACK = 50;
 
-/** What the data say of the deployments that wrote them, in one batch. */
+type Facts = Omit<EnvironmentFacts, "known">;
+
+function selectApplied(db: Database) {
+  return db.select({ name: sql<string>`name` }).from(sql`d1_migrations`);
+}
+
+/**
+ * What the data say of the deployments that wrote them, in one batch.
+ *
+ * @param needed  last migration that the code needs: without it other tables may be missing, and all that is known is that it is
+ * @returns `digests` is undefined where deployments have no place in the database
+ */
 export async function readFacts(
   db: Database,
-): Promise<Omit<EnvironmentFacts, "known"> & { readonly digests: string[] }> {
+  needed: string,
+): Promise<Facts & { readonly digests: readonly string[] | undefined }> {
+  try {
+    return await readAll(db);
+  } catch (error) {
+    const applied = (await selectApplied(db)).map(({ name }) => name);
+    if (applied.includes(needed)) throw error;
+    return { applied, earlier: [], digests: undefined, usedKeys: {} };
+  }
+}
+
+async function readAll(db: Database): Promise<Facts & { readonly digests: readonly string[] }> {
   const [applied, earlier, configKeys] = await db.batch([
-    db.select({ name: sql<string>`name` }).from(sql`d1_migrations`),
+    selectApplied(db),
     db.select().from(environments).orderBy(desc(environments.firstSeenAt)).limit(LOOK_BACK),
     // Every sealed value names its key; nothing else in these documents is called so.
     db
