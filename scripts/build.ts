@@ -1,4 +1,4 @@
-import { cp, mkdir } from "node:fs/promises";
+import { cp, mkdir, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { buildClient } from "./build-client.ts";
 import { buildDownloads } from "./build-downloads.ts";
@@ -17,6 +17,7 @@ export async function build(options: { readonly root: string; readonly log: Log 
   await buildDownloads(options);
   await buildPlugins(options);
   await copyApiReference(options.root);
+  await copyDescription(options.root);
 }
 
 /** The API reference page runs from our own origin; no content network is involved. */
@@ -26,6 +27,12 @@ async function copyApiReference(root: string): Promise<void> {
   for (const file of SWAGGER_FILES) {
     await cp(path.join(root, "node_modules/swagger-ui-dist", file), path.join(target, file));
   }
+}
+
+/** Without the line breaks that are for people. */
+async function copyDescription(root: string): Promise<void> {
+  const text = await readFile(path.join(root, "docs/openapi.json"), "utf8");
+  await writeFile(path.join(root, "dist/assets/openapi.json"), JSON.stringify(JSON.parse(text)));
 }
 
 if (import.meta.main) await build({ root: path.resolve(import.meta.dirname, ".."), log: logProgress });

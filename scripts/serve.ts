@@ -61,6 +61,7 @@ async function bundle(entry: string): Promise<RuntimeModule[]> {
 const CONTENT_TYPES: Readonly<Record<string, string>> = {
   ".html": "text/html; charset=utf-8",
   ".css": "text/css; charset=utf-8",
+  ".json": "application/json",
   ".js": "text/javascript; charset=utf-8",
   ".png": "image/png",
 };

@@ -101,7 +101,7 @@ const operations: readonly Route[] = [
 ].map((route) => withModes(withFollowers(route)));
 
 /** Every operation of the API, once. Mounting, authorisation, validation, OpenAPI and the security suite follow from it. */
-export const routes: readonly Route[] = [...operations, ...documentationRoutes(operations)];
+export const routes: readonly Route[] = [...operations, ...documentationRoutes];
 
 /** The route, so that those who follow the tenant's log hear of what it changed. Running a plugin is told by its record. */
 function withFollowers(route: Route): Route {

@@ -3,7 +3,7 @@ import { version } from "../../package.json";
 import { isValibotSchema, jsonSchemaOf, type JsonObject } from "./json-schema.ts";
 import { joinPath, MOUNTS } from "./path-table.ts";
 import { errorPage } from "./problem.ts";
-import type { Route, RouteAnswer } from "./route.ts";
+import { PAGES_TAG, type Route, type RouteAnswer } from "./route.ts";
 
 /** The API description (OpenAPI 3.1.1), made from the same table that mounts the routes. Pure and deterministic. */
 
@@ -27,7 +27,9 @@ const WITH_BODY: readonly ErrorCode[] = [
   "INPUT_TOO_LARGE",
 ];
 
-export function describeApi(routes: readonly Route[]): JsonObject {
+/** The API's description, which a test writes to docs/openapi.json; the deployed worker serves that file and has none of this. */
+export function describeApi(all: readonly Route[]): JsonObject {
+  const routes = all.filter(({ tag }) => tag !== PAGES_TAG);
   const paths: Record<string, Record<string, JsonObject>> = {};
   for (const route of routes) {
     const path = templateOf(route);

@@ -17,6 +17,9 @@ export interface AppEnv {
   };
 }
 
+/** Tag of pages for people, which are no operations. */
+export const PAGES_TAG = "Pages";
+
 export type Schema = GenericSchema | undefined;
 type Output<S extends Schema> = S extends GenericSchema ? InferOutput<S> : undefined;
 

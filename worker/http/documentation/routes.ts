@@ -1,6 +1,6 @@
 import * as v from "valibot";
-import { describeApi } from "../openapi.ts";
-import { defineRoute, type Route } from "../route.ts";
+import { PlatformError } from "../../../sdk/contract/errors.ts";
+import { defineRoute, PAGES_TAG, type Route } from "../route.ts";
 import { ERROR_PAGE, PAGE_STYLE, REFERENCE_PAGE, SCRIPT_PATH, START_SCRIPT, STYLE_PATH } from "./pages.ts";
 
 const MAX_AGE_SECONDS = 300;
@@ -11,32 +11,31 @@ const REFERENCE_POLICY =
   "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 const PAGE_POLICY = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/** @param operations  the routes to describe: all but these */
-export function documentationRoutes(operations: readonly Route[]): readonly Route[] {
-  let text: string | undefined;
-  const pages = [
-    textRoute("/docs", "getReference", "Browse this API", HTML, REFERENCE_PAGE, REFERENCE_POLICY),
-    textRoute(SCRIPT_PATH, "getReferenceScript", "Read the reference page's script", "text/javascript", START_SCRIPT),
-    textRoute("/docs/errors", "getErrorReference", "Browse the error codes", HTML, ERROR_PAGE, PAGE_POLICY),
-    textRoute(STYLE_PATH, "getPageStyle", "Read the style of the pages", "text/css", PAGE_STYLE),
-  ];
-  const description: Route = defineRoute({
+const FILE = "/openapi.json";
+
+/** The description is a file that is made from the routes before they are deployed: what writes it is not in the worker. */
+export const documentationRoutes: readonly Route[] = [
+  defineRoute({
     method: "get",
     mount: "root",
-    path: "/openapi.json",
+    path: FILE,
     operationId: "getDescription",
     summary: "Read the description of this API",
     tag: "Documentation",
     permission: "public",
     answers: { 200: { description: "OpenAPI 3.1 document", schema: v.looseObject({ openapi: v.string() }) } },
-    errors: [],
-    handler: (context) => {
-      text ??= JSON.stringify(describeApi([...operations, description]));
-      return context.body(text, 200, { "content-type": "application/json", ...cached() });
+    errors: ["STORE_UNAVAILABLE"],
+    handler: async (context) => {
+      const file = await context.env.ASSETS.fetch(new URL(FILE, context.req.url));
+      if (!file.ok) throw new PlatformError("STORE_UNAVAILABLE", "The description was not deployed with the worker.");
+      return new Response(file.body, { headers: { "content-type": "application/json", ...cached() } });
     },
-  });
-  return [description, ...pages];
-}
+  }),
+  textRoute("/docs", "getReference", "Browse this API", HTML, REFERENCE_PAGE, REFERENCE_POLICY),
+  textRoute(SCRIPT_PATH, "getReferenceScript", "Read the reference page's script", "text/javascript", START_SCRIPT),
+  textRoute("/docs/errors", "getErrorReference", "Browse the error codes", HTML, ERROR_PAGE, PAGE_POLICY),
+  textRoute(STYLE_PATH, "getPageStyle", "Read the style of the pages", "text/css", PAGE_STYLE),
+];
 
 function textRoute(
   path: string,
@@ -52,7 +51,7 @@ function textRoute(
     path,
     operationId,
     summary,
-    tag: "Documentation",
+    tag: PAGES_TAG,
     permission: "public",
     answers: { 200: { description: "The text", contentType } },
     errors: [],
