@@ -1,5 +1,6 @@
 import { cp, mkdir, readdir, readFile, rm } from "node:fs/promises";
 import path from "node:path";
+import { buildPlatform } from "./build-platform.ts";
 import { compileSdk } from "./compile-sdk.ts";
 import { logProgress, type Log } from "./progress.ts";
 
@@ -13,12 +14,14 @@ const FOLDERS = [
   "cli",
   "client",
   "contract",
+  "development",
   "inspection",
   "packaging",
   "packer",
   "plugin",
   "profile",
   "project",
+  "publishing",
   "replay",
   "testing",
   "types",
@@ -37,7 +40,8 @@ export async function buildSdk({ root, log }: { readonly root: string; readonly 
       await cp(path.join(source, folder, file), path.join(target, folder, file));
     }
   }
-  for (const folder of ["templates", "bindings"]) {
+  await buildPlatform({ root, log });
+  for (const folder of ["templates", "bindings", "platform"]) {
     await cp(path.join(source, folder), path.join(target, folder), { recursive: true });
   }
   await cp(path.join(source, "package.json"), path.join(target, "package.json"));

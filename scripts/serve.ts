@@ -1,62 +1,15 @@
 import { readFile, stat } from "node:fs/promises";
 import path from "node:path";
 import { parseArgs, parseEnv } from "node:util";
-import { build as bundleWith, type Plugin } from "esbuild";
 import { convertV4MiniflareOptions, Miniflare, Response, type V4MiniflareOptions } from "miniflare";
 import { unstable_getMiniflareWorkerOptions } from "wrangler";
+import { bundleWorker } from "./worker-bundle.ts";
 
 /**
  * `node scripts/serve.ts --config wrangler.toml --port 8787 --state folder --variables file`: runs a worker under workerd until
  * it is told to stop, with the bindings of its wrangler configuration. `wrangler dev` does the same and watches for changes, at
  * the price of a second proxy in front of each request; this is what the worker itself costs.
  */
-
-/** Modules the bundle leaves to the runtime, by ending. */
-const MODULE_TYPES: Readonly<Record<string, "CompiledWasm" | "Data">> = { ".wasm": "CompiledWasm", ".bin": "Data" };
-
-interface RuntimeModule {
-  readonly type: "ESModule" | "CompiledWasm" | "Data";
-  readonly path: string;
-  readonly contents: Uint8Array<ArrayBuffer>;
-}
-
-async function bundle(entry: string): Promise<RuntimeModule[]> {
-  const files = new Map<string, string>();
-  const runtimeModules: Plugin = {
-    name: "runtime-modules",
-    setup(bundler) {
-      bundler.onResolve({ filter: /\.(wasm|bin)$/ }, ({ path: specifier, resolveDir }) => {
-        const file = path.resolve(resolveDir, specifier);
-        const name = `${files.size}-${path.basename(file)}`;
-        const known = [...files].find(([, other]) => other === file)?.[0];
-        if (known === undefined) files.set(name, file);
-        return { path: `./${known ?? name}`, external: true };
-      });
-    },
-  };
-  const { outputFiles } = await bundleWith({
-    entryPoints: [entry],
-    bundle: true,
-    write: false,
-    format: "esm",
-    target: "es2024",
-    minify: true,
-    external: ["cloudflare:*"],
-    conditions: ["workerd", "worker", "browser"],
-    mainFields: ["browser", "module", "main"],
-    plugins: [runtimeModules],
-  });
-  const [output] = outputFiles;
-  if (!output) throw new Error(`${entry} made no bundle.`);
-  const others = [...files].map(async ([name, file]): Promise<RuntimeModule> => {
-    const type = MODULE_TYPES[path.extname(file)] ?? "Data";
-    return { type, path: name, contents: new Uint8Array(await readFile(file)) };
-  });
-  return [
-    { type: "ESModule", path: "index.js", contents: new Uint8Array(output.contents) },
-    ...(await Promise.all(others)),
-  ];
-}
 
 const CONTENT_TYPES: Readonly<Record<string, string>> = {
   ".html": "text/html; charset=utf-8",
@@ -113,7 +66,7 @@ async function serve(): Promise<void> {
   const all = {
     ...options,
     name: "patchbay",
-    modules: await bundle(main),
+    modules: await bundleWorker(main),
     bindings: Object.assign({}, bindings, variables),
     host: "127.0.0.1",
     port: Number(values.port),

@@ -1,6 +1,8 @@
 import type { Command } from "commander";
 import { attempt, command } from "./command.ts";
+import { dev, type DevOptions } from "./commands/dev.ts";
 import { login, logout, whoami, type WhoamiOptions } from "./commands/login.ts";
+import { publish, type PublishOptions } from "./commands/publish.ts";
 import { replay, type ReplayOptions } from "./commands/replay.ts";
 import type { OutputOptions } from "./output.ts";
 
@@ -23,6 +25,16 @@ The token is read from the standard input, or from PATCHBAY_TOKEN:
   onPlatform(command(program, "replay <executionId>", "download a recorded call and run it again here"))
     .option("--plugin <file>", "a module, or the folder of a project, that stands in for what ran")
     .action((executionId: string, options: ReplayOptions) => attempt(options, () => replay(executionId, options)));
+  onPlatform(command(program, "publish [target]", "build, check and upload a plugin"))
+    .option("--install", "make your tenant run it")
+    .option("-y, --yes", "grant what it asks for without asking back")
+    .action((target: string | undefined, options: PublishOptions) =>
+      attempt(options, () => publish(target ?? ".", options)),
+    );
+  command(program, "dev [folder]", "run a plugin on a platform of its own, and reload it whenever it changes")
+    .option("--url <url>", "a platform that runs already and that you are logged in to")
+    .option("-p, --port <port>", "where to call the plugin, without a token and from this machine only", "8788")
+    .action((folder: string | undefined, options: DevOptions) => attempt(options, () => dev(folder ?? ".", options)));
 }
 
 function onPlatform(created: Command): Command {

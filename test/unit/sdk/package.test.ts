@@ -9,19 +9,23 @@ const FOLDERS = [
   "builder",
   "cli",
   "contract",
+  "development",
   "inspection",
   "packaging",
   "packer",
   "plugin",
   "profile",
   "project",
+  "publishing",
   "replay",
   "testing",
 ];
 
 interface PackageFile {
+  readonly version?: string;
   readonly dependencies?: Readonly<Record<string, string>>;
   readonly devDependencies?: Readonly<Record<string, string>>;
+  readonly peerDependencies?: Readonly<Record<string, string>>;
 }
 
 async function readPackage(file: string): Promise<PackageFile> {
@@ -42,10 +46,15 @@ test("the SDK's package depends on what its modules import, in the versions that
   }
   imported.delete("@patchbay/sdk");
   const [own, root] = await Promise.all([readPackage("sdk/package.json"), readPackage("package.json")]);
-  expect(Object.keys(own.dependencies ?? {}).sort()).toEqual([...imported].sort());
-  const tested = { ...root.dependencies, ...root.devDependencies };
-  for (const [name, version] of Object.entries(own.dependencies ?? {}))
-    expect([name, version]).toEqual([name, tested[name]]);
+  const named = { ...own.dependencies, ...own.peerDependencies };
+  expect(Object.keys(named).sort()).toEqual([...imported].sort());
+  const installed = await readPackage("node_modules/miniflare/package.json"); // comes with wrangler, in its version
+  const tested: Readonly<Record<string, string | undefined>> = {
+    miniflare: installed.version,
+    ...root.dependencies,
+    ...root.devDependencies,
+  };
+  for (const [name, version] of Object.entries(named)) expect([name, version]).toEqual([name, tested[name]]);
 });
 
 test("the library has a function for each of the platform's", async () => {
