@@ -64,14 +64,22 @@ export const BINDINGS: readonly Binding[] = [
     },
   },
   { file: "sdk/bindings/c/patchbay.h", render: cHeader },
+  handWritten("sdk/bindings/rust/patchbay.rs", rustText),
+  handWritten("sdk/bindings/go/patchbay.go", goText),
+  handWritten("sdk/bindings/zig/patchbay.zig", zigText),
 ];
+
+/** A binding of one file that is written by hand but for the declarations. */
+function handWritten(file: string, declarations: (functions: readonly BoundFunction[]) => string): Binding {
+  return { file, render: async (functions, read) => withDeclarations(await read(file), declarations(functions)) };
+}
 
 /**
  * @param text  a file with a line that holds `<declarations>` and one that holds `</declarations>`
  * @returns it with the declarations between the two
  */
 export function withDeclarations(text: string, declarations: string): string {
-  const parts = /^([\s\S]*<declarations>[^\n]*\n)[\s\S]*?\n([^\n]*<\/declarations>[\s\S]*)$/.exec(text);
+  const parts = /^([\s\S]*<declarations>[^\n]*\n)(?:[\s\S]*?\n)??([^\n]*<\/declarations>[\s\S]*)$/.exec(text);
   if (!parts) throw new Error("There are no lines with <declarations> and </declarations>.");
   const [, before = "", after = ""] = parts;
   return `${before}${declarations}\n${after}`;
@@ -157,6 +165,55 @@ PATCHBAY_API patchbay_answer patchbay_${name}(patchbay_json *request, patchbay_b
   uint64_t asked = patchbay_request_block(request);
   return patchbay_answered(patchbay_import_${name}(asked, patchbay_block(body)));
 }`;
+}
+
+const HOST_MODULES = { host: HOST_MODULE, user: USER_MODULE };
+
+/** Both modules, each with what is declared of it. */
+function byModule(
+  functions: readonly BoundFunction[],
+  write: (name: string, module: string, own: readonly BoundFunction[]) => string,
+): string {
+  const written = Object.entries(HOST_MODULES).map(([name, module]) =>
+    write(
+      name,
+      module,
+      functions.filter((one) => one.module === module),
+    ),
+  );
+  return written.join("\n\n");
+}
+
+function rustText(functions: readonly BoundFunction[]): string {
+  const type = { i32: "u32", i64: "u64" };
+  return byModule(functions, (name, module, own) => {
+    const lines = own.map(({ name: imported, parameters, result }) => {
+      const list = parameters.map((parameter) => `_: ${type[parameter]}`).join(", ");
+      return `        pub fn ${imported}(${list})${result ? ` -> ${type[result]}` : ""};`;
+    });
+    return `mod ${name} {\n    #[link(wasm_import_module = "${module}")]\n    extern "C" {\n${lines.join("\n")}\n    }\n}`;
+  });
+}
+
+/** The line before the first keeps what precedes it from being its comment. */
+function goText(functions: readonly BoundFunction[]): string {
+  const type = { i32: "uint32", i64: "uint64" };
+  const imports = functions.map(({ module, name, parameters, result }) => {
+    const list = parameters.map((parameter) => type[parameter]).join(", ");
+    return `//go:wasmimport ${module} ${name}\nfunc ${camelCase(name)}(${list})${result ? ` ${type[result]}` : ""}\n`;
+  });
+  return `\n${imports.join("\n")}`;
+}
+
+function zigText(functions: readonly BoundFunction[]): string {
+  const type = { i32: "u32", i64: "u64" };
+  return byModule(functions, (name, module, own) => {
+    const lines = own.map(({ name: imported, parameters, result }) => {
+      const list = parameters.map((parameter) => type[parameter]).join(", ");
+      return `    pub extern "${module}" fn ${imported}(${list}) ${result ? type[result] : "void"};`;
+    });
+    return `/// The functions of \`${module}\` as they are.\npub const ${name} = struct {\n${lines.join("\n")}\n};`;
+  });
 }
 
 if (import.meta.main) await buildBindings({ root: path.resolve(import.meta.dirname, ".."), log: logProgress });

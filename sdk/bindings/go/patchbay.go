@@ -145,7 +145,7 @@ func (logger) Info(values ...any)  { line(2, logInfo, values) }
 func (logger) Warn(values ...any)  { line(3, logWarn, values) }
 func (logger) Error(values ...any) { line(4, logError, values) }
 
-func line(level int32, write func(uint64), values []any) {
+func line(level uint32, write func(uint64), values []any) {
 	if getLogLevel() <= level {
 		text := fmt.Sprintln(values...)
 		write(put([]byte(text[:len(text)-1])))
@@ -173,12 +173,12 @@ type Context struct {
 	Annotations map[string]string `json:"annotations"`
 }
 
-func CallContext() (context Context, err error) {
-	text, found := take(userContext())
+func CallContext() (call Context, err error) {
+	text, found := take(context())
 	if !found {
-		return context, &CapabilityError{"KERNEL_MEMORY_EXCEEDED", "The context does not fit into the memory."}
+		return call, &CapabilityError{"KERNEL_MEMORY_EXCEEDED", "The context does not fit into the memory."}
 	}
-	return context, json.Unmarshal(text, &context)
+	return call, json.Unmarshal(text, &call)
 }
 
 // Stream is input and output piece by piece, as an io.Reader and an io.Writer. A plugin that uses it has no other input and output.
@@ -906,188 +906,210 @@ func copied(length uint64, word func(uint64) uint64, single func(uint64) uint32)
 	return bytes
 }
 
+// <declarations>, of scripts/build-bindings.ts
+
+//go:wasmimport extism:host/env alloc
+func alloc(uint64) uint64
+
+//go:wasmimport extism:host/env free
+func free(uint64)
+
+//go:wasmimport extism:host/env length
+func length(uint64) uint64
+
+//go:wasmimport extism:host/env length_unsafe
+func lengthUnsafe(uint64) uint64
+
+//go:wasmimport extism:host/env load_u8
+func loadU8(uint64) uint32
+
+//go:wasmimport extism:host/env load_u64
+func loadU64(uint64) uint64
+
+//go:wasmimport extism:host/env store_u8
+func storeU8(uint64, uint32)
+
+//go:wasmimport extism:host/env store_u64
+func storeU64(uint64, uint64)
+
 //go:wasmimport extism:host/env input_length
 func inputLength() uint64
 
+//go:wasmimport extism:host/env input_offset
+func inputOffset() uint64
+
 //go:wasmimport extism:host/env input_load_u8
-func inputLoadU8(offset uint64) uint32
+func inputLoadU8(uint64) uint32
 
 //go:wasmimport extism:host/env input_load_u64
-func inputLoadU64(offset uint64) uint64
-
-//go:wasmimport extism:host/env length
-func length(handle uint64) uint64
-
-//go:wasmimport extism:host/env alloc
-func alloc(bytes uint64) uint64
-
-//go:wasmimport extism:host/env free
-func free(handle uint64)
-
-//go:wasmimport extism:host/env load_u8
-func loadU8(address uint64) uint32
-
-//go:wasmimport extism:host/env load_u64
-func loadU64(address uint64) uint64
-
-//go:wasmimport extism:host/env store_u8
-func storeU8(address uint64, value uint32)
-
-//go:wasmimport extism:host/env store_u64
-func storeU64(address, value uint64)
+func inputLoadU64(uint64) uint64
 
 //go:wasmimport extism:host/env output_set
-func outputSet(address, bytes uint64)
+func outputSet(uint64, uint64)
 
 //go:wasmimport extism:host/env error_set
-func errorSet(handle uint64)
+func errorSet(uint64)
+
+//go:wasmimport extism:host/env error_get
+func errorGet() uint64
 
 //go:wasmimport extism:host/env config_get
-func configGet(key uint64) uint64
+func configGet(uint64) uint64
 
 //go:wasmimport extism:host/env var_get
-func varGet(key uint64) uint64
+func varGet(uint64) uint64
 
 //go:wasmimport extism:host/env var_set
-func varSet(key, value uint64)
+func varSet(uint64, uint64)
+
+//go:wasmimport extism:host/env http_request
+func httpRequest(uint64, uint64) uint64
+
+//go:wasmimport extism:host/env http_status_code
+func httpStatusCode() uint32
+
+//go:wasmimport extism:host/env http_headers
+func httpHeaders() uint64
 
 //go:wasmimport extism:host/env log_trace
-func logTrace(text uint64)
+func logTrace(uint64)
 
 //go:wasmimport extism:host/env log_debug
-func logDebug(text uint64)
+func logDebug(uint64)
 
 //go:wasmimport extism:host/env log_info
-func logInfo(text uint64)
+func logInfo(uint64)
 
 //go:wasmimport extism:host/env log_warn
-func logWarn(text uint64)
+func logWarn(uint64)
 
 //go:wasmimport extism:host/env log_error
-func logError(text uint64)
+func logError(uint64)
 
 //go:wasmimport extism:host/env get_log_level
-func getLogLevel() int32
+func getLogLevel() uint32
 
 //go:wasmimport extism:host/user call_body
 func callBody() uint64
 
 //go:wasmimport extism:host/user context
-func userContext() uint64
+func context() uint64
 
 //go:wasmimport extism:host/user stream_read
-func streamRead(most uint64) uint64
+func streamRead(uint64) uint64
 
 //go:wasmimport extism:host/user stream_write
-func streamWrite(piece uint64)
+func streamWrite(uint64)
 
 //go:wasmimport extism:host/user http_send
-func httpSend(request, body uint64) uint64
+func httpSend(uint64, uint64) uint64
 
 //go:wasmimport extism:host/user storage_get
-func storageGet(request, body uint64) uint64
+func storageGet(uint64, uint64) uint64
 
 //go:wasmimport extism:host/user storage_set
-func storageSet(request, body uint64) uint64
+func storageSet(uint64, uint64) uint64
 
 //go:wasmimport extism:host/user storage_delete
-func storageDelete(request, body uint64) uint64
+func storageDelete(uint64, uint64) uint64
 
 //go:wasmimport extism:host/user storage_list
-func storageList(request, body uint64) uint64
+func storageList(uint64, uint64) uint64
 
 //go:wasmimport extism:host/user database_query
-func databaseQuery(request, body uint64) uint64
+func databaseQuery(uint64, uint64) uint64
 
 //go:wasmimport extism:host/user database_transaction
-func databaseTransaction(request, body uint64) uint64
+func databaseTransaction(uint64, uint64) uint64
 
 //go:wasmimport extism:host/user files_put
-func filesPut(request, body uint64) uint64
+func filesPut(uint64, uint64) uint64
 
 //go:wasmimport extism:host/user files_begin
-func filesBegin(request, body uint64) uint64
+func filesBegin(uint64, uint64) uint64
 
 //go:wasmimport extism:host/user files_append
-func filesAppend(request, body uint64) uint64
+func filesAppend(uint64, uint64) uint64
 
 //go:wasmimport extism:host/user files_finish
-func filesFinish(request, body uint64) uint64
+func filesFinish(uint64, uint64) uint64
 
 //go:wasmimport extism:host/user files_abort
-func filesAbort(request, body uint64) uint64
+func filesAbort(uint64, uint64) uint64
 
 //go:wasmimport extism:host/user files_get
-func filesGet(request, body uint64) uint64
+func filesGet(uint64, uint64) uint64
 
 //go:wasmimport extism:host/user files_head
-func filesHead(request, body uint64) uint64
+func filesHead(uint64, uint64) uint64
 
 //go:wasmimport extism:host/user files_list
-func filesList(request, body uint64) uint64
+func filesList(uint64, uint64) uint64
 
 //go:wasmimport extism:host/user files_delete
-func filesDelete(request, body uint64) uint64
+func filesDelete(uint64, uint64) uint64
 
 //go:wasmimport extism:host/user cache_get
-func cacheGet(request, body uint64) uint64
+func cacheGet(uint64, uint64) uint64
 
 //go:wasmimport extism:host/user cache_set
-func cacheSet(request, body uint64) uint64
+func cacheSet(uint64, uint64) uint64
 
 //go:wasmimport extism:host/user cache_delete
-func cacheDelete(request, body uint64) uint64
+func cacheDelete(uint64, uint64) uint64
 
 //go:wasmimport extism:host/user services_call
-func servicesCall(request, body uint64) uint64
+func servicesCall(uint64, uint64) uint64
 
 //go:wasmimport extism:host/user events_publish
-func eventsPublish(request, body uint64) uint64
+func eventsPublish(uint64, uint64) uint64
 
 //go:wasmimport extism:host/user crypto_digest
-func cryptoDigest(request, body uint64) uint64
+func cryptoDigest(uint64, uint64) uint64
 
 //go:wasmimport extism:host/user crypto_hmac
-func cryptoHmac(request, body uint64) uint64
+func cryptoHmac(uint64, uint64) uint64
 
 //go:wasmimport extism:host/user crypto_random
-func cryptoRandom(request, body uint64) uint64
+func cryptoRandom(uint64, uint64) uint64
 
 //go:wasmimport extism:host/user crypto_key_create
-func cryptoKeyCreate(request, body uint64) uint64
+func cryptoKeyCreate(uint64, uint64) uint64
 
 //go:wasmimport extism:host/user crypto_key_get
-func cryptoKeyGet(request, body uint64) uint64
+func cryptoKeyGet(uint64, uint64) uint64
 
 //go:wasmimport extism:host/user crypto_key_list
-func cryptoKeyList(request, body uint64) uint64
+func cryptoKeyList(uint64, uint64) uint64
 
 //go:wasmimport extism:host/user crypto_key_delete
-func cryptoKeyDelete(request, body uint64) uint64
+func cryptoKeyDelete(uint64, uint64) uint64
 
 //go:wasmimport extism:host/user crypto_sign
-func cryptoSign(request, body uint64) uint64
+func cryptoSign(uint64, uint64) uint64
 
 //go:wasmimport extism:host/user crypto_verify
-func cryptoVerify(request, body uint64) uint64
+func cryptoVerify(uint64, uint64) uint64
 
 //go:wasmimport extism:host/user crypto_encrypt
-func cryptoEncrypt(request, body uint64) uint64
+func cryptoEncrypt(uint64, uint64) uint64
 
 //go:wasmimport extism:host/user crypto_decrypt
-func cryptoDecrypt(request, body uint64) uint64
+func cryptoDecrypt(uint64, uint64) uint64
 
 //go:wasmimport extism:host/user webhooks_send
-func webhooksSend(request, body uint64) uint64
+func webhooksSend(uint64, uint64) uint64
 
 //go:wasmimport extism:host/user analytics_record
-func analyticsRecord(request, body uint64) uint64
+func analyticsRecord(uint64, uint64) uint64
 
 //go:wasmimport extism:host/user security_events
-func securityEvents(request, body uint64) uint64
+func securityEvents(uint64, uint64) uint64
 
 //go:wasmimport extism:host/user security_raise
-func securityRaise(request, body uint64) uint64
+func securityRaise(uint64, uint64) uint64
 
 //go:wasmimport extism:host/user oauth_token
-func oauthToken(request, body uint64) uint64
+func oauthToken(uint64, uint64) uint64
+
+// </declarations>

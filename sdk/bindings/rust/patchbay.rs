@@ -105,56 +105,87 @@ impl<T: Output> Output for Option<T> {
     }
 }
 
+// <declarations>, of scripts/build-bindings.ts
 mod host {
     #[link(wasm_import_module = "extism:host/env")]
     extern "C" {
+        pub fn alloc(_: u64) -> u64;
+        pub fn free(_: u64);
+        pub fn length(_: u64) -> u64;
+        pub fn length_unsafe(_: u64) -> u64;
+        pub fn load_u8(_: u64) -> u32;
+        pub fn load_u64(_: u64) -> u64;
+        pub fn store_u8(_: u64, _: u32);
+        pub fn store_u64(_: u64, _: u64);
         pub fn input_length() -> u64;
-        pub fn input_load_u8(offset: u64) -> u32;
-        pub fn input_load_u64(offset: u64) -> u64;
-        pub fn length(handle: u64) -> u64;
-        pub fn alloc(bytes: u64) -> u64;
-        pub fn free(handle: u64);
-        pub fn load_u8(address: u64) -> u32;
-        pub fn load_u64(address: u64) -> u64;
-        pub fn store_u8(address: u64, value: u32);
-        pub fn store_u64(address: u64, value: u64);
-        pub fn output_set(address: u64, bytes: u64);
-        pub fn error_set(handle: u64);
-        pub fn config_get(key: u64) -> u64;
-        pub fn var_get(key: u64) -> u64;
-        pub fn var_set(key: u64, value: u64);
-        pub fn log_trace(text: u64);
-        pub fn log_debug(text: u64);
-        pub fn log_info(text: u64);
-        pub fn log_warn(text: u64);
-        pub fn log_error(text: u64);
-        pub fn get_log_level() -> i32;
+        pub fn input_offset() -> u64;
+        pub fn input_load_u8(_: u64) -> u32;
+        pub fn input_load_u64(_: u64) -> u64;
+        pub fn output_set(_: u64, _: u64);
+        pub fn error_set(_: u64);
+        pub fn error_get() -> u64;
+        pub fn config_get(_: u64) -> u64;
+        pub fn var_get(_: u64) -> u64;
+        pub fn var_set(_: u64, _: u64);
+        pub fn http_request(_: u64, _: u64) -> u64;
+        pub fn http_status_code() -> u32;
+        pub fn http_headers() -> u64;
+        pub fn log_trace(_: u64);
+        pub fn log_debug(_: u64);
+        pub fn log_info(_: u64);
+        pub fn log_warn(_: u64);
+        pub fn log_error(_: u64);
+        pub fn get_log_level() -> u32;
     }
 }
 
-macro_rules! capability_functions {
-    ($($name:ident),* $(,)?) => {
-        mod user {
-            #[link(wasm_import_module = "extism:host/user")]
-            extern "C" {
-                $(pub fn $name(request: u64, body: u64) -> u64;)*
-                pub fn call_body() -> u64;
-                pub fn context() -> u64;
-                pub fn stream_read(most: u64) -> u64;
-                pub fn stream_write(piece: u64);
-            }
-        }
-    };
+mod user {
+    #[link(wasm_import_module = "extism:host/user")]
+    extern "C" {
+        pub fn call_body() -> u64;
+        pub fn context() -> u64;
+        pub fn stream_read(_: u64) -> u64;
+        pub fn stream_write(_: u64);
+        pub fn http_send(_: u64, _: u64) -> u64;
+        pub fn storage_get(_: u64, _: u64) -> u64;
+        pub fn storage_set(_: u64, _: u64) -> u64;
+        pub fn storage_delete(_: u64, _: u64) -> u64;
+        pub fn storage_list(_: u64, _: u64) -> u64;
+        pub fn database_query(_: u64, _: u64) -> u64;
+        pub fn database_transaction(_: u64, _: u64) -> u64;
+        pub fn files_put(_: u64, _: u64) -> u64;
+        pub fn files_begin(_: u64, _: u64) -> u64;
+        pub fn files_append(_: u64, _: u64) -> u64;
+        pub fn files_finish(_: u64, _: u64) -> u64;
+        pub fn files_abort(_: u64, _: u64) -> u64;
+        pub fn files_get(_: u64, _: u64) -> u64;
+        pub fn files_head(_: u64, _: u64) -> u64;
+        pub fn files_list(_: u64, _: u64) -> u64;
+        pub fn files_delete(_: u64, _: u64) -> u64;
+        pub fn cache_get(_: u64, _: u64) -> u64;
+        pub fn cache_set(_: u64, _: u64) -> u64;
+        pub fn cache_delete(_: u64, _: u64) -> u64;
+        pub fn services_call(_: u64, _: u64) -> u64;
+        pub fn events_publish(_: u64, _: u64) -> u64;
+        pub fn crypto_digest(_: u64, _: u64) -> u64;
+        pub fn crypto_hmac(_: u64, _: u64) -> u64;
+        pub fn crypto_random(_: u64, _: u64) -> u64;
+        pub fn crypto_key_create(_: u64, _: u64) -> u64;
+        pub fn crypto_key_get(_: u64, _: u64) -> u64;
+        pub fn crypto_key_list(_: u64, _: u64) -> u64;
+        pub fn crypto_key_delete(_: u64, _: u64) -> u64;
+        pub fn crypto_sign(_: u64, _: u64) -> u64;
+        pub fn crypto_verify(_: u64, _: u64) -> u64;
+        pub fn crypto_encrypt(_: u64, _: u64) -> u64;
+        pub fn crypto_decrypt(_: u64, _: u64) -> u64;
+        pub fn webhooks_send(_: u64, _: u64) -> u64;
+        pub fn analytics_record(_: u64, _: u64) -> u64;
+        pub fn security_events(_: u64, _: u64) -> u64;
+        pub fn security_raise(_: u64, _: u64) -> u64;
+        pub fn oauth_token(_: u64, _: u64) -> u64;
+    }
 }
-
-capability_functions! {
-    http_send, storage_get, storage_set, storage_delete, storage_list, database_query, database_transaction,
-    files_put, files_begin, files_append, files_finish, files_abort, files_get, files_head, files_list, files_delete,
-    cache_get, cache_set, cache_delete, services_call, events_publish,
-    crypto_digest, crypto_hmac, crypto_random, crypto_key_create, crypto_key_get, crypto_key_list, crypto_key_delete,
-    crypto_sign, crypto_verify, crypto_encrypt, crypto_decrypt,
-    webhooks_send, analytics_record, security_events, security_raise, oauth_token,
-}
+// </declarations>
 
 /// A new block with these bytes, 0 for none. The host frees what it is given.
 fn put(bytes: &[u8]) -> u64 {

@@ -178,7 +178,7 @@ pub const log = struct {
         line(4, host.log_error, format, values);
     }
 
-    fn line(level: i32, comptime writeLine: anytype, comptime format: []const u8, values: anytype) void {
+    fn line(level: u32, comptime writeLine: anytype, comptime format: []const u8, values: anytype) void {
         if (host.get_log_level() <= level) writeLine(put(print(format, values) catch return));
     }
 };
@@ -811,72 +811,80 @@ fn setWord(bytes: []u8, at: usize, value: u64) void {
     @as(*align(1) u64, @ptrCast(bytes[at..].ptr)).* = value;
 }
 
-/// The functions of `extism:host/env`, as they are.
+// <declarations>, of scripts/build-bindings.ts
+/// The functions of `extism:host/env` as they are.
 pub const host = struct {
+    pub extern "extism:host/env" fn alloc(u64) u64;
+    pub extern "extism:host/env" fn free(u64) void;
+    pub extern "extism:host/env" fn length(u64) u64;
+    pub extern "extism:host/env" fn length_unsafe(u64) u64;
+    pub extern "extism:host/env" fn load_u8(u64) u32;
+    pub extern "extism:host/env" fn load_u64(u64) u64;
+    pub extern "extism:host/env" fn store_u8(u64, u32) void;
+    pub extern "extism:host/env" fn store_u64(u64, u64) void;
     pub extern "extism:host/env" fn input_length() u64;
-    pub extern "extism:host/env" fn input_load_u8(offset: u64) u32;
-    pub extern "extism:host/env" fn input_load_u64(offset: u64) u64;
-    pub extern "extism:host/env" fn length(handle: u64) u64;
-    pub extern "extism:host/env" fn alloc(bytes: u64) u64;
-    pub extern "extism:host/env" fn free(handle: u64) void;
-    pub extern "extism:host/env" fn load_u8(address: u64) u32;
-    pub extern "extism:host/env" fn load_u64(address: u64) u64;
-    pub extern "extism:host/env" fn store_u8(address: u64, value: u32) void;
-    pub extern "extism:host/env" fn store_u64(address: u64, value: u64) void;
-    pub extern "extism:host/env" fn output_set(address: u64, bytes: u64) void;
-    pub extern "extism:host/env" fn error_set(handle: u64) void;
-    pub extern "extism:host/env" fn config_get(key: u64) u64;
-    pub extern "extism:host/env" fn var_get(key: u64) u64;
-    pub extern "extism:host/env" fn var_set(key: u64, value: u64) void;
-    pub extern "extism:host/env" fn log_trace(text: u64) void;
-    pub extern "extism:host/env" fn log_debug(text: u64) void;
-    pub extern "extism:host/env" fn log_info(text: u64) void;
-    pub extern "extism:host/env" fn log_warn(text: u64) void;
-    pub extern "extism:host/env" fn log_error(text: u64) void;
-    pub extern "extism:host/env" fn get_log_level() i32;
+    pub extern "extism:host/env" fn input_offset() u64;
+    pub extern "extism:host/env" fn input_load_u8(u64) u32;
+    pub extern "extism:host/env" fn input_load_u64(u64) u64;
+    pub extern "extism:host/env" fn output_set(u64, u64) void;
+    pub extern "extism:host/env" fn error_set(u64) void;
+    pub extern "extism:host/env" fn error_get() u64;
+    pub extern "extism:host/env" fn config_get(u64) u64;
+    pub extern "extism:host/env" fn var_get(u64) u64;
+    pub extern "extism:host/env" fn var_set(u64, u64) void;
+    pub extern "extism:host/env" fn http_request(u64, u64) u64;
+    pub extern "extism:host/env" fn http_status_code() u32;
+    pub extern "extism:host/env" fn http_headers() u64;
+    pub extern "extism:host/env" fn log_trace(u64) void;
+    pub extern "extism:host/env" fn log_debug(u64) void;
+    pub extern "extism:host/env" fn log_info(u64) void;
+    pub extern "extism:host/env" fn log_warn(u64) void;
+    pub extern "extism:host/env" fn log_error(u64) void;
+    pub extern "extism:host/env" fn get_log_level() u32;
 };
 
-/// The functions of `extism:host/user`, as they are: `(request, body) -> answer`, handles of blocks.
+/// The functions of `extism:host/user` as they are.
 pub const user = struct {
-    pub extern "extism:host/user" fn http_send(request: u64, body: u64) u64;
-    pub extern "extism:host/user" fn storage_get(request: u64, body: u64) u64;
-    pub extern "extism:host/user" fn storage_set(request: u64, body: u64) u64;
-    pub extern "extism:host/user" fn storage_delete(request: u64, body: u64) u64;
-    pub extern "extism:host/user" fn storage_list(request: u64, body: u64) u64;
-    pub extern "extism:host/user" fn database_query(request: u64, body: u64) u64;
-    pub extern "extism:host/user" fn database_transaction(request: u64, body: u64) u64;
-    pub extern "extism:host/user" fn files_put(request: u64, body: u64) u64;
-    pub extern "extism:host/user" fn files_begin(request: u64, body: u64) u64;
-    pub extern "extism:host/user" fn files_append(request: u64, body: u64) u64;
-    pub extern "extism:host/user" fn files_finish(request: u64, body: u64) u64;
-    pub extern "extism:host/user" fn files_abort(request: u64, body: u64) u64;
-    pub extern "extism:host/user" fn files_get(request: u64, body: u64) u64;
-    pub extern "extism:host/user" fn files_head(request: u64, body: u64) u64;
-    pub extern "extism:host/user" fn files_list(request: u64, body: u64) u64;
-    pub extern "extism:host/user" fn files_delete(request: u64, body: u64) u64;
-    pub extern "extism:host/user" fn cache_get(request: u64, body: u64) u64;
-    pub extern "extism:host/user" fn cache_set(request: u64, body: u64) u64;
-    pub extern "extism:host/user" fn cache_delete(request: u64, body: u64) u64;
-    pub extern "extism:host/user" fn services_call(request: u64, body: u64) u64;
-    pub extern "extism:host/user" fn events_publish(request: u64, body: u64) u64;
-    pub extern "extism:host/user" fn crypto_digest(request: u64, body: u64) u64;
-    pub extern "extism:host/user" fn crypto_hmac(request: u64, body: u64) u64;
-    pub extern "extism:host/user" fn crypto_random(request: u64, body: u64) u64;
-    pub extern "extism:host/user" fn crypto_key_create(request: u64, body: u64) u64;
-    pub extern "extism:host/user" fn crypto_key_get(request: u64, body: u64) u64;
-    pub extern "extism:host/user" fn crypto_key_list(request: u64, body: u64) u64;
-    pub extern "extism:host/user" fn crypto_key_delete(request: u64, body: u64) u64;
-    pub extern "extism:host/user" fn crypto_sign(request: u64, body: u64) u64;
-    pub extern "extism:host/user" fn crypto_verify(request: u64, body: u64) u64;
-    pub extern "extism:host/user" fn crypto_encrypt(request: u64, body: u64) u64;
-    pub extern "extism:host/user" fn crypto_decrypt(request: u64, body: u64) u64;
-    pub extern "extism:host/user" fn webhooks_send(request: u64, body: u64) u64;
-    pub extern "extism:host/user" fn analytics_record(request: u64, body: u64) u64;
-    pub extern "extism:host/user" fn security_events(request: u64, body: u64) u64;
-    pub extern "extism:host/user" fn security_raise(request: u64, body: u64) u64;
-    pub extern "extism:host/user" fn oauth_token(request: u64, body: u64) u64;
     pub extern "extism:host/user" fn call_body() u64;
     pub extern "extism:host/user" fn context() u64;
-    pub extern "extism:host/user" fn stream_read(most: u64) u64;
-    pub extern "extism:host/user" fn stream_write(piece: u64) void;
+    pub extern "extism:host/user" fn stream_read(u64) u64;
+    pub extern "extism:host/user" fn stream_write(u64) void;
+    pub extern "extism:host/user" fn http_send(u64, u64) u64;
+    pub extern "extism:host/user" fn storage_get(u64, u64) u64;
+    pub extern "extism:host/user" fn storage_set(u64, u64) u64;
+    pub extern "extism:host/user" fn storage_delete(u64, u64) u64;
+    pub extern "extism:host/user" fn storage_list(u64, u64) u64;
+    pub extern "extism:host/user" fn database_query(u64, u64) u64;
+    pub extern "extism:host/user" fn database_transaction(u64, u64) u64;
+    pub extern "extism:host/user" fn files_put(u64, u64) u64;
+    pub extern "extism:host/user" fn files_begin(u64, u64) u64;
+    pub extern "extism:host/user" fn files_append(u64, u64) u64;
+    pub extern "extism:host/user" fn files_finish(u64, u64) u64;
+    pub extern "extism:host/user" fn files_abort(u64, u64) u64;
+    pub extern "extism:host/user" fn files_get(u64, u64) u64;
+    pub extern "extism:host/user" fn files_head(u64, u64) u64;
+    pub extern "extism:host/user" fn files_list(u64, u64) u64;
+    pub extern "extism:host/user" fn files_delete(u64, u64) u64;
+    pub extern "extism:host/user" fn cache_get(u64, u64) u64;
+    pub extern "extism:host/user" fn cache_set(u64, u64) u64;
+    pub extern "extism:host/user" fn cache_delete(u64, u64) u64;
+    pub extern "extism:host/user" fn services_call(u64, u64) u64;
+    pub extern "extism:host/user" fn events_publish(u64, u64) u64;
+    pub extern "extism:host/user" fn crypto_digest(u64, u64) u64;
+    pub extern "extism:host/user" fn crypto_hmac(u64, u64) u64;
+    pub extern "extism:host/user" fn crypto_random(u64, u64) u64;
+    pub extern "extism:host/user" fn crypto_key_create(u64, u64) u64;
+    pub extern "extism:host/user" fn crypto_key_get(u64, u64) u64;
+    pub extern "extism:host/user" fn crypto_key_list(u64, u64) u64;
+    pub extern "extism:host/user" fn crypto_key_delete(u64, u64) u64;
+    pub extern "extism:host/user" fn crypto_sign(u64, u64) u64;
+    pub extern "extism:host/user" fn crypto_verify(u64, u64) u64;
+    pub extern "extism:host/user" fn crypto_encrypt(u64, u64) u64;
+    pub extern "extism:host/user" fn crypto_decrypt(u64, u64) u64;
+    pub extern "extism:host/user" fn webhooks_send(u64, u64) u64;
+    pub extern "extism:host/user" fn analytics_record(u64, u64) u64;
+    pub extern "extism:host/user" fn security_events(u64, u64) u64;
+    pub extern "extism:host/user" fn security_raise(u64, u64) u64;
+    pub extern "extism:host/user" fn oauth_token(u64, u64) u64;
 };
+// </declarations>
