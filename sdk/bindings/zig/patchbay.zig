@@ -13,7 +13,7 @@
 //!         return patchbay.print("{s}, {s}!", .{ try patchbay.config("greeting") orelse "Hello", try patchbay.inputText() });
 //!     }
 //!
-//! and build it with `zig build-exe plugin.zig -target wasm32-freestanding -fno-entry -rdynamic -O ReleaseSmall`.
+//! and build it with `zig build-exe plugin.zig -target wasm32-freestanding -fno-entry -rdynamic -O ReleaseSafe`.
 //!
 //! A module imports the functions that are used and no others, so the permissions it needs can be read from it. Input, output,
 //! `config`, `vars` and `log` work on every Extism host; the rest is Patchbay's. A function of a capability fails with `error.Refused`
@@ -82,8 +82,8 @@ pub fn print(comptime format: []const u8, values: anytype) error{OutOfMemory}![]
     return std.fmt.allocPrint(allocator, format, values);
 }
 
-/// For `pub const panic` of the plugin's root: a panic's message is the execution's error. Safety checks reach it in the mode
-/// ReleaseSafe.
+/// For `pub const panic` of the plugin's root: the message of a panic, and of a safety check, is the execution's error. The modes ReleaseSmall
+/// and ReleaseFast have no safety checks.
 pub const panic = if (@hasDecl(std.debug, "FullPanic")) std.debug.FullPanic(panicAt) else panicWithTrace;
 
 fn panicWithTrace(message: []const u8, trace: ?*std.builtin.StackTrace, address: ?usize) noreturn {

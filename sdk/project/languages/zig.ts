@@ -35,7 +35,7 @@ async function build({ folder, entry }: Source): Promise<CompiledModule> {
   const { command, version } = await findCompiler("Zig", compiler, folder);
   return await inScratch(async (scratch) => {
     const module = path.join(scratch, "plugin.wasm");
-    const options = ["-target", "wasm32-freestanding", "-O", "ReleaseSmall", "-fstrip", "--cache-dir", scratch];
+    const options = ["-target", "wasm32-freestanding", "-O", "ReleaseSafe", "-fstrip", "--cache-dir", scratch];
     const args = [...reactor(version), "-rdynamic", ...options, `-femit-bin=${module}`, path.relative(folder, entry)];
     const warnings = await runCompiler({ command, args, folder });
     return {
