@@ -5,6 +5,7 @@ import { storeOutcomes } from "./control/executions/actions.ts";
 import { checkDue } from "./control/health/actions/check.ts";
 import type { DueChecks } from "./control/health/check-record.ts";
 import { followEvents } from "./control/events/actions/follow.ts";
+import { listErasedAmong } from "./control/erasures/store.ts";
 import { deliverWebhooks } from "./control/webhooks/actions/deliver.ts";
 import { judgeUpgrades, takeBackStopped } from "./control/upgrades/actions/watch.ts";
 import type { Upgrade } from "./control/upgrades/upgrade-record.ts";
@@ -42,7 +43,30 @@ function followAll(deps: Deps, messages: readonly Message<{ readonly tenantId: s
 export async function consume(deps: Deps, batch: MessageBatch): Promise<void> {
   const consumer = CONSUMERS[batch.queue];
   if (!consumer) throw new Error(`Nobody consumes the queue ${batch.queue}.`);
-  await deps.outcomes.duringBatch(() => consumer(deps, batch));
+  const kept = await withoutErased(deps, batch);
+  await deps.outcomes.duringBatch(() => consumer(deps, kept));
+}
+
+function tenantOf({ body }: Message): string {
+  return (body as QueueMessage).tenantId; // what producers send
+}
+
+/** What arrives for a tenant that was erased is dropped: nothing of it may come up again. */
+async function withoutErased(deps: Deps, batch: MessageBatch): Promise<MessageBatch> {
+  const tenants = [...new Set(batch.messages.map(tenantOf))];
+  const erased = await listErasedAmong(deps.db, tenants).catch((error: unknown) => {
+    // While the database is away the consumers keep what they cannot store, and it comes here again.
+    logError("queues.erased-unknown", { queue: batch.queue, error: errorText(error) });
+    return new Set<string>();
+  });
+  if (erased.size === 0) return batch;
+  const messages = batch.messages.filter((message) => {
+    if (!erased.has(tenantOf(message))) return true;
+    message.ack();
+    return false;
+  });
+  const { queue, metadata } = batch;
+  return { queue, metadata, messages, ackAll: () => batch.ackAll(), retryAll: (options) => batch.retryAll(options) };
 }
 
 /** A batch is acknowledged whole or tried again whole; inserting twice changes nothing. */

@@ -22,6 +22,7 @@ import { grantRoutes } from "./control/grants/routes.ts";
 import { healingRoutes } from "./control/healing/routes.ts";
 import { pluginHealthRoutes } from "./control/health/routes.ts";
 import { hookRoutes } from "./control/hooks/routes.ts";
+import { erasureRoutes } from "./control/erasures/routes.ts";
 import { endpointRoutes } from "./control/endpoints/routes.ts";
 import { incomingWebhookRoutes } from "./control/incoming-webhooks/routes.ts";
 import { installRoutes } from "./control/installs/routes.ts";
@@ -93,6 +94,7 @@ const operations: readonly Route[] = [
   ...profileRoutes,
   ...modeRoutes,
   ...tenantRoutes,
+  ...erasureRoutes,
   ...settingsRoutes,
   ...backupRoutes,
   ...memberRoutes,

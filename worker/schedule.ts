@@ -3,6 +3,7 @@ import { deleteSilencesBefore } from "./control/alerts/rule-store.ts";
 import { deleteAlertsBefore } from "./control/alerts/store.ts";
 import { keepBackups } from "./control/backups/actions/manage.ts";
 import { checkAuditLogs, sealAuditLogs } from "./control/audit-log/actions.ts";
+import { continueErasures } from "./control/erasures/actions/run.ts";
 import { compileStaleSnapshots } from "./control/compile.ts";
 import { detectAnomalies } from "./control/anomalies/actions.ts";
 import { deleteAnomaliesBefore } from "./control/anomalies/store.ts";
@@ -67,6 +68,7 @@ export const SCHEDULE: Readonly<Record<string, readonly Job[]>> = {
     { name: "run-due-audits", run: (deps) => runDueAudits(deps) },
     { name: "heal-sick-installs", run: (deps) => healSickInstalls(deps) },
     { name: "keep-backups", run: (deps) => keepBackups(deps) },
+    { name: "continue-erasures", run: (deps) => continueErasures(deps) },
   ],
   "*/15 * * * *": [
     { name: "rewrite-outdated-versions", run: (deps) => rewriteOutdatedVersions(deps) },

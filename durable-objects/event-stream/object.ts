@@ -24,17 +24,12 @@ export interface Ticket {
  * object behind hands over what is missing first. Sleeps while nothing happens; its sockets stay open.
  */
 export class EventStream extends DurableObject {
+  #hasTables = false;
+
   constructor(state: DurableObjectState, env: Cloudflare.Env) {
     super(state, env);
     // Answered without waking the object.
     state.setWebSocketAutoResponse(new WebSocketRequestResponsePair("ping", "pong"));
-    const { sql } = state.storage;
-    sql.exec(
-      "CREATE TABLE IF NOT EXISTS events (sequence INTEGER PRIMARY KEY, type TEXT NOT NULL, plugin_id TEXT, json TEXT NOT NULL)",
-    );
-    sql.exec(
-      "CREATE TABLE IF NOT EXISTS tickets (hash TEXT PRIMARY KEY, subject TEXT NOT NULL, roles TEXT NOT NULL, expires_at INTEGER NOT NULL) WITHOUT ROWID",
-    );
   }
 
   /** Number of the last event handed over, null where there is none; and how many listen. */
@@ -102,6 +97,21 @@ export class EventStream extends DurableObject {
     return new Response(null, { status: 101, webSocket: client });
   }
 
+  /** Events that are kept and tickets that wait, for a copy of all that the tenant has. */
+  exportState(): {
+    readonly events: readonly StreamEvent[];
+    readonly tickets: readonly Readonly<Record<string, SqlStorageValue>>[];
+  } {
+    return { events: this.#after(0), tickets: this.#sql("SELECT subject, roles, expires_at FROM tickets") };
+  }
+
+  /** Leaves nothing, no tables either, and nobody listening. */
+  async destroy(): Promise<void> {
+    for (const socket of this.ctx.getWebSockets()) socket.close(...CLOSINGS.gone);
+    await this.ctx.storage.deleteAll();
+    this.#hasTables = false;
+  }
+
   override webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): void {
     const sequence = acknowledged(message);
     if (sequence === undefined) socket.close(...CLOSINGS.unknownMessage);
@@ -131,7 +141,17 @@ export class EventStream extends DurableObject {
     return rows as unknown as StreamEvent[]; // columns of the table
   }
 
+  /** Makes the tables where there are none, which is also after `destroy`. */
   #sql(statement: string, ...values: (string | number | null)[]): Record<string, SqlStorageValue>[] {
+    if (!this.#hasTables) {
+      this.ctx.storage.sql.exec(
+        "CREATE TABLE IF NOT EXISTS events (sequence INTEGER PRIMARY KEY, type TEXT NOT NULL, plugin_id TEXT, json TEXT NOT NULL)",
+      );
+      this.ctx.storage.sql.exec(
+        "CREATE TABLE IF NOT EXISTS tickets (hash TEXT PRIMARY KEY, subject TEXT NOT NULL, roles TEXT NOT NULL, expires_at INTEGER NOT NULL) WITHOUT ROWID",
+      );
+      this.#hasTables = true;
+    }
     return this.ctx.storage.sql.exec(statement, ...values).toArray();
   }
 }

@@ -19,6 +19,7 @@ type Closing = readonly [code: number, reason: string];
 export const CLOSINGS = {
   unknownMessage: [4400, "only `ping` and `ack <sequence>` are understood"],
   aged: [4401, "connect again with `after` the last sequence you handled"],
+  gone: [4410, "there is nothing to listen to any more"],
   slow: [4408, "too many events are not acknowledged; connect again with `after` the last sequence you handled"],
 } as const satisfies Record<string, Closing>;
 

@@ -49,6 +49,18 @@ export class MessageInbox extends DurableObject {
     this.#sql("DELETE FROM deliveries WHERE id = ? AND state <> 'done'", deliveryId);
   }
 
+  /** What is known of messages, ordered by id, for a copy of all that the tenant has. @param after  id of the last one of the page before */
+  exportDeliveries(after: string, limit: number): readonly Readonly<Record<string, SqlStorageValue>>[] {
+    const columns = "id, state, attempts, changed_at";
+    return this.#sql(`SELECT ${columns} FROM deliveries WHERE id > ? ORDER BY id LIMIT ?`, after, limit);
+  }
+
+  /** Leaves nothing, no table either. */
+  async destroy(): Promise<void> {
+    await this.ctx.storage.deleteAlarm();
+    await this.ctx.storage.deleteAll();
+  }
+
   override async alarm(): Promise<void> {
     const now = Date.now();
     this.#sql("DELETE FROM deliveries WHERE changed_at <= ?", now - INBOX_RETENTION_MS);

@@ -103,6 +103,7 @@ export const AUDIT_ACTIONS = {
   "alert-email.delete": { title: "deleted an address for alerts", resource: "alert-email" },
   "tenant.create": { title: "created a tenant", resource: "tenant" },
   "tenant.update": { title: "changed a tenant", resource: "tenant" },
+  "tenant.erase": { title: "began to erase a tenant and everything that it has", resource: "tenant" },
   "tenant.export": { title: "took a copy of everything that a tenant has", resource: "tenant" },
 } as const satisfies Record<string, AuditActionSpec>;
 

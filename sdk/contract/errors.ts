@@ -720,6 +720,13 @@ export const ERRORS = {
     trips: false,
     title: "There is no such backup or restore.",
   },
+  ERASURE_REFUSED: {
+    status: 409,
+    blame: "caller",
+    retryable: false,
+    trips: false,
+    title: "The tenant cannot be erased like this.",
+  },
   RESTORE_REFUSED: {
     status: 409,
     blame: "caller",

@@ -575,6 +575,18 @@ export const EVENTS = {
     audience: "operator",
     data: v.strictObject({ emailId: text, deliveryId: text, eventId: text, attempts: count, code: text }),
   },
+  "tenant.erased": {
+    title: "a tenant was erased, and nothing of it was found any more",
+    severity: "warning",
+    audience: "operator",
+    data: v.strictObject({ tenantId: text, rows: count, objects: count }),
+  },
+  "tenant.not-erased": {
+    title: "the erasure of a tenant fails again and again, or finds what it cannot delete; it is tried on",
+    severity: "error",
+    audience: "operator",
+    data: v.strictObject({ tenantId: text, reason: text }),
+  },
   "backup.verified": {
     title: "a trial restore of a backup was equal to what was backed up",
     severity: "info",

@@ -25,6 +25,7 @@ import {
   type RestoreCounts,
   type RestoreProgress,
 } from "../control/backups/backup-record.ts";
+import { ERASURE_STATES, type ErasureCounts, type ErasureProgress } from "../control/erasures/erasure-record.ts";
 import type { OutgoingContent, SealedSecret } from "../control/webhooks/webhook-record.ts";
 import type { Delivery } from "../execution/bus/rules.ts";
 import type { ModuleSummary, ScanVerdict } from "../../sdk/contract/package-report.ts";
@@ -1119,6 +1120,35 @@ export const pluginBackups = sqliteTable(
     index("plugin_backups_by_scope").on(table.scope, table.tenantId, table.installId, table.id),
     index("plugin_backups_by_status").on(table.status, table.updatedAt),
   ],
+);
+
+/**
+ * Tenants that are being erased or were: where it is, and for good that the id was used. Without anything of the tenant but its id;
+ * neither backed up nor restored.
+ */
+export const tenantErasures = sqliteTable(
+  "tenant_erasures",
+  {
+    tenantId: text("tenant_id").primaryKey(),
+    /** `settling`: all was deleted once, and is again when nobody can write any more. */
+    status: text({ enum: ERASURE_STATES }).notNull(),
+    requestedBy: text("requested_by").notNull(),
+    startedAt: integer("started_at").notNull(),
+    finishedAt: integer("finished_at"),
+    /** When it goes on, whoever was at it before. */
+    dueAt: integer("due_at").notNull(),
+    /** Tries in a row that failed. */
+    failures: integer().notNull(),
+    progress: text({ mode: "json" }).$type<ErasureProgress>().notNull(),
+    /** Ids of installs, whose objects nothing else names once their rows are gone; empty in the end. */
+    installs: text({ mode: "json" }).$type<readonly string[]>().notNull(),
+    /** What was deleted. */
+    counts: text({ mode: "json" }).$type<ErasureCounts>().notNull(),
+    /** What the last scan found. */
+    remaining: text({ mode: "json" }).$type<readonly string[]>().notNull(),
+    updatedAt: integer("updated_at").notNull(),
+  },
+  (table) => [index("tenant_erasures_by_due").on(table.status, table.dueAt)],
 );
 
 /** Restores, each with where it is. Neither backed up nor restored themselves. */

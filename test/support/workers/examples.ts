@@ -313,6 +313,12 @@ export const EXAMPLES: Readonly<Record<string, ExampleOf>> = {
   createTenant: ({ tenantId }) => ({ path: "/tenants", body: { id: `${tenantId}-new`, name: "New" } }),
   getTenant: ({ tenantId }) => ({ path: `/tenants/${tenantId}` }),
   exportTenant: ({ tenantId }) => ({ path: `/tenants/${tenantId}/export` }),
+  eraseTenant: ({ tenantId }) => ({
+    path: `/tenants/${tenantId}/erasure`,
+    body: { confirmation: "1.0" },
+    ends: "ERASURE_REFUSED",
+  }),
+  getErasure: ({ tenantId }) => ({ path: `/tenants/${tenantId}/erasure`, ends: "TENANT_NOT_FOUND" }),
   updateTenant: ({ tenantId }) => ({ path: `/tenants/${tenantId}`, body: { name: "Renamed" } }),
   listMembers: plain("/members"),
   putMember: ({ subject }) => ({ path: `/members/${subject}`, body: { roles: ["viewer"] } }),

@@ -34,7 +34,7 @@ export interface DescribedTable {
 }
 
 /** The runtime's own, what is about backups themselves, and what checks of the audit log note for themselves. */
-const NEVER = /^(?:_cf_|sqlite_|d1_)|^(?:plugin_backups|plugin_restores|backup_rows|audit_chains)$/;
+const NEVER = /^(?:_cf_|sqlite_|d1_)|^(?:plugin_backups|plugin_restores|backup_rows|audit_chains|tenant_erasures)$/;
 const LOGS = new Set(["plugin_events", "audit_log"]);
 const PROOFS = new Set(["audit_seals"]);
 const SHARED = new Set(["tenants", "plugins", "plugin_versions"]);
@@ -66,6 +66,16 @@ export function backedUpTables(described: readonly DescribedTable[]): readonly T
     const key = columns.filter(({ keyPosition }) => keyPosition > 0).toSorted((a, b) => a.keyPosition - b.keyPosition);
     return { name, kind: kindOf(name, names), columns: names, key: key.map((column) => column.name) };
   });
+}
+
+/** Every table that may have rows of a tenant but the note of its erasure, those that point at others first. */
+export function ownedTables(described: readonly DescribedTable[]): readonly string[] {
+  const owned = described.filter(
+    ({ name, columns }) => name !== "tenant_erasures" && columns.some((column) => column.name === ownerColumn(name)),
+  );
+  return inOrder(owned)
+    .map(({ name }) => name)
+    .toReversed();
 }
 
 function kindOf(name: string, columns: readonly string[]): TableKind {

@@ -5,6 +5,7 @@ import {
   ownerColumn,
   stateCondition,
   type Condition,
+  type DescribedTable,
   type TableInfo,
 } from "./table-rules.ts";
 
@@ -27,27 +28,38 @@ export interface DatabaseSchema {
   readonly definitions: readonly string[];
 }
 
-export async function readSchema(db: D1Database): Promise<DatabaseSchema> {
+async function query(db: D1Database, sql: string): Promise<readonly Record<string, unknown>[]> {
+  return (await db.prepare(sql).all()).results;
+}
+
+/** Every table of the database, as it describes itself. */
+export async function describeTables(db: D1Database): Promise<readonly DescribedTable[]> {
   const tables = `FROM sqlite_master m JOIN`;
   const own = String.raw`WHERE m.type = 'table' AND m.name NOT LIKE '\_cf\_%' ESCAPE '\'`;
-  const query = async (sql: string): Promise<readonly Record<string, unknown>[]> =>
-    (await db.prepare(sql).all()).results;
-  const [columns, parents, definitions, migrations] = await Promise.all([
+  const [columns, parents] = await Promise.all([
     query(
+      db,
       `SELECT m.name AS t, p.name AS c, p.pk AS pk ${tables} pragma_table_info(m.name) p ${own} ORDER BY m.name, p.cid`,
     ),
-    query(`SELECT m.name AS t, p."table" AS parent ${tables} pragma_foreign_key_list(m.name) p ${own}`),
-    query(
-      "SELECT tbl_name AS t, sql FROM sqlite_master WHERE type IN ('table', 'index') AND sql IS NOT NULL ORDER BY type DESC, rowid",
-    ),
-    query("SELECT name FROM d1_migrations ORDER BY id DESC LIMIT 1"),
+    query(db, `SELECT m.name AS t, p."table" AS parent ${tables} pragma_foreign_key_list(m.name) p ${own}`),
   ]);
   const names = [...new Set(columns.map(({ t }) => String(t)))];
-  const described = names.map((name) => ({
+  return names.map((name) => ({
     name,
     columns: columns.filter(({ t }) => t === name).map(({ c, pk }) => ({ name: String(c), keyPosition: Number(pk) })),
     parents: parents.filter(({ t }) => t === name).map(({ parent }) => String(parent)),
   }));
+}
+
+export async function readSchema(db: D1Database): Promise<DatabaseSchema> {
+  const [described, definitions, migrations] = await Promise.all([
+    describeTables(db),
+    query(
+      db,
+      "SELECT tbl_name AS t, sql FROM sqlite_master WHERE type IN ('table', 'index') AND sql IS NOT NULL ORDER BY type DESC, rowid",
+    ),
+    query(db, "SELECT name FROM d1_migrations ORDER BY id DESC LIMIT 1"),
+  ]);
   const known = backedUpTables(described);
   return {
     tables: known,

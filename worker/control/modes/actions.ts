@@ -15,6 +15,7 @@ import { errorText } from "../../lib/error-text.ts";
 import { logError } from "../../lib/json-log.ts";
 import { auditRow, type NewAuditRow } from "../audit-log/rules.ts";
 import { judgeEnvironment } from "../environment/actions.ts";
+import { listErasedAmong } from "../erasures/store.ts";
 import { newEvent, SYSTEM_SUBJECT, type NewEvent } from "../events/rules.ts";
 import { storeOutcomes } from "../executions/actions.ts";
 import { readSettings } from "../settings/store.ts";
@@ -105,7 +106,9 @@ export async function tendSystem(deps: Deps): Promise<void> {
   }
   await judgeEnvironment(deps, "always");
   await recordMoves(deps);
-  await drainOutcomes(deps.env.STORE, async (outcomes) => {
+  await drainOutcomes(deps.env.STORE, async (waiting) => {
+    const erased = await listErasedAmong(deps.db, [...new Set(waiting.map(({ tenantId }) => tenantId))]);
+    const outcomes = waiting.filter(({ tenantId }) => !erased.has(tenantId));
     await judgeUpgrades(deps, await storeOutcomes(deps, outcomes));
     await takeBackStopped(deps, outcomes.filter(isToldEvent));
   });

@@ -1,4 +1,4 @@
-import { and, eq, getTableColumns, inArray, sql, type SQL } from "drizzle-orm";
+import { and, eq, getTableColumns, gt, inArray, sql, type SQL } from "drizzle-orm";
 import type { Plan } from "../../../sdk/contract/plans.ts";
 import { compareVersions, parseVersion } from "../../../sdk/contract/version.ts";
 import type { Database } from "../../db/client.ts";
@@ -60,6 +60,11 @@ export async function findPackage(
     .where(and(eq(pluginVersions.tenantId, tenantId), eq(pluginVersions.packageDigest, packageDigest)))
     .limit(1);
   return rows[0];
+}
+
+/** Versions of all tenants, in the order of their ids. @param after  id of the last one of the page before */
+export async function listVersionsAfter(db: Database, after: string, limit: number): Promise<readonly VersionRecord[]> {
+  return db.select().from(pluginVersions).where(gt(pluginVersions.id, after)).orderBy(pluginVersions.id).limit(limit);
 }
 
 /** Versions of a plugin of the tenants, newest first by precedence. */

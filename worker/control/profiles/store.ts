@@ -22,7 +22,7 @@ export interface ProfiledModule {
   readonly places: readonly number[];
 }
 
-function profileKey(key: string): string {
+export function profileKey(key: string): string {
   return `profiles/${key}.json`;
 }
 

@@ -1,3 +1,4 @@
+import { inboxOf } from "../../../durable-objects/message-inbox/client.ts";
 import { databaseOf } from "../../../durable-objects/plugin-database/client.ts";
 import { contentKey, filesOf } from "../../../durable-objects/plugin-files/client.ts";
 import { healthOf } from "../../../durable-objects/plugin-health/client.ts";
@@ -10,7 +11,7 @@ import { afterFailure, afterPass, REPORTED_FAILURES, type Removal } from "./rule
 import { deleteInstallRows, finishRemoval, getRemoval, listDueRemovals, postponeRemoval } from "./store.ts";
 
 export interface RemovalDeps extends Pick<Deps, "db" | "clock" | "newId"> {
-  readonly env: Pick<Env, "PLUGIN_HEALTH">;
+  readonly env: Pick<Env, "PLUGIN_HEALTH" | "MESSAGE_INBOX">;
   readonly capabilities: Pick<Deps["capabilities"], "storage" | "databases" | "files" | "bucket">;
 }
 
@@ -57,17 +58,25 @@ async function clear(deps: RemovalDeps, removal: Removal): Promise<boolean> {
   }
 }
 
-/** Bytes before the register that names them: a register that is gone could not say what is left. */
-async function deleteData({ db, env, capabilities }: RemovalDeps, removal: Removal): Promise<void> {
+async function deleteData(deps: RemovalDeps, removal: Removal): Promise<void> {
+  await destroyInstall(deps, removal);
+  await deleteInstallRows(deps.db, removal);
+}
+
+/** Everything that an install keeps outside the database. Bytes before the register that names them: one that is gone could not say what is left. */
+export async function destroyInstall(
+  { env, capabilities }: Pick<RemovalDeps, "env" | "capabilities">,
+  owner: Pick<Removal, "tenantId" | "installId">,
+): Promise<void> {
   const { storage, databases, files, bucket } = capabilities;
-  await deleteFiles(bucket, contentKey(removal, ""));
+  await deleteFiles(bucket, contentKey(owner, ""));
   await Promise.all([
-    storageOf(storage, removal).destroy(),
-    databaseOf(databases, removal).destroy(),
-    filesOf(files, removal).destroy(),
-    healthOf(env.PLUGIN_HEALTH, removal.installId).destroy(),
+    storageOf(storage, owner).destroy(),
+    databaseOf(databases, owner).destroy(),
+    filesOf(files, owner).destroy(),
+    healthOf(env.PLUGIN_HEALTH, owner.installId).destroy(),
+    inboxOf(env.MESSAGE_INBOX, owner.tenantId, owner.installId).destroy(),
   ]);
-  await deleteInstallRows(db, removal);
 }
 
 async function deleteFiles(bucket: R2Bucket, prefix: string): Promise<void> {

@@ -1,15 +1,13 @@
 import { PLATFORM_TENANT } from "../../../../sdk/contract/identifiers.ts";
 import { PlatformError } from "../../../../sdk/contract/errors.ts";
 import type { Actor } from "../../../lib/actor.ts";
-import { sha256Hex, toHex } from "../../../lib/hex.ts";
+import { sha256Hex } from "../../../lib/hex.ts";
 import { auditRow } from "../../audit-log/rules.ts";
 import { recordAudit } from "../../audit-log/store.ts";
 import type { Manifest } from "../archive-record.ts";
 import { readManifest } from "../archive-store.ts";
 import { NOTHING_RESTORED, NO_COUNTS } from "../backup-record.ts";
-import { backupKeyRing } from "../blob-store.ts";
 import {
-  CONFIRMATION_MS,
   erasedOf,
   isErased,
   isWithin,
@@ -42,6 +40,7 @@ import {
   type DatabaseSchema,
 } from "../table-store.ts";
 import { listErased } from "../tenant-key-store.ts";
+import { confirm, refuseConfirmation, type Confirmation } from "./confirm.ts";
 import type { BackupDeps } from "./context.ts";
 import { launch, newBackup } from "./manage.ts";
 import { findInstall, stateOf, tenantChunks, withinScope } from "./parts.ts";
@@ -203,24 +202,11 @@ async function addDiff(
   }
 }
 
-/** A token that confirms this plan, for a short time, by the same subject. */
-export async function confirmationOf(
-  deps: BackupDeps,
-  actor: Actor,
-  plan: RestorePlan,
-): Promise<{ readonly confirmation: string; readonly expiresAt: number }> {
-  const expiresAt = deps.clock.now() + CONFIRMATION_MS;
-  return { confirmation: `${expiresAt}.${await signed(deps, actor, plan, expiresAt)}`, expiresAt };
-}
+const PURPOSE = "patchbay restore";
 
-async function signed(deps: BackupDeps, actor: Actor, plan: RestorePlan, expiresAt: number): Promise<string> {
-  const ring = backupKeyRing(deps.env);
-  const algorithm = { name: "HMAC", hash: "SHA-256" };
-  const key = await crypto.subtle.importKey("raw", ring.keys[ring.current] ?? new Uint8Array(), algorithm, false, [
-    "sign",
-  ]);
-  const text = JSON.stringify(["patchbay restore", plan, actor.subject, actor.tenantId, expiresAt]);
-  return toHex(await crypto.subtle.sign("HMAC", key, new TextEncoder().encode(text)));
+/** A token that confirms this plan, for a short time, by the same subject. */
+export function confirmationOf(deps: BackupDeps, actor: Actor, plan: RestorePlan): Promise<Confirmation> {
+  return confirm(deps, PURPOSE, actor, plan);
 }
 
 /**
@@ -239,15 +225,8 @@ export async function startRestore(
   confirmation: string,
 ): Promise<Restore> {
   const plan = await planRestore(deps, backupId, wanted);
-  const expiresAt = Number(confirmation.split(".", 1)[0]);
-  if (!(expiresAt > deps.clock.now()))
-    throw new PlatformError("RESTORE_REFUSED", "The confirmation has expired; look at the plan again.");
-  if (confirmation !== `${expiresAt}.${await signed(deps, actor, plan, expiresAt)}`) {
-    throw new PlatformError(
-      "RESTORE_REFUSED",
-      "The confirmation is of another plan: what there is has changed since, or the request is another. Look at the plan again.",
-    );
-  }
+  const refused = await refuseConfirmation(deps, PURPOSE, actor, plan, confirmation);
+  if (refused !== undefined) throw new PlatformError("RESTORE_REFUSED", refused);
   if (await isRestoring(deps.db, plan.scope))
     throw new PlatformError("STATE_CONFLICT", "Another restore of the same tenants runs.");
   const safety = await newBackup(deps, plan.scope, "restore", actor.subject);

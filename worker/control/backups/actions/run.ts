@@ -8,9 +8,10 @@ import { deleteOldBackups, deleteUnneededBlobs } from "./retention.ts";
 import { endTrial, verifyStep } from "./verify.ts";
 import { writeStep } from "./write.ts";
 
-/** A backup or restore under way, as its Workflow is told. */
+/** What is under way, as its Workflow is told. */
 export interface Run {
-  readonly kind: "backup" | "restore";
+  readonly kind: "backup" | "restore" | "erasure";
+  /** Of an erasure its tenant. */
   readonly id: string;
 }
 

@@ -42,15 +42,23 @@ export async function prepareProfile(
 ): Promise<ProfiledPackage> {
   const { STORE: bucket } = deps.env;
   const version = await requireVersion(deps, actor, install);
-  const { moduleDigest, packageDigest, manifest } = version;
-  const policy = meteringPolicy(manifest);
-  const versions = [PROFILE_VERSION, REWRITER_VERSION, COST_TABLE_VERSION];
-  const key = await sha256Hex(JSON.stringify([moduleDigest, packageDigest, manifest.wasm, policy, ...versions]));
+  const key = await profileNoteOf(version);
   const known = await findProfiledPackage(bucket, key);
   if (known) return known;
   const made = await make(bucket, version);
   await keepProfiledPackage(bucket, key, made);
   return made;
+}
+
+/** Under what the notes of a version's profiled form are kept, where it was made. */
+export function profileNoteOf({
+  moduleDigest,
+  packageDigest,
+  manifest,
+}: Pick<VersionRecord, "moduleDigest" | "packageDigest" | "manifest">): Promise<string> {
+  const versions = [PROFILE_VERSION, REWRITER_VERSION, COST_TABLE_VERSION];
+  const policy = meteringPolicy(manifest);
+  return sha256Hex(JSON.stringify([moduleDigest, packageDigest, manifest.wasm, policy, ...versions]));
 }
 
 /** The version that the install runs, of the tenant itself or of the platform's built-ins. */
