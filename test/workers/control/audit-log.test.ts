@@ -27,6 +27,7 @@ const WITHOUT_ROW: Readonly<Record<string, string>> = {
   deletePluginEndpoint: "runs a plugin; its record tells of it",
   optionsPluginEndpoint: "changes nothing",
   restoreBackup: "changes nothing without a confirmation; with one its row is looked at where backups are tested",
+  eraseTenant: "the same; its row is looked at where erasures are tested",
   createStreamTicket: "proves who opens one connection, and is gone in 30 seconds",
   testWebhook: "sends a request that says it is a test, and keeps nothing",
   testAlertRule: "sends what says it is a test, and keeps nothing",
