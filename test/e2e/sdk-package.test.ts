@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
@@ -72,6 +72,22 @@ describe("the packed SDK", () => {
     const built = await patchbay("build", template, "--json");
     expect([built.code, built.stderr]).toEqual([0, ""]);
     expect(JSON.parse(built.stdout)).toMatchObject({ id: template, permissions: [] });
+  });
+
+  test.each([
+    { template: "c", packages: [] },
+    { template: "assemblyscript", packages: ["assemblyscript", "json-as"] },
+  ])("builds and tests the template $template", async ({ template, packages }) => {
+    // As npm would install them, without fetching and unpacking a hundred megabytes.
+    for (const name of packages) {
+      await symlink(path.join(ROOT, "node_modules", name), path.join(folder, "node_modules", name));
+    }
+    const created = await patchbay("create", `my-${template}`, "--template", template, "--sdk", `file:${tarball}`);
+    expect([created.code, created.stderr]).toEqual([0, ""]);
+    const tested = await patchbay("test", `my-${template}`);
+    if (process.env["CONFORMANCE_REQUIRE_ALL"] !== "1" && tested.stderr.includes(" needs ")) return;
+    expect([tested.stderr, tested.code]).toEqual(["", 0]);
+    expect(tested.stdout).toMatch(/4 passed, 0 failed\n$/);
   });
 
   test("runs a function, and cases with what they come to", async () => {

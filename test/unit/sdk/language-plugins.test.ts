@@ -1,4 +1,5 @@
-import { expect, describe, test } from "vitest";
+import { createPlugin } from "@extism/extism";
+import { describe, expect, test } from "vitest";
 import { USER_FUNCTIONS } from "../../../sdk/contract/user-functions.ts";
 import { createHost, type HostOptions } from "../../../sdk/testing/index.ts";
 import { readInterface } from "../../../sdk/project/module-interface.ts";
@@ -82,6 +83,23 @@ describe.each(FIXTURE_LANGUAGES)("a plugin in %s", (language) => {
         expect(call.json()).toEqual({ text: `Hello, ${name}!` });
       },
     );
+
+    test("runs on Extism's own host, where that has the functions it imports", async () => {
+      const { imports } = await readInterface(guestBytes(guest));
+      const nothing = Object.fromEntries(imports.map(({ name }) => [name, () => 0n]));
+      const plugin = await createPlugin(await WebAssembly.compile(guestBytes(guest)), {
+        useWasi: true,
+        config: { greeting: "Grüß Gott" },
+        functions: { "extism:host/user": nothing },
+      });
+      try {
+        const output = await plugin.call("greet", JSON.stringify({ name: "Zoë 😀" }));
+        expect(output?.json()).toEqual({ text: "Grüß Gott, Zoë 😀!" });
+        expect((await plugin.call("refused"))?.text()).toBe("KERNEL_MEMORY_EXCEEDED");
+      } finally {
+        await plugin.close();
+      }
+    });
 
     test("reads and writes piece by piece", async () => {
       const host = await open();

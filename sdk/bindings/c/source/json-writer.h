@@ -45,6 +45,10 @@ PATCHBAY_API patchbay_json patchbay_object(void) {
   return json;
 }
 
+/* A value by itself, such as a list: what is put first is it. patchbay_written has it, closed or not, without changing it. */
+PATCHBAY_API patchbay_json patchbay_value(void) { return (patchbay_json){NULL, 0, 0}; }
+PATCHBAY_API patchbay_bytes patchbay_written(const patchbay_json *json) { return (patchbay_bytes){json->data, json->length}; }
+
 /* As it is: text must be UTF-8. In a list the name is NULL, here and below. */
 PATCHBAY_API void patchbay_put_text(patchbay_json *json, const char *name, patchbay_bytes text) {
   patchbay_before(json, name);
@@ -88,9 +92,9 @@ PATCHBAY_API void patchbay_put_decimal(patchbay_json *json, const char *name, do
   uint64_t part = (uint64_t)((size - (double)whole) * (double)scale + 0.5);
   whole += part / scale;
   part %= scale;
-  patchbay_json number = {NULL, 0, 0};
+  patchbay_json number = patchbay_value();
   if (value < 0) patchbay_append(&number, "-", 1);
-  patchbay_json digits = {NULL, 0, 0};
+  patchbay_json digits = patchbay_value();
   patchbay_put_integer(&digits, NULL, (int64_t)whole);
   patchbay_append(&number, digits.data, digits.length);
   if (scale > 1) patchbay_append(&number, ".", 1);
@@ -98,7 +102,7 @@ PATCHBAY_API void patchbay_put_decimal(patchbay_json *json, const char *name, do
     char digit = (char)('0' + part / scale % 10);
     patchbay_append(&number, &digit, 1);
   }
-  patchbay_put_json(json, name, (patchbay_bytes){number.data, number.length});
+  patchbay_put_json(json, name, patchbay_written(&number));
 }
 
 /* Bytes in Base64 with padding, as requests carry signatures, secrets and blobs. */
@@ -126,7 +130,7 @@ PATCHBAY_API void patchbay_close(patchbay_json *json, char bracket) { patchbay_a
 /* Closes the whole, begun with patchbay_object. */
 PATCHBAY_API patchbay_bytes patchbay_finish(patchbay_json *json) {
   patchbay_append(json, "}", 1);
-  return (patchbay_bytes){json->data, json->length};
+  return patchbay_written(json);
 }
 
 PATCHBAY_API int32_t patchbay_output_json(patchbay_json *json) { return patchbay_output(patchbay_finish(json)); }
