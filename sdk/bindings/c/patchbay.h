@@ -413,6 +413,7 @@ PATCHBAY_API void patchbay_release(void) {
 
 /* Memory until the end of the call, aligned to 8 bytes. Where the plugin may have no more, the call ends with that as its error. */
 PATCHBAY_API void *patchbay_allocate(size_t bytes) {
+  if (bytes > SIZE_MAX - 2 * PATCHBAY_PAGE) patchbay_abort("the plugin has no memory left");
   size_t needed = (bytes + 7u) & ~(size_t)7;
   while (patchbay_current_chunk != NULL && patchbay_current_chunk->room - patchbay_used < needed) {
     if (patchbay_current_chunk->next == NULL) break;
@@ -422,7 +423,7 @@ PATCHBAY_API void *patchbay_allocate(size_t bytes) {
   if (patchbay_current_chunk == NULL || patchbay_current_chunk->room - patchbay_used < needed) {
     size_t pages = (needed + sizeof(patchbay_chunk) + PATCHBAY_PAGE - 1) / PATCHBAY_PAGE;
     size_t page = __builtin_wasm_memory_grow(0, pages);
-    if (needed < bytes || page == SIZE_MAX) patchbay_abort("the plugin has no memory left");
+    if (page == SIZE_MAX) patchbay_abort("the plugin has no memory left");
     patchbay_chunk *chunk = (patchbay_chunk *)(page * PATCHBAY_PAGE);
     chunk->next = NULL;
     chunk->room = pages * PATCHBAY_PAGE - sizeof(patchbay_chunk);
@@ -821,7 +822,7 @@ PATCHBAY_API uint32_t patchbay_hexadecimal(patchbay_bytes json, size_t at) {
   return code;
 }
 
-/* A string of JSON as text; nothing for any other value. */
+/* A string of JSON as text; nothing for any other value, or an escape that JSON does not have. */
 PATCHBAY_API patchbay_bytes patchbay_as_text(patchbay_bytes json) {
   if (json.length < 2 || json.data[0] != '"') return patchbay_nothing;
   patchbay_json text = {NULL, 0, 0};
@@ -833,9 +834,9 @@ PATCHBAY_API patchbay_bytes patchbay_as_text(patchbay_bytes json) {
     patchbay_append(&text, json.data + from, at - from);
     if (at + 1 >= end) break;
     char kind = json.data[++at];
-    static const char escapes[] = "b\bf\fn\nr\rt\t";
-    uint32_t code = (unsigned char)kind;
-    for (size_t pair = 0; kind != 'u' && pair < sizeof escapes - 1; pair += 2) {
+    static const char escapes[] = "\"\"\\\\//b\bf\fn\nr\rt\t";
+    uint32_t code = 0xffffffffu;
+    for (size_t pair = 0; pair < sizeof escapes - 1; pair += 2) {
       if (escapes[pair] == kind) code = (unsigned char)escapes[pair + 1];
     }
     if (kind == 'u') {
@@ -847,8 +848,8 @@ PATCHBAY_API patchbay_bytes patchbay_as_text(patchbay_bytes json) {
         code = 0x10000 + ((code - 0xd800) << 10) + (second - 0xdc00);
         at += 6;
       }
-      if (code == 0xffffffffu) return patchbay_nothing;
     }
+    if (code == 0xffffffffu) return patchbay_nothing;
     patchbay_append_character(&text, code);
   }
   return (patchbay_bytes){text.data, text.length};
@@ -859,12 +860,14 @@ PATCHBAY_API patchbay_bytes patchbay_as_text(patchbay_bytes json) {
  * patchbay_each only. The result is JSON.
  */
 PATCHBAY_API patchbay_bytes patchbay_get(patchbay_bytes json, const char *path) {
+  patchbay_cursor whole = {json.data, json.data + json.length};
+  json = patchbay_take_value(&whole);
   while (*path != 0) {
     size_t length = 0;
     size_t position = 0;
     for (; path[length] != 0 && path[length] != '.'; length++) {
       bool digit = path[length] >= '0' && path[length] <= '9';
-      position = digit && position != SIZE_MAX ? position * 10 + (size_t)(path[length] - '0') : SIZE_MAX;
+      position = digit && position < SIZE_MAX / 16 ? position * 10 + (size_t)(path[length] - '0') : SIZE_MAX;
     }
     patchbay_each each = patchbay_each_of(json);
     json = patchbay_nothing;

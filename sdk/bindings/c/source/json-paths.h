@@ -3,12 +3,14 @@
  * patchbay_each only. The result is JSON.
  */
 PATCHBAY_API patchbay_bytes patchbay_get(patchbay_bytes json, const char *path) {
+  patchbay_cursor whole = {json.data, json.data + json.length};
+  json = patchbay_take_value(&whole);
   while (*path != 0) {
     size_t length = 0;
     size_t position = 0;
     for (; path[length] != 0 && path[length] != '.'; length++) {
       bool digit = path[length] >= '0' && path[length] <= '9';
-      position = digit && position != SIZE_MAX ? position * 10 + (size_t)(path[length] - '0') : SIZE_MAX;
+      position = digit && position < SIZE_MAX / 16 ? position * 10 + (size_t)(path[length] - '0') : SIZE_MAX;
     }
     patchbay_each each = patchbay_each_of(json);
     json = patchbay_nothing;

@@ -96,7 +96,7 @@ PATCHBAY_API uint32_t patchbay_hexadecimal(patchbay_bytes json, size_t at) {
   return code;
 }
 
-/* A string of JSON as text; nothing for any other value. */
+/* A string of JSON as text; nothing for any other value, or an escape that JSON does not have. */
 PATCHBAY_API patchbay_bytes patchbay_as_text(patchbay_bytes json) {
   if (json.length < 2 || json.data[0] != '"') return patchbay_nothing;
   patchbay_json text = {NULL, 0, 0};
@@ -108,9 +108,9 @@ PATCHBAY_API patchbay_bytes patchbay_as_text(patchbay_bytes json) {
     patchbay_append(&text, json.data + from, at - from);
     if (at + 1 >= end) break;
     char kind = json.data[++at];
-    static const char escapes[] = "b\bf\fn\nr\rt\t";
-    uint32_t code = (unsigned char)kind;
-    for (size_t pair = 0; kind != 'u' && pair < sizeof escapes - 1; pair += 2) {
+    static const char escapes[] = "\"\"\\\\//b\bf\fn\nr\rt\t";
+    uint32_t code = 0xffffffffu;
+    for (size_t pair = 0; pair < sizeof escapes - 1; pair += 2) {
       if (escapes[pair] == kind) code = (unsigned char)escapes[pair + 1];
     }
     if (kind == 'u') {
@@ -122,8 +122,8 @@ PATCHBAY_API patchbay_bytes patchbay_as_text(patchbay_bytes json) {
         code = 0x10000 + ((code - 0xd800) << 10) + (second - 0xdc00);
         at += 6;
       }
-      if (code == 0xffffffffu) return patchbay_nothing;
     }
+    if (code == 0xffffffffu) return patchbay_nothing;
     patchbay_append_character(&text, code);
   }
   return (patchbay_bytes){text.data, text.length};

@@ -18,6 +18,7 @@ PATCHBAY_API void patchbay_release(void) {
 
 /* Memory until the end of the call, aligned to 8 bytes. Where the plugin may have no more, the call ends with that as its error. */
 PATCHBAY_API void *patchbay_allocate(size_t bytes) {
+  if (bytes > SIZE_MAX - 2 * PATCHBAY_PAGE) patchbay_abort("the plugin has no memory left");
   size_t needed = (bytes + 7u) & ~(size_t)7;
   while (patchbay_current_chunk != NULL && patchbay_current_chunk->room - patchbay_used < needed) {
     if (patchbay_current_chunk->next == NULL) break;
@@ -27,7 +28,7 @@ PATCHBAY_API void *patchbay_allocate(size_t bytes) {
   if (patchbay_current_chunk == NULL || patchbay_current_chunk->room - patchbay_used < needed) {
     size_t pages = (needed + sizeof(patchbay_chunk) + PATCHBAY_PAGE - 1) / PATCHBAY_PAGE;
     size_t page = __builtin_wasm_memory_grow(0, pages);
-    if (needed < bytes || page == SIZE_MAX) patchbay_abort("the plugin has no memory left");
+    if (page == SIZE_MAX) patchbay_abort("the plugin has no memory left");
     patchbay_chunk *chunk = (patchbay_chunk *)(page * PATCHBAY_PAGE);
     chunk->next = NULL;
     chunk->room = pages * PATCHBAY_PAGE - sizeof(patchbay_chunk);
