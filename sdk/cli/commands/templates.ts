@@ -20,6 +20,8 @@ export const TEMPLATES: Readonly<Record<string, Template>> = {
   hook: typescript("hook"),
   endpoint: typescript("endpoint"),
   service: typescript("service"),
+  assemblyscript: { folders: ["compiled", "assemblyscript"] },
+  c: compiled("c", "c/patchbay.h", "src/patchbay.h"),
   rust: compiled("rust", "rust/patchbay.rs", "src/patchbay.rs"),
   go: compiled("go", "go/patchbay.go", "patchbay/patchbay.go"),
   zig: compiled("zig", "zig/patchbay.zig", "src/patchbay.zig"),

@@ -14,16 +14,16 @@ import { findUnpackedCompilers } from "../node/unpacked-compilers.ts";
  */
 const ROOT = path.resolve(import.meta.dirname, "../../..");
 const FIXTURES = path.join(ROOT, "test/fixtures/languages");
-const INPUTS = ["sdk/bindings", "sdk/project/languages"];
+const BINDINGS = path.join(ROOT, "sdk/bindings");
+const LANGUAGES = path.join(ROOT, "sdk/project/languages");
 
 /** @returns modules by name: `language-assemblyscript` */
 export async function buildLanguageGuests(target: string): Promise<ReadonlyMap<string, Uint8Array>> {
   findUnpackedCompilers();
-  const shared = await Promise.all(INPUTS.map((folder) => digestOf(path.join(ROOT, folder))));
   const guests = new Map<string, Uint8Array>();
   for (const name of (await readdir(FIXTURES)).sort()) {
     const folder = path.join(FIXTURES, name);
-    const digest = [await digestOf(folder), ...shared].join(" ");
+    const digest = (await Promise.all([folder, path.join(BINDINGS, name), LANGUAGES].map(digestOf))).join(" ");
     const module = await compiled(folder, path.join(target, `language-${name}`), digest);
     if (module) guests.set(`language-${name}`, module);
   }
