@@ -7,6 +7,7 @@ import { readInterface } from "./module-interface.ts";
 import type { Project } from "./project.ts";
 
 const MAP_FILE = "plugin.js.map";
+const NOTHING_EXPORTED = "The plugin exports no function, so there is nothing to call.";
 
 export interface BuildReport {
   /** Name of a row of LANGUAGES. */
@@ -64,7 +65,7 @@ export async function buildProject(project: Project, options: BuildProjectOption
     exports: functions,
     imports: imports.map(({ module: from, name }) => `${from} ${name}`),
     permissions: manifest.permissions.map(({ capability }) => capability),
-    notes: [...built.warnings, ...notes],
+    notes: [...built.warnings, ...notes, ...(functions.length === 0 ? [NOTHING_EXPORTED] : [])],
     milliseconds: Math.round(performance.now() - startedAt),
     inputs: built.inputs,
     map,

@@ -76,7 +76,7 @@ describe("the packed SDK", () => {
 
   test.each([
     { template: "c", packages: [] },
-    { template: "assemblyscript", packages: ["assemblyscript", "json-as"] },
+    { template: "assemblyscript", packages: ["assemblyscript", "json-as", "xjb-as"] },
   ])("builds and tests the template $template", async ({ template, packages }) => {
     // As npm would install them, without fetching and unpacking a hundred megabytes.
     for (const name of packages) {

@@ -53,9 +53,17 @@ interface Asc {
       readFile(name: string, directory: string): Promise<string | null>;
       writeFile(name: string, contents: string | Uint8Array): void;
       listFiles(name: string, directory: string): Promise<readonly string[] | null>;
+      readonly transforms: readonly { afterInitialize(program: AscProgram): void }[];
     },
   ): Promise<{ readonly error: Error | null }>;
 }
+
+interface AscProgram {
+  readonly sources: readonly { readonly normalizedPath: string; sourceKind: number }[];
+}
+
+/** asc's SourceKind.UserEntry: a file whose exports are the module's. */
+const USER_ENTRY = 1;
 
 async function build({ folder, entry }: Source): Promise<CompiledModule> {
   await findCompiler("AssemblyScript", asc, folder);
@@ -75,6 +83,15 @@ async function build({ folder, entry }: Source): Promise<CompiledModule> {
       return file === entry && text !== null ? text + HANDLER : text;
     },
     writeFile: (name, contents) => void written.set(path.basename(name), contents),
+    // json-as 1.6 takes any assembly/index.ts for its own, whose exports are nobody's.
+    transforms: [
+      {
+        afterInitialize: ({ sources }) => {
+          const source = sources.find(({ normalizedPath }) => path.resolve(folder, normalizedPath) === entry);
+          if (source) source.sourceKind = USER_ENTRY;
+        },
+      },
+    ],
     listFiles: (name, directory) =>
       readdir(path.join(directory, name)).then(
         (files) => files.filter((file) => file.endsWith(".ts")),
