@@ -66,7 +66,7 @@ export const SETTINGS = {
       minimum: 1,
       maximum: DAY_MINUTES,
       unit: "minutes",
-      title: "time between two checks of the system",
+      title: "time between two checks of an install's health",
     },
     emergencyErrorThreshold: {
       kind: "count",

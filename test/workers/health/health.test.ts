@@ -3,16 +3,20 @@ import { createExecutionContext, createMessageBatch, waitOnExecutionContext } fr
 import { eq } from "drizzle-orm";
 import { beforeAll, describe, expect, test, vi } from "vitest";
 import { healthOf } from "../../../durable-objects/plugin-health/client.ts";
-import { CHECK_EVERY_MS, checkInstall, queueDueChecks } from "../../../worker/control/health/actions/check.ts";
+import { checkInstall, queueDueChecks } from "../../../worker/control/health/actions/check.ts";
 import { deleteChecksBefore } from "../../../worker/control/health/store.ts";
 import { createDeps, createResident, type Deps } from "../../../worker/deps.ts";
 import { pluginEvents, pluginHealthChecks } from "../../../worker/db/schema.ts";
 import { consume } from "../../../worker/queues.ts";
+import { PLATFORM_TENANT } from "../../../sdk/contract/identifiers.ts";
+import { SETTINGS } from "../../../sdk/contract/settings.ts";
 import { api, expectProblem } from "../../support/workers/api.ts";
 import { probe } from "../../support/workers/probe.ts";
 import { pluginHealthRoutes } from "../../../worker/control/health/routes.ts";
 import { mintToken } from "../../support/workers/tokens.ts";
 import { installedGuest, type InstalledGuest } from "./installed-guest.ts";
+
+const CHECK_EVERY_MS = SETTINGS.migration.healthCheckMinutes.default * 60_000;
 
 /** Health of installs through the front door, with real plugins. */
 
@@ -139,7 +143,7 @@ describe("checks", () => {
     const guest = await installedGuest("life");
     let now = Date.now();
     const { deps, settle } = depsAt(() => now);
-    const check = () => checkInstall(deps, guest.tenantId, guest.pluginId);
+    const check = () => checkInstall(deps, guest.tenantId, guest.pluginId, CHECK_EVERY_MS);
     expect(await check()).toMatchObject({ status: "healthy", breaker: "closed", selfCheck: "healthy" });
     expect(await check()).toBeUndefined();
     now += CHECK_EVERY_MS;
@@ -185,6 +189,18 @@ describe("checks", () => {
     sent.length = 0;
     await queueDueChecks({ db: deps.db, clock: deps.clock, env: { HEALTH_CHECKS } });
     expect(sent.filter(({ tenantId }) => tenantId === guest.tenantId)).toEqual([]);
+    // The setting says when it is due again.
+    const token = await mintToken({ tenant: PLATFORM_TENANT, roles: ["admin"] });
+    for (const [minutes, count] of [
+      [10, 0],
+      [6, 1],
+    ]) {
+      const body = { healthCheckMinutes: minutes };
+      expect((await api("PUT", "/api/v1/plugins/migration-proof/config", { token, body })).status).toBe(200);
+      const later = { now: () => Date.now() + 7 * 60_000 };
+      await queueDueChecks({ db: deps.db, clock: later, env: { HEALTH_CHECKS } });
+      expect(sent.filter(({ tenantId }) => tenantId === guest.tenantId)).toHaveLength(count ?? 0);
+    }
     await deleteChecksBefore(deps.db, Date.now() + 3_600_000, 1_000);
     expect(await deps.db.select().from(pluginHealthChecks)).toEqual([]);
   });

@@ -86,6 +86,7 @@ export const grantRoutes: readonly Route[] = [
       "SCAN_REFUSED",
       "CONFIG_INCOMPATIBLE",
       "UPGRADE_REFUSED",
+      "BACKUP_FAILED",
     ],
     handler: async (context, { params, body }) => {
       const [deps, actor] = [context.get("deps"), context.get("actor")];

@@ -136,6 +136,7 @@ export const installRoutes: readonly Route[] = [
       "CONSENT_REQUIRED",
       "CONFIG_INCOMPATIBLE",
       "UPGRADE_REFUSED",
+      "BACKUP_FAILED",
       ...CONFIG_ERRORS,
     ],
     handler: async (context, { params, body }) => {

@@ -75,7 +75,7 @@ export const upgradeRoutes: readonly Route[] = [
       "share of the calls, and all of them after the last step; it is taken back by itself where it fails more often.",
     body: UpgradeBody,
     answers: { 200: { description: "The upgrade, under way or done", schema: UpgradeAnswer } },
-    errors: [...MOVE_ERRORS, "UPGRADE_REFUSED", "CONSENT_REQUIRED"],
+    errors: [...MOVE_ERRORS, "UPGRADE_REFUSED", "CONSENT_REQUIRED", "BACKUP_FAILED"],
     handler: async (context, { params, body }) => {
       await startUpgrade(context.get("deps"), context.get("actor"), params.id, body);
       return showUpgrade(context, params.id);
@@ -98,7 +98,7 @@ export const upgradeRoutes: readonly Route[] = [
     operationId: "promoteUpgrade",
     summary: "Give the version of the running upgrade all calls",
     answers: { 200: { description: "The upgrade, promoted", schema: UpgradeAnswer } },
-    errors: MOVE_ERRORS,
+    errors: [...MOVE_ERRORS, "BACKUP_FAILED"],
     handler: async (context, { params }) => {
       await promoteUpgrade(context.get("deps"), context.get("actor"), params.id);
       return showUpgrade(context, params.id);

@@ -358,3 +358,21 @@ export async function listRecordedCalls(
     .limit(limit);
   return rows.map(({ id }) => id);
 }
+
+/** Whether another install of the tenant needs the plugin, by its id or by one of the services that it provides. */
+export async function hasDependents(
+  db: Database,
+  tenantId: string,
+  pluginId: string,
+  services: readonly string[],
+): Promise<boolean> {
+  const needing = await db.all(
+    sql`SELECT 1 FROM plugin_instances i JOIN plugin_versions v ON v.id = i.version_id
+      WHERE i.tenant_id = ${tenantId} AND i.plugin_id <> ${pluginId} AND i.state <> 'uninstalled' AND (
+        EXISTS (SELECT 1 FROM json_each(v.manifest, '$.dependencies') WHERE key = ${pluginId}) OR
+        EXISTS (SELECT 1 FROM json_each(v.manifest, '$.services.requires')
+          WHERE NOT value ->> 'optional' AND value ->> 'name' IN (SELECT value FROM json_each(${JSON.stringify(services)}))))
+      LIMIT 1`,
+  );
+  return needing.length > 0;
+}

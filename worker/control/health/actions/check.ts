@@ -8,6 +8,7 @@ import { errorText } from "../../../lib/error-text.ts";
 import { logError } from "../../../lib/json-log.ts";
 import { newEvent, SYSTEM_SUBJECT } from "../../events/rules.ts";
 import { recordEvent } from "../../events/store.ts";
+import { readSettings } from "../../settings/store.ts";
 import { readHealthReport } from "../../lifecycle/report-rules.ts";
 import { lifecycleTimeout } from "../../lifecycle/rules.ts";
 import { errorRate, latencyOf, scoreVersion, versionOf } from "../answer-rules.ts";
@@ -18,8 +19,6 @@ import { askHealth, type HealthDeps } from "./read.ts";
 
 export type CheckDeps = HealthDeps & InvokeDeps & Pick<Deps, "newId">;
 
-/** How often the health of an active install is checked. */
-export const CHECK_EVERY_MS = 300_000;
 /** Installs that one run of the cron job queues, and those of one tenant that one message names. */
 const DUE_PER_RUN = 500;
 const PER_MESSAGE = 10;
@@ -27,11 +26,16 @@ const PER_MESSAGE = 10;
 const BATCH = 100;
 const LOG_LEVEL_INFO = 2;
 
+/** How often the health of an active install is checked, in milliseconds. */
+async function checkPeriod(deps: Pick<Deps, "db">): Promise<number> {
+  return (await readSettings(deps.db)).migration.healthCheckMinutes * 60_000;
+}
+
 /** Queues the installs whose check is due, so that many consumers share the work. */
 export async function queueDueChecks(
   deps: Pick<Deps, "db" | "clock"> & { readonly env: Pick<Env, "HEALTH_CHECKS"> },
 ): Promise<number> {
-  const due = await listDueInstalls(deps.db, deps.clock.now() - CHECK_EVERY_MS, DUE_PER_RUN);
+  const due = await listDueInstalls(deps.db, deps.clock.now() - (await checkPeriod(deps)), DUE_PER_RUN);
   const messages: DueChecks[] = [];
   for (const [tenantId, installs] of Map.groupBy(due, (install) => install.tenantId)) {
     const pluginIds = installs.map(({ pluginId }) => pluginId);
@@ -47,10 +51,11 @@ export async function queueDueChecks(
 
 /** Checks what messages name. An install that cannot be checked now is due again at the next run, so no message comes back. */
 export async function checkDue(deps: CheckDeps, { messages }: MessageBatch<DueChecks>): Promise<void> {
+  const every = await checkPeriod(deps);
   for (const message of messages) {
     for (const pluginId of message.body.pluginIds) {
       const { tenantId } = message.body;
-      await checkInstall(deps, tenantId, pluginId).catch((error: unknown) =>
+      await checkInstall(deps, tenantId, pluginId, every).catch((error: unknown) =>
         logError("health.not-checked", { tenantId, pluginId, error: errorText(error) }),
       );
     }
@@ -62,18 +67,20 @@ export async function checkDue(deps: CheckDeps, { messages }: MessageBatch<DueCh
  * Takes one sample: what the health object knows, and what the plugin says of itself. The log is told where the status is
  * another than last time.
  *
+ * @param every  milliseconds between two samples
  * @returns undefined where the install is not active, or was checked a moment ago
  */
 export async function checkInstall(
   deps: CheckDeps,
   tenantId: string,
   pluginId: string,
+  every: number,
 ): Promise<HealthCheckRow | undefined> {
   const snapshot = await deps.snapshots.read(tenantId);
   const install = snapshot && Object.hasOwn(snapshot.installs, pluginId) ? snapshot.installs[pluginId] : undefined;
   if (!snapshot || snapshot.status !== "active" || install?.state !== "active") return undefined;
   const last = await getLastCheck(deps.db, tenantId, install.installId);
-  if (last && deps.clock.now() - last.checkedAt < CHECK_EVERY_MS) return undefined;
+  if (last && deps.clock.now() - last.checkedAt < every) return undefined;
   const { selfCheck, selfCheckCode } = await askPlugin(deps, snapshot, install);
   const row = await sample(deps, tenantId, install, { selfCheck, selfCheckCode });
   const { status, checkedAt } = row;

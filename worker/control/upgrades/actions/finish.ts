@@ -1,5 +1,6 @@
 import { PlatformError } from "../../../../sdk/contract/errors.ts";
 import type { Actor } from "../../../lib/actor.ts";
+import type { BackupDeps } from "../../backups/actions/context.ts";
 import { audited, change, requireInstall, together, type InstallDeps } from "../../installs/actions/change.ts";
 import { versionFor } from "../../installs/actions/update.ts";
 import { nextState } from "../../installs/rules.ts";
@@ -8,6 +9,7 @@ import { changeInstall } from "../../installs/store.ts";
 import { aroundChange, type LifecycleDeps } from "../../lifecycle/actions.ts";
 import { beginStep, endUpgrade, getRunningUpgrade } from "../store.ts";
 import type { Upgrade } from "../upgrade-record.ts";
+import { backUpCritical } from "./back-up.ts";
 import { planVersionMove } from "./move-version.ts";
 import { upgradeEvent } from "./tell.ts";
 
@@ -23,15 +25,18 @@ export interface Meant {
  * Lets the candidate take all calls from now on.
  *
  * @param meant  absent: whichever runs
- * @throws {PlatformError} STATE_CONFLICT where none runs and none is meant; CONFIG_INCOMPATIBLE, VERSION_NOT_FOUND
+ * @throws {PlatformError} STATE_CONFLICT where none runs and none is meant; CONFIG_INCOMPATIBLE, VERSION_NOT_FOUND,
+ *   BACKUP_FAILED
  */
 export async function promoteUpgrade(
-  deps: InstallDeps & LifecycleDeps,
+  deps: InstallDeps & LifecycleDeps & BackupDeps,
   actor: Actor,
   pluginId: string,
   meant?: Meant,
 ): Promise<void> {
   const caller = { tenantId: actor.tenantId, subject: actor.subject, traceId: actor.traceId ?? "" };
+  // What the candidate has stored since it took its first share is in none of the backups before.
+  if (await isRunning(deps, actor, pluginId, meant)) await backUpCritical(deps, actor, pluginId);
   await aroundChange(deps, caller, pluginId, () =>
     withRunning(deps, actor, pluginId, meant, async (install, upgrade) => {
       nextState(install.state, "update");
@@ -92,6 +97,21 @@ export async function stepUpgrade(deps: InstallDeps, actor: Actor, pluginId: str
   });
 }
 
+async function isRunning(
+  deps: InstallDeps,
+  actor: Actor,
+  pluginId: string,
+  meant: Meant | undefined,
+): Promise<boolean> {
+  const { tenantId, id: installId } = await requireInstall(deps, actor, pluginId);
+  const running = await getRunningUpgrade(deps.db, { tenantId, installId });
+  return running !== undefined && isMeant(running, meant);
+}
+
+function isMeant(running: Upgrade, meant: Meant | undefined): boolean {
+  return !meant || (running.id === meant.id && running.step === (meant.step ?? running.step));
+}
+
 async function withRunning(
   deps: InstallDeps,
   actor: Actor,
@@ -102,7 +122,7 @@ async function withRunning(
   return change(deps, actor, pluginId, async () => {
     const install = await requireInstall(deps, actor, pluginId);
     const running = await getRunningUpgrade(deps.db, { tenantId: install.tenantId, installId: install.id });
-    if (meant && (running?.id !== meant.id || running.step !== (meant.step ?? running.step))) return true;
+    if (meant && !(running && isMeant(running, meant))) return true;
     if (running) return write(install, running);
     throw new PlatformError("STATE_CONFLICT", `No upgrade of "${pluginId}" is running.`);
   });

@@ -9,6 +9,8 @@ import { nextState } from "../../installs/rules.ts";
 import type { Install, UpdateInput } from "../../installs/schema.ts";
 import type { VersionHead } from "../../plugins/rules.ts";
 import type { Proof } from "../gate-schema.ts";
+import { backUpCritical } from "./back-up.ts";
+import type { CandidateChanges } from "./candidate.ts";
 import { requireMovable } from "./keep.ts";
 import { requireProof, type UpgradeDeps } from "./start.ts";
 
@@ -27,13 +29,13 @@ export async function proveUpdate(
   if (input.version === undefined) return undefined;
   const install = await requireInstall(deps, actor, pluginId);
   const from = install.versionId;
-  if (input.gate === "skipped") return skipped(actor, from);
+  if (input.gate === "skipped") return skipped(deps, actor, install);
   nextState(install.state, "update");
   const version = await versionFor(deps, actor, install, input);
   if (version.id === from) return undefined;
   await requireMovable(deps, install);
   if ((await additionsIn(deps, install, movedTo(install, version))).length > 0) return undefined;
-  return { from, gate: await requireProof(deps, actor, install, version, { config: input.config }) };
+  return proved(deps, actor, install, version, { config: input.config });
 }
 
 /** The same for a version that waits for consent, with the grants that it would have. */
@@ -45,8 +47,7 @@ export async function proveConsent(
 ): Promise<Proof | undefined> {
   if (!input.accept) return undefined;
   const install = await requireInstall(deps, actor, pluginId);
-  const from = install.versionId;
-  if (input.gate === "skipped") return skipped(actor, from);
+  if (input.gate === "skipped") return skipped(deps, actor, install);
   const waiting = await getPendingConsent(deps.db, { tenantId: install.tenantId, installId: install.id });
   if (waiting?.version !== input.version) return undefined;
   nextState(install.state, "update");
@@ -57,12 +58,25 @@ export async function proveConsent(
     const capability = name as keyof typeof wanted; // Object.entries loses the key type
     return { capability, asked: asks[capability] ?? {}, granted: grant };
   });
-  return { from, gate: await requireProof(deps, actor, install, version, { granted }) };
+  return proved(deps, actor, install, version, { granted });
 }
 
-function skipped(actor: Actor, from: string): Proof {
+async function proved(
+  deps: UpgradeDeps,
+  actor: Actor,
+  install: Install,
+  version: VersionHead,
+  changes: CandidateChanges,
+): Promise<Proof> {
+  const gate = await requireProof(deps, actor, install, version, changes);
+  await backUpCritical(deps, actor, install.pluginId);
+  return { from: install.versionId, gate };
+}
+
+async function skipped(deps: UpgradeDeps, actor: Actor, { pluginId, versionId }: Install): Promise<Proof> {
   requireGranter(actor, "to move an install without proof");
-  return { from, gate: "skipped" };
+  await backUpCritical(deps, actor, pluginId);
+  return { from: versionId, gate: "skipped" };
 }
 
 function movedTo(install: Install, version: VersionHead): Install {

@@ -1,5 +1,6 @@
 import { PlatformError } from "../../../../sdk/contract/errors.ts";
 import type { Actor } from "../../../lib/actor.ts";
+import type { BackupDeps } from "../../backups/actions/context.ts";
 import type { InstallStateDeps } from "../../backups/install-state-store.ts";
 import { additionsIn, requestConsent } from "../../grants/actions/version-change.ts";
 import { consentRequired } from "../../grants/consent-rules.ts";
@@ -16,13 +17,14 @@ import { newestInChannel } from "../policy-rules.ts";
 import { forgetStorage, keepStorage, type Keeping } from "../storage-store.ts";
 import { getLastUpgrade, getPolicy, insertUpgrade } from "../store.ts";
 import type { CanaryStep, GateOutcome, Upgrade } from "../upgrade-record.ts";
+import { backUpCritical } from "./back-up.ts";
 import { planCandidateConfig, readTargets, targetOf, type CandidateChanges } from "./candidate.ts";
 import { runGate, upgradeRefused, whyRefused, type GateDeps, type GateOptions } from "./gate.ts";
 import { requireMovable } from "./keep.ts";
 import { planVersionMove } from "./move-version.ts";
 import { upgradeEvent } from "./tell.ts";
 
-export type UpgradeDeps = GateDeps & LifecycleDeps & InstallStateDeps;
+export type UpgradeDeps = GateDeps & LifecycleDeps & InstallStateDeps & BackupDeps;
 
 export interface UpgradeInput extends GateOptions {
   /** Absent: the newest of the channel. */
@@ -45,7 +47,7 @@ const SALT_BYTES = 12;
  * share of the calls, or all of them where no canary is asked for. What does not pass is noted, and nothing else changes.
  *
  * @throws {PlatformError} UPGRADE_REFUSED; CONSENT_REQUIRED, INSTALL_NOT_FOUND, VERSION_NOT_FOUND, SCAN_REFUSED, STATE_CONFLICT,
- *   CONFIG_INCOMPATIBLE
+ *   CONFIG_INCOMPATIBLE, BACKUP_FAILED
  */
 export async function startUpgrade(
   deps: UpgradeDeps,
@@ -59,6 +61,7 @@ export async function startUpgrade(
   await requireMovable(deps, install);
   await requireConsented(deps, actor, install, version);
   const upgrade = await rehearse(deps, actor, install, version, input);
+  if (upgrade.state !== "refused") await backUpCritical(deps, actor, pluginId);
   const kept = upgrade.state === "refused" ? upgrade : await withStorage(deps, upgrade, input.keepStorage);
   const caller = { tenantId: actor.tenantId, subject: actor.subject, traceId: actor.traceId ?? "" };
   const write = () => change(deps, actor, pluginId, () => commitUpgrade(deps, actor, install, version, kept));

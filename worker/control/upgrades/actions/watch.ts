@@ -129,7 +129,8 @@ async function applyPolicy(deps: UpgradeDeps, policy: DuePolicy): Promise<boolea
     });
     return true;
   } catch (error) {
-    if (!(error instanceof PlatformError)) logError("upgrade.policy-failed", { pluginId, error: errorText(error) });
+    if (!(error instanceof PlatformError) || error.code === "BACKUP_FAILED")
+      logError("upgrade.policy-failed", { pluginId, error: errorText(error) });
     return false;
   }
 }
