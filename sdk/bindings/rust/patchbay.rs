@@ -20,6 +20,7 @@
 //! `Json::parse(&serde_json::to_string(&value)?)?` where a [`Json`] is asked for.
 
 #![allow(dead_code)] // a plugin uses some of it
+#![allow(clippy::manual_div_ceil, clippy::manual_is_multiple_of)] // later than Rust 1.63
 
 use std::fmt::{self, Display, Write as _};
 
