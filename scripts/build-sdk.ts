@@ -23,6 +23,7 @@ const FOLDERS = [
   "project",
   "publishing",
   "replay",
+  "signing",
   "testing",
   "types",
 ];

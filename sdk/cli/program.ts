@@ -5,12 +5,14 @@ import { attempt, command } from "./command.ts";
 import { build, type BuildCommandOptions } from "./commands/build.ts";
 import { check, type CheckOptions } from "./commands/check.ts";
 import { createPlugin, type CreateOptions } from "./commands/create.ts";
+import { profile } from "./commands/profile.ts";
 import { run, type RunOptions } from "./commands/run.ts";
 import { TEMPLATE_NAMES } from "./commands/templates.ts";
 import { testPlugin } from "./commands/test.ts";
 import { addDescriptionCommands } from "./description-commands.ts";
 import { EXIT, type OutputOptions } from "./output.ts";
 import { addPlatformCommands } from "./platform-commands.ts";
+import { addSigningCommands } from "./signing-commands.ts";
 
 const { version } = JSON.parse(readFileSync(path.resolve(import.meta.dirname, "../package.json"), "utf8")) as {
   version: string;
@@ -61,6 +63,12 @@ export function patchbay(): Command {
     .option("-i, --input <text>", "the input")
     .option("-c, --config <json>", "the configuration, a JSON object")
     .action((name: string, options: RunOptions) => attempt(options, () => run(name, options)));
+  command(program, "profile <function>", "build the plugin of a folder, call a function and show where its fuel goes")
+    .option("-f, --folder <folder>", "the plugin's folder", ".")
+    .option("-i, --input <text>", "the input")
+    .option("-c, --config <json>", "the configuration, a JSON object")
+    .action((name: string, options: RunOptions) => attempt(options, () => profile(name, options)));
+  addSigningCommands(program);
   addDescriptionCommands(program);
   addPlatformCommands(program);
   return program;

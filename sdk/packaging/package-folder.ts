@@ -5,6 +5,9 @@ import { matchesFile, parseFilePattern, type FilePattern } from "../contract/fil
 import { MANIFEST_FILE, parseManifestText, type Manifest } from "../contract/manifest.ts";
 import { UserError } from "../project/user-error.ts";
 
+/** A publisher's signature of the package, beside its manifest; docs/signing.md. */
+export const SIGNATURE_FILE = "signature.json";
+
 /** Files of a package by their path in it, manifest and modules among them. */
 export type PackageFiles = ReadonlyMap<string, Uint8Array>;
 
@@ -34,6 +37,8 @@ export async function collectPackage({ folder, filesFolder = folder }: PackageSo
     if (!existsSync(file)) throw new UserError(`The manifest names ${name}, which is not in ${folder}.`);
     files.set(name, await readFile(file));
   }
+  const signature = path.join(folder, SIGNATURE_FILE);
+  if (existsSync(signature)) files.set(SIGNATURE_FILE, await readFile(signature));
   const patterns = manifest.files.map((pattern) => parseFilePattern(pattern)).filter((parsed) => parsed !== undefined);
   for (const name of patterns.length > 0 ? await filesOf(filesFolder, patterns) : []) {
     if (!files.has(name)) files.set(name, await readFile(path.join(filesFolder, name)));

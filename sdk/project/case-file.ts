@@ -20,7 +20,7 @@ export type PluginCase = v.InferOutput<typeof Case>;
 
 /** @throws {UserError} with the place of each problem */
 export async function readCases(file: string): Promise<PluginCase[]> {
-  const result = v.safeParse(v.array(Case), JSON.parse(await readFile(file, "utf8")));
+  const result = v.safeParse(v.pipe(v.string(), v.parseJson(), v.array(Case)), await readFile(file, "utf8"));
   if (result.success) return result.output;
   const issues = result.issues.map(
     (issue) => `/${issue.path?.map(({ key }) => String(key)).join("/") ?? ""}: ${issue.message}`,

@@ -5,9 +5,11 @@ import type { Manifest } from "../../contract/manifest.ts";
 import { inspectPackage } from "../../inspection/inspect-package.ts";
 import { findingLines, refusalLines } from "../../inspection/inspection-text.ts";
 import { openTarget } from "../../packaging/open-target.ts";
+import { SIGNATURE_FILE } from "../../packaging/package-folder.ts";
 import { UserError } from "../../project/user-error.ts";
 import { grantsAsked, installVersion } from "../../publishing/install-version.ts";
 import { uploadPackage } from "../../publishing/upload-package.ts";
+import { readSignature } from "../../signing/signature.ts";
 import { EXIT, show, type OutputOptions } from "../output.ts";
 import { progress } from "../progress.ts";
 import { confirm } from "../prompt.ts";
@@ -22,7 +24,10 @@ export interface PublishOptions extends OutputOptions {
 export async function publish(word: string, options: PublishOptions): Promise<void> {
   const { json = false } = options;
   const api = new ApiClient(await currentAccount(options.url));
-  const { form } = await progress("building", json, () => openTarget(word));
+  const target = await progress("building", json, () => openTarget(word));
+  const { form } = target;
+  // A signature that was left from another build would be uploaded with this one.
+  if (target.kind === "folder" && target.files.has(SIGNATURE_FILE)) readSignature(target.files);
   const inspection = await progress("checking", json, () => inspectPackage(form, identityOf(api.account.token).tenant));
   if (!inspection.accepted) {
     process.exitCode = EXIT.failure;

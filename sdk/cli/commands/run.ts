@@ -1,8 +1,9 @@
 import path from "node:path";
 import { mapPositions } from "../../builder/source-positions.ts";
 import { buildProject } from "../../project/build-project.ts";
+import { openProjectHost } from "../../project/project-host.ts";
 import { openProject } from "../../project/project.ts";
-import { createHost } from "../../testing/host.ts";
+import { objectOf } from "../arguments.ts";
 import { EXIT, show, type OutputOptions } from "../output.ts";
 
 export interface RunOptions extends OutputOptions {
@@ -14,18 +15,9 @@ export interface RunOptions extends OutputOptions {
 
 /** Builds the plugin of a folder and calls one of its functions, with all that its manifest asks for granted. */
 export async function run(functionName: string, options: RunOptions): Promise<void> {
-  const { manifest, module, map } = await buildProject(await openProject(path.resolve(options.folder)));
-  const grants = Object.fromEntries(
-    manifest.permissions.map(({ capability, hosts }) => [capability, hosts ? { hosts } : {}]),
-  );
-  const config = options.config === undefined ? {} : (JSON.parse(options.config) as Record<string, unknown>); // an object, says the help
-  const host = await createHost({
-    plugin: module,
-    grants,
-    config,
-    publishes: manifest.events.publishes,
-    http: (request) => fetch(request),
-  });
+  const built = await buildProject(await openProject(path.resolve(options.folder)));
+  const { map } = built;
+  const host = await openProjectHost(built, objectOf(options.config));
   const call = await host.call(functionName, options.input);
   const { failure, fuel, memoryBytes, logs } = call;
   const lines = logs.map(({ level, text }) => `${level}: ${mapPositions(text, map)}`);

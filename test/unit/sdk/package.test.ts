@@ -8,6 +8,7 @@ const FOLDERS = [
   "account",
   "builder",
   "cli",
+  "client",
   "contract",
   "development",
   "inspection",
@@ -18,6 +19,7 @@ const FOLDERS = [
   "project",
   "publishing",
   "replay",
+  "signing",
   "testing",
 ];
 
