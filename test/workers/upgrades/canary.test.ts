@@ -7,6 +7,9 @@ import { CANARY_STALE_MS, SnapshotCache, SnapshotStore } from "../../../worker/e
 import worker from "../../../worker/index.ts";
 import { consume } from "../../../worker/queues.ts";
 import { readAnswer, requestOf } from "../../support/workers/api.ts";
+import { fails, SteppingClock } from "../../support/workers/faults.ts";
+import { FaultyApp } from "../../support/workers/faulty-app.ts";
+import { HeldQueue } from "../../support/workers/held-queue.ts";
 import { counted } from "../../support/workers/probe.ts";
 import { releasedPlugin, systemDeps, type Released } from "./released-plugin.ts";
 
@@ -50,6 +53,53 @@ async function execute(plugin: Released, input: string, queue: Queue<Outcome>) {
   return answer;
 }
 
+async function beginAgain(plugin: Released): Promise<void> {
+  const version = `1.1.${++releases}`;
+  await plugin.upload(version, "release-picky");
+  const answer = await plugin.call("POST", "/upgrade", { version, steps: WHOLE });
+  expect([answer.status, answer.body]).toEqual([200, expect.objectContaining({ state: "canary" })]);
+}
+let releases = 0;
+
+/**
+ * Crosses the threshold in one isolate while three others take calls every 200 ms.
+ *
+ * @param breakers  without them only the counts of recorded calls tell
+ * @returns after how many milliseconds the last of them had its last call of the candidate; what the control plane takes is real time
+ */
+async function timeToReturn(plugin: Released, age: number, breakers?: "without breakers"): Promise<number> {
+  const clock = new SteppingClock();
+  const queue = new HeldQueue();
+  const here = new FaultyApp({ ...env, OUTCOMES: queue } as unknown as Env, clock); // all that is used of a queue
+  const there = Array.from({ length: 3 }, () => new FaultyApp(env, clock));
+  for (const app of [here, ...there]) if (breakers) app.faults.inject("PLUGIN_HEALTH", fails());
+  for (const app of there) expect(await versionIn(app, plugin)).not.toBe("1.0.0");
+  clock.advance(age);
+  for (let call = 0; call < 5; call++) expect(await versionIn(here, plugin, "!")).not.toBe("1.0.0");
+  const crossedAt = clock.now();
+  let last = crossedAt;
+  const look = async (): Promise<boolean> => {
+    const versions = await Promise.all(there.map((app) => versionIn(app, plugin)));
+    const isBack = versions.every((version) => version === "1.0.0");
+    if (!isBack) last = clock.now();
+    return isBack;
+  };
+  // The queue hands over a second after the first message, at the latest.
+  for (let step = 0; step < 5; step++, clock.advance(200)) await look();
+  const began = Date.now();
+  await queue.deliver(new FaultyApp(env, clock), "patchbay-outcomes");
+  clock.advance(Date.now() - began);
+  for (let step = 0; !(await look()) && step < 100; step++) clock.advance(200);
+  expect((await plugin.call("GET", "/upgrade")).body).toMatchObject({ state: "returned" });
+  return last - crossedAt;
+}
+
+async function versionIn(app: FaultyApp, plugin: Released, input = "fine"): Promise<string | undefined> {
+  const request = { token: plugin.token, body: { input } };
+  const { body } = await app.request("POST", `/api/plugins/${plugin.pluginId}/execute`, request);
+  return (body as { version?: string }).version;
+}
+
 describe("a candidate that fails", () => {
   test("gets no further call once its breaker is open, its calls do not fail, and it is taken back within 5 seconds", async () => {
     const plugin = await withCanary();
@@ -76,6 +126,22 @@ describe("a candidate that fails", () => {
     expect((await plugin.call("GET", "/upgrade")).body).toMatchObject({ state: "returned" });
     expect(await plugin.events()).toEqual(["upgrade.started", "upgrade.gated", "upgrade.returned"]);
     expect(await plugin.installed()).toBe("1.0.0");
+  });
+
+  test("gets no call of any isolate 5 seconds after the threshold was crossed in one, whatever each remembers", async () => {
+    const plugin = await withCanary();
+    const errors = vi.spyOn(console, "error").mockReturnValue();
+    // What the others remember of the tenant is new, or 1.5 s old, when the threshold is crossed.
+    const told = await timeToReturn(plugin, 0);
+    await beginAgain(plugin);
+    const counted = [await timeToReturn(plugin, 0, "without breakers")];
+    await beginAgain(plugin);
+    counted.push(await timeToReturn(plugin, 1_500, "without breakers"));
+    errors.mockRestore();
+    const figure = "automatic return, last call of the candidate in other isolates, ms after the threshold";
+    console.log(JSON.stringify({ figure, told, counted }));
+    const times = [told, ...counted];
+    expect(Math.max(...times)).toBeLessThanOrEqual(5_000);
   });
 
   test("is taken back by its counts alone, however many isolates share its calls", async () => {
