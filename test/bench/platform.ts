@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import type { JWK } from "jose";
 import { DEMO_TENANT, localApi, bootstrap, type LocalApi } from "../../scripts/bootstrap.ts";
 import { mintToken, signingKey } from "../../scripts/local-state.ts";
 import { applyMigrations, startWorker } from "../../scripts/local-worker.ts";
@@ -15,6 +16,8 @@ export interface BenchPlatform {
   readonly url: string;
   readonly api: LocalApi;
   readonly token: string;
+  /** With which tokens of any tenant are signed. */
+  readonly key: JWK;
   /** Uploads a module as a plugin of the demo tenant and activates it. */
   install(id: string, module: Uint8Array, manifest?: object): Promise<void>;
   stop(): Promise<void>;
@@ -32,6 +35,7 @@ export async function startPlatform(root: string): Promise<BenchPlatform> {
   return {
     url,
     api,
+    key,
     token: await mintToken(key, { tenant: DEMO_TENANT, roles: ["admin"] }),
     install: (id, module, manifest = {}) => install(api, id, module, manifest),
     stop: async () => {

@@ -4,6 +4,7 @@ import { build } from "../../scripts/build.ts";
 import { logProgress } from "../../scripts/progress.ts";
 import { buildGuests } from "../support/guests/build-guests.ts";
 import { authoring } from "./authoring.ts";
+import { backups } from "./backups.ts";
 import { capabilities } from "./capabilities.ts";
 import { writeGuests } from "./guests.ts";
 import { health } from "./health.ts";
@@ -134,6 +135,7 @@ const ON_PLATFORM: Readonly<Record<string, Measurement>> = {
   capabilities: async (platform) => capabilities(platform, await buildGuests(), root),
   health: async (platform, bareUrl) => health(platform, bareUrl, (await buildGuests()).get("trap") ?? new Uint8Array()),
   hooks: async (platform) => hooks(platform, (await buildGuests()).get("echo") ?? new Uint8Array()),
+  backups: async (platform) => backups(platform, (await buildGuests()).get("echo") ?? new Uint8Array()),
 };
 const ALONE: Readonly<Record<string, (root: string) => Promise<Figure[]>>> = {
   "start-up": startUp,

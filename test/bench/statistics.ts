@@ -17,7 +17,7 @@ export function fastest(sample: readonly number[]): number {
 export interface Figure {
   readonly name: string;
   readonly found: number;
-  readonly unit: "x" | "ns" | "us" | "ms" | "MB" | "MB/s" | "s" | "errors" | "messages/s";
+  readonly unit: "x" | "ns" | "us" | "ms" | "KB" | "MB" | "MB/s" | "rows/s" | "s" | "errors" | "messages/s";
   /** What is promised: at most, or at least. */
   readonly goal?: { readonly atMost: number } | { readonly atLeast: number };
   readonly note?: string;

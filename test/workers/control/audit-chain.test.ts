@@ -273,3 +273,32 @@ test("the API answers what was found, of the caller's tenant only", async () => 
     firstBroken: { sequence: 2, fault: "row-missing", detail: "The row is gone." },
   });
 });
+
+test("the chain's work comes behind the write, and costs the same however long the log is", async () => {
+  const ROUNDS = 40;
+  const [writes, seals]: [number[], number[]] = [[], []];
+  const timed = async (times: number[], work: () => Promise<void>): Promise<void> => {
+    const began = performance.now();
+    await work();
+    times.push(performance.now() - began);
+  };
+  const sealed = async (): Promise<unknown> =>
+    env.DB.prepare("SELECT count(*) AS count FROM audit_seals WHERE tenant_id = ?").bind(tenant).first("count");
+  await sealAuditLog(deps, tenant);
+  const before = await sealed();
+  for (let round = 0; round < ROUNDS; round++) {
+    await timed(writes, () => write(1));
+    if (round === 0) expect(await sealed()).toBe(before);
+    await timed(seals, () => sealAuditLog(deps, tenant));
+    await (round === ROUNDS / 2 ? write(500) : Promise.resolve());
+    await (round === ROUNDS / 2 ? sealAuditLog(deps, tenant) : Promise.resolve());
+  }
+  const median = (times: readonly number[]): number => times.toSorted((a, b) => a - b)[times.length >> 1] ?? 0;
+  const [short, long] = [median(seals.slice(2, ROUNDS / 2)), median(seals.slice(-ROUNDS / 3))];
+  console.info(
+    `a write with its audit row ${median(writes).toFixed(1)} ms; behind it the chain ${median(seals).toFixed(1)} ms (${(median(seals) / median(writes)).toFixed(1)} x); with 500 rows more ${(long / short).toFixed(2)} x`,
+  );
+  expect(median(seals) / median(writes)).toBeLessThan(25);
+  expect(long / short).toBeLessThan(5);
+  expect(await verify()).toMatchObject({ complete: true, firstBroken: undefined });
+});
