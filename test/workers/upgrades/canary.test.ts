@@ -134,13 +134,13 @@ describe("a candidate that fails", () => {
     // What the others remember of the tenant is new, or 1.5 s old, when the threshold is crossed.
     const told = await timeToReturn(plugin, 0);
     await beginAgain(plugin);
-    const counted = [await timeToReturn(plugin, 0, "without breakers")];
+    const byCounts = [await timeToReturn(plugin, 0, "without breakers")];
     await beginAgain(plugin);
-    counted.push(await timeToReturn(plugin, 1_500, "without breakers"));
+    byCounts.push(await timeToReturn(plugin, 1_500, "without breakers"));
     errors.mockRestore();
     const figure = "automatic return, last call of the candidate in other isolates, ms after the threshold";
-    console.log(JSON.stringify({ figure, told, counted }));
-    const times = [told, ...counted];
+    console.log(JSON.stringify({ figure, told, byCounts }));
+    const times = [told, ...byCounts];
     expect(Math.max(...times)).toBeLessThanOrEqual(5_000);
   });
 
@@ -167,10 +167,10 @@ describe("a candidate that fails", () => {
   test("is not sent a call by an isolate whose snapshot is older than 3 seconds, also where R2 does not answer", async () => {
     const plugin = await withCanary();
     let now = Date.now();
-    let fails = false;
+    let isAway = false;
     const bucket = {
       get: (...args: Parameters<R2Bucket["get"]>) =>
-        fails ? Promise.reject(new Error("away")) : env.STORE.get(...args),
+        isAway ? Promise.reject(new Error("away")) : env.STORE.get(...args),
     };
     const store = new SnapshotStore(
       bucket as unknown as R2Bucket, // the store only reads
@@ -181,9 +181,9 @@ describe("a candidate that fails", () => {
     expect((await store.read(plugin.tenantId))?.canaries).toBe(true);
     await plugin.call("POST", "/upgrade/abort", {});
     now += CANARY_STALE_MS;
-    fails = true;
+    isAway = true;
     expect((await store.read(plugin.tenantId))?.canaries).toBeUndefined();
-    fails = false;
+    isAway = false;
     expect((await store.read(plugin.tenantId))?.installs[plugin.pluginId]?.canary).toBeUndefined();
   });
 });
