@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { Command, CommanderError } from "commander";
+import { VALIDATION_MODES } from "../contract/payloads/validation-modes.ts";
 import { attempt, command } from "./command.ts";
 import { build, type BuildCommandOptions } from "./commands/build.ts";
 import { check, type CheckOptions } from "./commands/check.ts";
@@ -8,9 +9,9 @@ import { createPlugin, type CreateOptions } from "./commands/create.ts";
 import { profile } from "./commands/profile.ts";
 import { run, type RunOptions } from "./commands/run.ts";
 import { TEMPLATE_NAMES } from "./commands/templates.ts";
-import { testPlugin } from "./commands/test.ts";
+import { testPlugin, type TestOptions } from "./commands/test.ts";
 import { addDescriptionCommands } from "./description-commands.ts";
-import { EXIT, type OutputOptions } from "./output.ts";
+import { EXIT } from "./output.ts";
 import { addPlatformCommands } from "./platform-commands.ts";
 import { addSigningCommands } from "./signing-commands.ts";
 
@@ -55,9 +56,11 @@ export function patchbay(): Command {
     .action((target: string | undefined, options: CheckOptions) =>
       attempt(options, () => check(target ?? ".", options)),
     );
-  command(program, "test [folder]", "build the plugin of a folder and run its cases.json").action(
-    (folder: string | undefined, options: OutputOptions) => attempt(options, () => testPlugin(folder ?? ".", options)),
-  );
+  command(program, "test [folder]", "build the plugin of a folder and run its cases.json")
+    .option("--validate <what>", `what is held against the manifest: ${VALIDATION_MODES.join(", ")}`, "output")
+    .action((folder: string | undefined, options: TestOptions) =>
+      attempt(options, () => testPlugin(folder ?? ".", options)),
+    );
   command(program, "run <function>", "build the plugin of a folder and call one of its functions")
     .option("-f, --folder <folder>", "the plugin's folder", ".")
     .option("-i, --input <text>", "the input")

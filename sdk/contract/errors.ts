@@ -463,6 +463,20 @@ export const ERRORS = {
     trips: true,
     title: "The output is larger than the limit.",
   },
+  INPUT_INVALID: {
+    status: 422,
+    blame: "caller",
+    retryable: false,
+    trips: false,
+    title: "The input does not fit what the plugin's manifest says of it.",
+  },
+  OUTPUT_INVALID: {
+    status: 502,
+    blame: "plugin",
+    retryable: false,
+    trips: true,
+    title: "The output does not fit what the plugin's manifest says of it.",
+  },
   HOST_CALLS_EXCEEDED: {
     status: 502,
     blame: "plugin",

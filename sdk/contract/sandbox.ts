@@ -1,5 +1,5 @@
 import type { Capability } from "./capabilities.ts";
-import type { ErrorCode } from "./errors.ts";
+import type { ErrorCode, Issue } from "./errors.ts";
 import type { Limits } from "./limits.ts";
 import type { CallProfile } from "./profile.ts";
 import type { Role } from "./roles.ts";
@@ -94,6 +94,8 @@ export interface SandboxFailure {
   /** One sentence; guest text is bounded to 4 KiB. */
   readonly detail: string;
   readonly limit?: { readonly name: string; readonly used: number; readonly allowed: number };
+  /** What of an input or output does not fit its description, with JSON pointers into it. */
+  readonly issues?: readonly Issue[];
   /** The guest's own exit code where it gave one. */
   readonly exitCode?: number;
   /** Why the call was not made, where a breaker refused it. */

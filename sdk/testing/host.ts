@@ -1,6 +1,9 @@
 import { readFile } from "node:fs/promises";
 import type { Grants } from "../contract/grants.ts";
 import { DEFAULT_LIMITS, type Limits } from "../contract/limits.ts";
+import type { Validation } from "../contract/payloads/validate-payload.ts";
+import type { ValidationMode } from "../contract/payloads/validation-modes.ts";
+import { payloadOf } from "../contract/plugin-cases.ts";
 import type { ExecutionContext, SandboxCall } from "../contract/sandbox.ts";
 import type { PluginProfile } from "../profile/profile.ts";
 import { PluginCall } from "./call-result.ts";
@@ -10,6 +13,7 @@ import * as production from "./production-program.generated.js";
 import { randomSource } from "./random-source.ts";
 import { SqliteStorage } from "./sqlite-storage.ts";
 import { enableRuntime } from "./runtime.ts";
+import { checked, readValidation, type Described } from "./validation.ts";
 
 const program: ProductionProgram = production;
 const NOW = Date.UTC(2026, 0, 1);
@@ -37,6 +41,13 @@ export interface HostOptions {
   readonly oauth?: Readonly<Record<string, string>>;
   /** Topics that the plugin's manifest publishes to, as filters. */
   readonly publishes?: readonly string[];
+  /**
+   * What of a call is held against the manifest, as by an install's option: INPUT_INVALID before the plugin runs, OUTPUT_INVALID after.
+   * `off` where nothing is said.
+   */
+  readonly validate?: ValidationMode;
+  /** What is described: the manifest, or the path of its file. `manifest.json` beside the plugin's file where nothing is said. */
+  readonly manifest?: Described | string | URL;
   readonly limits?: Partial<Limits>;
   readonly context?: Partial<ExecutionContext>;
 }
@@ -68,7 +79,8 @@ export async function createHost(options: HostOptions): Promise<TestHost> {
   enableRuntime();
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const module = options.plugin instanceof Uint8Array ? options.plugin : await readFile(options.plugin);
-  return new OpenHost(options, limits, await program.openPlugin(module, limits, (bytes) => WebAssembly.compile(bytes)));
+  const plugin = await program.openPlugin(module, limits, (bytes) => WebAssembly.compile(bytes));
+  return new OpenHost(options, limits, plugin, await readValidation(options));
 }
 
 class OpenHost implements TestHost {
@@ -78,13 +90,15 @@ class OpenHost implements TestHost {
   readonly #options: HostOptions;
   readonly #limits: Limits;
   readonly #plugin: ProductionPlugin;
+  readonly #validation: Validation | undefined;
   readonly #backend: Backend;
   #ids = 0;
 
-  constructor(options: HostOptions, limits: Limits, plugin: ProductionPlugin) {
+  constructor(options: HostOptions, limits: Limits, plugin: ProductionPlugin, validation: Validation | undefined) {
     this.#options = options;
     this.#limits = limits;
     this.#plugin = plugin;
+    this.#validation = validation;
     this.#backend = this.#newBackend();
   }
 
@@ -94,7 +108,7 @@ class OpenHost implements TestHost {
     { limits }: { limits?: Partial<Limits> } = {},
   ): Promise<PluginCall> {
     const { call, host } = this.#prepare(functionName, input, { ...this.#limits, ...limits });
-    return new PluginCall(await this.#plugin.call(call, host));
+    return new PluginCall(await checked(this.#validation, call, () => this.#plugin.call(call, host)));
   }
 
   async profile(functionName: string, input?: unknown): Promise<ProfiledCall> {
@@ -110,7 +124,7 @@ class OpenHost implements TestHost {
     const call = {
       executionId,
       functionName,
-      input: bytesOf(input),
+      input: payloadOf(input),
       config: texts,
       configJsonNames: jsonNames,
       limits: allowed,
@@ -166,12 +180,6 @@ const CONTEXT = {
   traceId: "0".repeat(32),
 } as const;
 
-function bytesOf(input: unknown): Uint8Array {
-  if (input instanceof Uint8Array) return input;
-  if (input === undefined) return new Uint8Array();
-  return new TextEncoder().encode(typeof input === "string" ? input : JSON.stringify(input));
-}
-
 function settingsOf(config: Readonly<Record<string, unknown>>): { texts: Record<string, string>; jsonNames: string[] } {
   const entries = Object.entries(config);
   return {
@@ -186,7 +194,7 @@ function servicesOf(services: NonNullable<HostOptions["services"]>) {
   const entries = Object.entries(services).map(([name, service]) => {
     const run = async (input: Uint8Array): Promise<Uint8Array> => {
       const text = new TextDecoder().decode(input);
-      return bytesOf(await service(text === "" ? undefined : JSON.parse(text)));
+      return payloadOf(await service(text === "" ? undefined : JSON.parse(text)));
     };
     return [name, run] as const;
   });

@@ -28,7 +28,7 @@ export { bumpRevision } from "./snapshots/store.ts";
  * Raised with every change of what a snapshot holds for the same rows, so that the cron job compiles what an earlier compiler
  * wrote. The format is another matter: one that is raised is refused by workers that are not deployed yet.
  */
-export const SNAPSHOT_COMPILER = "2";
+export const SNAPSHOT_COMPILER = "3";
 
 /** Tries before giving up. Each lost race means that another compiler wrote, so two or three are the usual most. */
 const TRIES = 6;

@@ -3,6 +3,8 @@ import type { JsonObject } from "../../sdk/contract/config/json-values.ts";
 import type { Fallback, HookOverrides } from "../../sdk/contract/hooks.ts";
 import { LIMITS, MODULE_LIMITS, type LimitName, type Limits } from "../../sdk/contract/limits.ts";
 import type { Manifest } from "../../sdk/contract/manifest.ts";
+import type { Validation } from "../../sdk/contract/payloads/validate-payload.ts";
+import type { ValidationMode } from "../../sdk/contract/payloads/validation-modes.ts";
 import type { PluginParts } from "../../sdk/contract/plugin-parts.ts";
 import { PLANS, type Plan } from "../../sdk/contract/plans.ts";
 import type { ReuseMode } from "../../sdk/contract/reuse.ts";
@@ -44,6 +46,8 @@ export interface VersionFacts {
   readonly parts?: PluginParts;
   readonly manifestFunction: string | undefined;
   readonly manifestLimits: Partial<Limits>;
+  /** What the manifest says of functions; absent where the install does not hold calls against it. */
+  readonly described?: Omit<Validation, "mode">;
   /** What of the manifest says which capabilities it asks for. */
   readonly asking: AskingManifest;
   /** What of the manifest says where the plugin takes part, when its lifecycle functions are called, and which webhooks it takes. */
@@ -74,6 +78,8 @@ export interface InstallRecord extends VersionFacts {
   readonly hooks: HookOverrides;
   /** What stands in where a plain call fails. */
   readonly fallback: Fallback | null;
+  /** Which payloads of calls are held against the manifest. */
+  readonly validate: ValidationMode;
   /** Grows with every change of the install. */
   readonly updatedAt: number;
   /** The version of a running upgrade. */
@@ -170,7 +176,7 @@ function canaryOf(install: InstallRecord, ceilings: Limits): Pick<SnapshotInstal
   const { canary, ...installed } = install;
   if (!canary || !hasCanary(install)) return {};
   const { facts, config, share, salt, assignBy } = canary;
-  const { parts: _own, ...rest } = installed;
+  const { parts: _own, described: _described, ...rest } = installed;
   const { parts, ...version } = facts;
   const record = { ...rest, ...version, ...(parts ? { parts } : {}), ...config };
   return { canary: { candidate: snapshotInstall(record, ceilings), share, salt, assignBy } };
@@ -196,6 +202,7 @@ export function snapshotInstall(install: InstallRecord, ceilings: Limits): Snaps
     limits: install.safeMode ? halvedLimits(limits) : limits,
     ...snapshotConfig(install),
     ...(install.fallback ? { fallback: install.fallback } : {}),
+    ...validationOf(install),
     ...(install.persistVariables ? { persistVariables: true as const } : {}),
     ...(isWarm ? { warm: { revision: install.updatedAt } } : {}),
     ...(install.safeMode ? { safeMode: true as const } : {}),
@@ -207,6 +214,10 @@ export function snapshotInstall(install: InstallRecord, ceilings: Limits): Snaps
     ...incomingOf(install.offering.webhooks),
     ...canaryOf(install, ceilings),
   };
+}
+
+function validationOf({ validate, described }: InstallRecord): Pick<SnapshotInstall, "validation"> {
+  return validate === "off" || !described ? {} : { validation: { mode: validate, ...described } };
 }
 
 /** A version that was quarantined must not run, whatever state its installs were left in. */

@@ -8,6 +8,7 @@ import type { SealedValue } from "../../sdk/contract/config/sealed-value.ts";
 import type { Fallback, HookOverrides } from "../../sdk/contract/hooks.ts";
 import type { Manifest } from "../../sdk/contract/manifest.ts";
 import type { Limits } from "../../sdk/contract/limits.ts";
+import { VALIDATION_MODES } from "../../sdk/contract/payloads/validation-modes.ts";
 import { REUSE_MODES } from "../../sdk/contract/reuse.ts";
 import type { Role } from "../../sdk/contract/roles.ts";
 import type { Fingerprint } from "../control/environment/rules.ts";
@@ -165,6 +166,8 @@ export const pluginInstances = sqliteTable(
     hooks: text({ mode: "json" }).$type<HookOverrides>().notNull().default({}),
     /** What stands in where a plain call of the plugin fails. */
     fallback: text({ mode: "json" }).$type<Fallback>(),
+    /** Which payloads of calls are held against the manifest. */
+    validate: text({ enum: VALIDATION_MODES }).notNull().default("off"),
     installedBy: text("installed_by").notNull(),
     createdAt: integer("created_at").notNull(),
     updatedAt: integer("updated_at").notNull(),

@@ -1,6 +1,9 @@
 import type { Issue } from "../../sdk/contract/errors.ts";
 import type { Limits } from "../../sdk/contract/limits.ts";
-import type { SandboxFailure } from "../../sdk/contract/sandbox.ts";
+import { payloadFailure } from "../../sdk/contract/payloads/validate-payload.ts";
+import type { SandboxFailure, SandboxOutcome } from "../../sdk/contract/sandbox.ts";
+import type { Target } from "./resolve.ts";
+import type { SnapshotInstall } from "./snapshot.ts";
 
 /** What one call may lower; nobody can raise a limit by asking. */
 export interface CallOptions {
@@ -36,6 +39,35 @@ export function admit(limits: Limits, options: CallOptions, inputBytes: number):
   return {
     limits: { ...limits, fuel: options.fuel ?? limits.fuel, wallClock: options.timeoutMs ?? limits.wallClock },
   };
+}
+
+/** The input as a whole; empty where it passes piece by piece, which `streams` says. */
+interface Given {
+  readonly input: Uint8Array;
+  readonly streams?: object;
+}
+
+type Checked = Pick<Target, "functionName"> & { readonly install: Pick<SnapshotInstall, "validation" | "streams"> };
+
+/** The failure of an admitted call whose input does not fit its description, where the install asks for it to be checked. */
+export function inputRefusal(
+  { install: { validation }, functionName }: Checked,
+  { input, streams }: Given,
+  admission: Admission,
+): { readonly failure: SandboxFailure } | undefined {
+  if (!validation || streams || !("limits" in admission)) return undefined;
+  const failure = payloadFailure(validation, functionName, "input", input);
+  return failure && { failure };
+}
+
+/** An outcome whose output does not fit its description has failed, where the install asks for it to be checked. */
+export function withFittingOutput(
+  { install: { validation, streams }, functionName }: Checked,
+  outcome: SandboxOutcome,
+): SandboxOutcome {
+  if (!validation || outcome.failure || streams) return outcome;
+  const failure = payloadFailure(validation, functionName, "output", outcome.output);
+  return failure ? { ...outcome, output: undefined, failure } : outcome;
 }
 
 function raised(path: string, asked: number | undefined, allowed: number): Issue[] {

@@ -3,7 +3,7 @@ import type { Limits } from "../../sdk/contract/limits.ts";
 import type { Role } from "../../sdk/contract/roles.ts";
 import type { ExecutionContext, SandboxCall, SandboxOutcome } from "../../sdk/contract/sandbox.ts";
 import type { IdSource } from "../lib/ulid.ts";
-import { admit, type CallOptions } from "./admit.ts";
+import { admit, inputRefusal, withFittingOutput, type CallOptions } from "./admit.ts";
 import { CallBridge } from "./bridge.ts";
 import type { CallGuard, GuardedCall, Passage } from "./breaker/breakers.ts";
 import { refusalOf } from "./breaker/fault-rules.ts";
@@ -110,7 +110,8 @@ export async function invoke(deps: InvokeDeps, snapshot: Snapshot, event: Plugin
   const owner = { tenantId: snapshot.tenantId, installId };
   const variables = persistVariables && (await readVariables(deps.capabilities, owner));
   const now = deps.clock.now();
-  const granted = "limits" in admission ? await withinBudget(event, admission.limits, now) : admission;
+  const admitted = inputRefusal(target, event, admission) ?? admission;
+  const granted = "limits" in admitted ? await withinBudget(event, admitted.limits, now) : admitted;
   const limits = "limits" in granted ? granted.limits : target.install.limits;
   const context = contextOf(snapshot, event, target, executionId, now + limits.wallClock);
   const call: SandboxCall = {
@@ -135,8 +136,11 @@ export async function invoke(deps: InvokeDeps, snapshot: Snapshot, event: Plugin
   if (passage?.admitted === false && isCandidate(snapshot, target)) {
     return invoke(deps, withoutCanaries(snapshot), { ...event, executionId });
   }
-  const ran = variables ? await keepVariables(deps.capabilities, owner, ended) : ended;
-  const outcome = streams.finish(ran);
+  const fitting = withFittingOutput(target, ended);
+  const kept = variables ? await keepVariables(deps.capabilities, owner, fitting) : fitting;
+  const outcome = streams.finish(kept);
+  // What is replayed runs without the check, so it is recorded as it ran.
+  const ran = fitting === ended ? kept : ended;
 
   const record = tell(deps, snapshot, event, target, { call, outcome, ran, passage, ledger, streams });
   return { record, outcome };

@@ -3,6 +3,7 @@ import type { Grants } from "../../sdk/contract/grants.ts";
 import type { Limits } from "../../sdk/contract/limits.ts";
 import type { Fallback, PriorityClass } from "../../sdk/contract/hooks.ts";
 import type { IncomingScheme } from "../../sdk/contract/manifest-offers.ts";
+import type { Validation } from "../../sdk/contract/payloads/validate-payload.ts";
 import type { Offers } from "../../sdk/contract/offers.ts";
 import type { PluginParts } from "../../sdk/contract/plugin-parts.ts";
 import type { SealedValue } from "../../sdk/contract/config/sealed-value.ts";
@@ -66,6 +67,8 @@ export interface SnapshotInstall {
   readonly generation?: number;
   /** What stands in where a plain call fails; absent: nothing. */
   readonly fallback?: Fallback;
+  /** Present where inputs or outputs are held against what the manifest says of them. */
+  readonly validation?: Validation;
   /** Present where the plugin's variables outlive a call. */
   readonly persistVariables?: true;
   /** Capabilities it may use and how far. Whatever is not here is refused. */

@@ -26,6 +26,85 @@ export function preparedFor(schema: SchemaObject, config: JsonValue): ValidatorS
   return prepare(schema, literally) as ValidatorSchema; // the form was checked when the manifest was
 }
 
+/** Thrown in the middle of a validation that takes more steps than it may. */
+export class SchemaTooCostly extends Error {}
+
+/**
+ * The same, for schemas that may lead back to themselves and values of any size: counts what the validator does, and ends it after so
+ * many steps. The validator reads every keyword of a subschema each time it holds a value against it; a keyword of older drafts, which
+ * no checked schema has, counts.
+ */
+export function countedFor(schema: SchemaObject, value: JsonValue, steps: number): ValidatorSchema {
+  let left = steps;
+  const spend = (cost: number): void => {
+    left -= cost;
+    if (left < 0) throw new SchemaTooCostly();
+  };
+  const { characters, longest } = measure(value);
+  const patterns = patternsIn(schema);
+  // Each pattern is run over all text, and each text is then looked for among those that matched.
+  if (patterns > 0) spend(Math.ceil((characters * patterns) / TEXT_PER_STEP));
+  const prepared = preparedFor(schema, value);
+  const pending: unknown[] = [prepared];
+  const seen = new Set<unknown>();
+  while (pending.length > 0) {
+    const current = pending.pop();
+    if (!isObject(current) || seen.has(current)) continue;
+    seen.add(current);
+    const cost = costOf(current, longest);
+    Object.defineProperty(current, "$recursiveAnchor", { enumerable: false, get: () => spend(cost) });
+    pending.push(...partsOf(current).map((part) => part.schema));
+  }
+  return prepared;
+}
+
+/** Characters of text that a pattern is run over in a step's time. */
+const TEXT_PER_STEP = 64;
+
+function costOf(schema: SchemaObject, longest: number): number {
+  const listed = [schema["enum"], schema["const"]].map((value) =>
+    value === undefined ? 0 : JSON.stringify(value).length,
+  );
+  const names = [schema["required"], schema["properties"], schema["patternProperties"]].map((value) =>
+    typeof value === "object" && value !== null ? Object.keys(value).length : 0,
+  );
+  const compared = schema["uniqueItems"] === true ? longest * longest : 0;
+  return 1 + Math.ceil([...listed, ...names, compared].reduce((sum, count) => sum + count, 0) / 16);
+}
+
+function measure(root: JsonValue): { readonly characters: number; readonly longest: number } {
+  let characters = 0;
+  let longest = 0;
+  const pending: unknown[] = [root];
+  while (pending.length > 0) {
+    const value = pending.pop();
+    if (typeof value === "string") characters += value.length + 1;
+    if (typeof value !== "object" || value === null) continue;
+    if (Array.isArray(value)) longest = Math.max(longest, value.length);
+    else characters += Object.keys(value).join(" ").length;
+    for (const inner of Object.values(value)) pending.push(inner);
+  }
+  return { characters, longest };
+}
+
+/** Steps of all patterns in a schema together. */
+function patternsIn(root: SchemaObject): number {
+  let steps = 0;
+  const pending: unknown[] = [root];
+  while (pending.length > 0) {
+    const schema = pending.pop();
+    if (!isObject(schema)) continue;
+    const patterns = isObject(schema["patternProperties"]) ? Object.keys(schema["patternProperties"]) : [];
+    if (typeof schema["pattern"] === "string") patterns.push(schema["pattern"]);
+    for (const pattern of patterns) {
+      const reading = readPattern(pattern);
+      steps += "problem" in reading ? 0 : reading.pattern.steps;
+    }
+    pending.push(...partsOf(schema).map((part) => part.schema));
+  }
+  return steps;
+}
+
 const NEVER = "(?!)";
 
 function anyOf(texts: readonly string[]): string {

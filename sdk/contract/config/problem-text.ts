@@ -12,8 +12,8 @@ export interface Found {
   /** Pointer into the configuration. */
   readonly path: string;
   readonly found: unknown;
-  /** True for a secret: its value is never repeated. */
-  readonly isHidden: boolean;
+  /** True for a secret, `kind` for what may be said no more of than what it is: the value is never repeated. */
+  readonly isHidden: boolean | "kind";
 }
 
 /** What the validator found, in words: what the schema asks for and what there is. */
@@ -73,11 +73,20 @@ function schemaAt(root: object, names: readonly string[]): SchemaObject | undefi
   return isObject(current) ? current : undefined;
 }
 
-function nameFound(found: unknown, isHidden: boolean): string {
+function nameFound(found: unknown, isHidden: Found["isHidden"]): string {
+  if (isHidden === "kind") return kindOf(found);
   if (isHidden) return "a secret of another kind";
   if (Array.isArray(found)) return `a list of ${found.length}`;
   if (isObject(found)) return `an object of ${Object.keys(found).length}`;
   return quote(found);
+}
+
+/** What a value is, with its size. */
+function kindOf(found: unknown): string {
+  if (typeof found === "string") return `text of ${found.length} characters`;
+  if (Array.isArray(found)) return `a list of ${found.length}`;
+  if (isObject(found)) return `an object of ${Object.keys(found).length}`;
+  return found === null || found === undefined ? "null" : `a ${typeof found}`;
 }
 
 function quote(value: unknown): string {

@@ -1,4 +1,4 @@
-import { validate, type OutputUnit } from "@cfworker/json-schema";
+import { dereference, validate, type OutputUnit, type Schema as ValidatorSchema } from "@cfworker/json-schema";
 import type { Issue } from "../errors.ts";
 import { jsonPointer } from "../json-text.ts";
 import { configLimitIssues } from "./config-limits.ts";
@@ -6,7 +6,7 @@ import { entryOf, isJsonObject, namesOf, withValueAt, type JsonObject, type Json
 import { describeProblem } from "./problem-text.ts";
 import { readSchemaFacts } from "./schema-facts.ts";
 import { dialectOf, type SchemaObject } from "./schema-parts.ts";
-import { preparedFor } from "./prepared-schema.ts";
+import { preparedFor, SchemaTooCostly } from "./prepared-schema.ts";
 
 const ISSUES_SHOWN = 20;
 /** Keywords that only say that something below them is wrong, which is reported by itself. */
@@ -60,6 +60,36 @@ export function schemaIssues(schema: SchemaObject, config: JsonObject, secrets: 
     const found = valueAtAny(config, names);
     return [{ keyword: unit.keyword, issue: describeProblem(unit, prepared, { path, found, isHidden }) }];
   });
+}
+
+/**
+ * What is wrong with a payload, each with the keyword that says so. Where the first problem is enough to know that it does not fit,
+ * the others are looked for as far as the steps last.
+ *
+ * @param prepared  the schema as `countedFor` makes it
+ * @throws {SchemaTooCostly} where the steps do not last for the first
+ */
+export function problemsOf(schema: SchemaObject, prepared: ValidatorSchema, value: JsonValue): Issue[] {
+  const dialect = dialectOf(schema) ?? "2020-12";
+  const lookup = dereference(prepared);
+  const first = validate(value, prepared, dialect, lookup, true);
+  if (first.valid) return [];
+  const units = withoutAlternatives(allErrors() ?? first.errors).filter(({ keyword }) => !WRAPPERS.has(keyword));
+  return units.map((unit) => {
+    const names = instanceNames(unit.instanceLocation);
+    const found = { path: jsonPointer(names), found: valueAtAny(value, names), isHidden: "kind" as const };
+    const { path, message } = describeProblem(unit, prepared, found);
+    return { path, message: `${message} (${unit.keyword})` };
+  });
+
+  function allErrors(): OutputUnit[] | undefined {
+    try {
+      return validate(value, prepared, dialect, lookup, false).errors;
+    } catch (error) {
+      if (error instanceof SchemaTooCostly) return undefined;
+      throw error;
+    }
+  }
 }
 
 /** The default values of a schema that the schema itself refuses; pointers into the schema's configuration. */

@@ -27,6 +27,7 @@ const install: InstallRecord = {
   generation: 0,
   hooks: {},
   fallback: null,
+  validate: "off",
   updatedAt: 5_000,
   version: "1.2.3",
   versionState: "validated",
@@ -197,8 +198,29 @@ describe("buildSnapshot", () => {
   });
 });
 
+describe("an install whose calls are held against the manifest", () => {
+  const described = { functions: { run: { input: { contentType: "text/plain" } } }, types: { A: {} } };
+  const compiled = (record: Partial<InstallRecord>) =>
+    buildSnapshot({ ...tenant, installs: [{ ...install, ...record }] }, 0).installs["acme.echo"];
+
+  test("has what the manifest says, and no other has", () => {
+    expect(compiled({ validate: "input", described })?.validation).toEqual({ mode: "input", ...described });
+    expect(compiled({ validate: "input" })).not.toHaveProperty("validation");
+    expect(compiled({ validate: "off", described })).not.toHaveProperty("validation");
+  });
+
+  test("holds calls of a version on trial against what that version says", () => {
+    const { config: _config, secrets: _secrets, validate: _mode, ...facts } = install;
+    const canary = { share: 100, salt: "s", assignBy: "call" } as const;
+    const tried = (more: object) =>
+      compiled({ validate: "both", described, canary: { ...canary, facts: { ...facts, ...more } } })?.canary?.candidate;
+    expect(tried({})).not.toHaveProperty("validation");
+    expect(tried({ described: { functions: {} } })).toMatchObject({ validation: { mode: "both", functions: {} } });
+  });
+});
+
 /** What a snapshot may hold: a change of it changes SNAPSHOT_COMPILER (worker/control/compile.ts) too, or stored ones stay as they are. */
-test("members of a snapshot, of compiler 2", () => {
+test("members of a snapshot, of compiler 3", () => {
   const full: InstallRecord = {
     ...install,
     secrets: {},
@@ -208,6 +230,8 @@ test("members of a snapshot, of compiler 2", () => {
     persistVariables: true,
     generation: 1,
     fallback: { value: 1 },
+    validate: "both",
+    described: { functions: { run: { input: { schema: { type: "object" } } } } },
     asking: { ...install.asking, events: { publishes: ["a"], subscribes: [{ topic: "b", function: "run" }] } },
     offering: {
       hooks: [{ name: "a:b", function: "run", class: "business", priority: 1, criticality: "optional" }],
@@ -226,7 +250,7 @@ test("members of a snapshot, of compiler 2", () => {
       .join(" "),
   ).toBe(
     "config configRevision defaultFunction fallback functions generation grants incoming installId lifecycle limits moduleBytes " +
-      "parts persistVariables pluginId rewriterVersion rewrittenDigest state streams suspends topics version warm",
+      "parts persistVariables pluginId rewriterVersion rewrittenDigest state streams suspends topics validation version warm",
   );
   expect(
     Object.keys(snapshot.offers?.hooks?.["a:b"]?.[0] ?? {})

@@ -152,7 +152,7 @@ describe("a description that is refused", () => {
     const functions = Object.fromEntries(all.map((_, at) => [`f${at}`, { input: { schema: { anyOf: all } } }]));
     const startedAt = performance.now();
     expect(issuesOf({ functions, types })).toEqual([]);
-    expect(performance.now() - startedAt).toBeLessThan(1_000);
+    expect(performance.now() - startedAt).toBeLessThan(10_000);
   });
 });
 

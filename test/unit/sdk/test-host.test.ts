@@ -20,6 +20,42 @@ test.each(CAPABILITY_CASES)("$plugin $functionName with $grants is as in an isol
   }
 });
 
+describe("a host that validates", () => {
+  const manifest = {
+    functions: {
+      greet: { input: { contentType: "text/plain" }, output: { contentType: "application/json" } },
+      total: { input: { schema: { $ref: "#/$defs/Order" } }, output: { schema: { required: ["total", "tax"] } } },
+    },
+    types: { Order: { type: "object", required: ["id", "items"] } },
+  };
+  const order = { id: "a", items: [{ name: "x", price: 2 }] };
+
+  test("refuses an input that does not fit before the plugin runs", async () => {
+    const host = await open("shop", { validate: "input", manifest });
+    const call = await host.call("total", { id: "a" });
+    expect(call.failure).toMatchObject({
+      code: "INPUT_INVALID",
+      issues: [{ path: "/items", message: "is required (required)" }],
+    });
+    expect([call.fuel, call.hostCalls]).toEqual([0, []]);
+    expect((await host.call("total", order)).json()).toEqual({ id: "a", total: 2 });
+  });
+
+  test("fails a call whose output does not fit, with what it cost", async () => {
+    const host = await open("shop", { validate: "both", manifest });
+    const call = await host.call("total", order);
+    expect(call.failure).toMatchObject({ code: "OUTPUT_INVALID", issues: [{ path: "/tax" }] });
+    expect(call.fuel).toBeGreaterThan(0);
+    expect((await host.call("greet", "Ada")).failure?.detail).toBe(
+      "The output does not fit: it must be JSON (contentType); found other text.",
+    );
+  });
+
+  test("needs to know against what", async () => {
+    await expect(open("shop", { validate: "both" })).rejects.toThrow("name its `manifest` too");
+  });
+});
+
 describe("the test host", () => {
   test("stands for the internet as the test says, behind the platform's rules", async () => {
     const seen: string[] = [];

@@ -42,6 +42,7 @@ describe("install", () => {
       limits: {},
       reuse: "fresh",
       persistVariables: false,
+      validate: "off",
       safeMode: null,
       generation: 0,
       installedBy: "olga",
@@ -80,6 +81,7 @@ describe("install", () => {
     ["limits", { limits: { fuel: 10 } }],
     ["reuse", { reuse: "warm" }],
     ["persistVariables", { persistVariables: true }],
+    ["validate", { validate: "input" }],
   ])("with another %s is refused and points to PUT", async (difference, change) => {
     const actor = await seedInstall();
     await seedVersion({ tenantId: actor.tenantId, version: "2.0.0" });
@@ -277,6 +279,32 @@ describe("persistVariables", () => {
     const changed = await updateInstall(makeDeps(), actor, "acme.echo", { persistVariables: false });
     expect(changed.persistVariables).toBe(false);
     expect(await seen()).toBeUndefined();
+  });
+});
+
+describe("validate", () => {
+  const functions = { run: { input: { schema: { $ref: "#/$defs/Order" } } } };
+  const types = { Order: { type: "object", required: ["id"] } };
+
+  test("is chosen on install and changed by an update, and execution sees it with what the manifest says", async () => {
+    const actor = await seedTenant();
+    await seedVersion({ tenantId: actor.tenantId, manifest: { functions, types } });
+    const seen = async () => (await storedSnapshot(actor.tenantId))?.installs["acme.echo"]?.validation;
+    const { install } = await installPlugin(makeDeps(), actor, { ...ECHO, validate: "both" });
+    expect(install.validate).toBe("both");
+    expect(await seen()).toEqual({ mode: "both", functions, types });
+    await updateInstall(makeDeps(), actor, "acme.echo", { validate: "input" });
+    expect(await seen()).toEqual({ mode: "input", functions, types });
+    const off = await updateInstall(makeDeps(), actor, "acme.echo", { validate: "off" });
+    expect(off.validate).toBe("off");
+    expect(await seen()).toBeUndefined();
+  });
+
+  test("of a version that says nothing is nothing", async () => {
+    const actor = await seedTenant();
+    await seedVersion({ tenantId: actor.tenantId });
+    await installPlugin(makeDeps(), actor, { ...ECHO, validate: "both" });
+    expect((await storedSnapshot(actor.tenantId))?.installs["acme.echo"]).not.toHaveProperty("validation");
   });
 });
 

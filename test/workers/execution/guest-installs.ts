@@ -5,6 +5,7 @@ import type { Fallback } from "../../../sdk/contract/hooks.ts";
 import type { Offers } from "../../../sdk/contract/offers.ts";
 import { isStreaming, isSuspending } from "../../../sdk/contract/extism-abi.ts";
 import { DEFAULT_LIMITS, WASM_PAGE_BYTES, type Limits } from "../../../sdk/contract/limits.ts";
+import type { Validation } from "../../../sdk/contract/payloads/validate-payload.ts";
 import { inspectModule } from "../../../worker/execution/metering/inspect.ts";
 import { rewriteModule } from "../../../worker/execution/metering/rewrite.ts";
 import { moduleKey } from "../../../worker/execution/module-store.ts";
@@ -29,6 +30,7 @@ export interface GuestInstall {
   readonly warm?: boolean;
   readonly persistVariables?: true;
   readonly fallback?: Fallback;
+  readonly validation?: Validation;
 }
 
 export async function installGuests(
@@ -83,6 +85,7 @@ async function installOf(tenantId: string, install: GuestInstall): Promise<Snaps
     ...(install.warm ? { warm: { revision: 1 } } : {}),
     grants: install.grants ?? {},
     ...(install.fallback ? { fallback: install.fallback } : {}),
+    ...(install.validation ? { validation: install.validation } : {}),
     ...(install.topics ? { topics: install.topics } : {}),
   };
 }

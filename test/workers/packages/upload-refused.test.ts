@@ -93,6 +93,33 @@ describe("a refused package", () => {
       'The manifest is not valid: at /hooks/0/function: names "absent"; the module\'s callable exports are echo.',
     ],
     [
+      "a description of a function the module has not",
+      async () => ({ package: await archiveOf({ functions: { absent: {} } }) }),
+      "MANIFEST_INVALID",
+      'The manifest is not valid: at /functions/absent: names "absent"; the module\'s callable exports are echo.',
+    ],
+    [
+      "a description with a remote reference",
+      async () => ({
+        package: await archiveOf({
+          functions: { echo: { input: { schema: { $ref: "https://example.com/a.json" } } } },
+        }),
+      }),
+      "MANIFEST_INVALID",
+      "The manifest is not valid: at /functions/echo/input/schema/$ref: must name a place within this schema and begin with `#`; nothing is fetched.",
+    ],
+    [
+      "cases of which one does not fit the description",
+      async () => ({
+        package: await archiveOf({ functions: { echo: { input: { schema: { type: "integer" } } } } }, extismModule(), {
+          name: "cases.json",
+          data: utf8('[{"name":"a","function":"echo","input":1},{"name":"b","function":"echo","input":"x"}]'),
+        }),
+      }),
+      "MANIFEST_INVALID",
+      "cases.json does not fit the manifest: at /1/input: must be JSON (contentType); found other text.",
+    ],
+    [
       "bytes that are no module",
       async () => ({ package: await archiveOf({}, utf8("not wasm")) }),
       "MODULE_INVALID",

@@ -209,9 +209,10 @@ function succeeded({ invocation, standIn }: Answered, withLogs = false): Uint8Ar
   if (!invocation) throw new TypeError("Nothing answered the call.");
   const { outcome, record } = invocation;
   if (!outcome.failure) return outcome.output ?? new Uint8Array();
-  const { code, detail, limit, exitCode, breaker, retryAfterSeconds } = outcome.failure;
+  const { code, detail, limit, issues, exitCode, breaker, retryAfterSeconds } = outcome.failure;
   throw new PlatformError(code, detail, {
     ...(limit ? { limit } : {}),
+    ...(issues ? { issues } : {}),
     members: {
       executionId: record.id,
       fuel: record.fuel,

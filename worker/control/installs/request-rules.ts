@@ -19,7 +19,7 @@ export function requireSame(
   known: Install,
   asked: Pick<
     InstallInput,
-    "version" | "config" | "limits" | "reuse" | "persistVariables" | "hooks" | "fallback" | "grants"
+    "version" | "config" | "limits" | "reuse" | "persistVariables" | "hooks" | "fallback" | "validate" | "grants"
   >,
   config: JsonObject,
   granted: readonly Pick<GrantRecord, "capability" | "granted">[] = [],
@@ -33,7 +33,7 @@ export function requireSame(
     ...(asked.persistVariables === undefined || asked.persistVariables === known.persistVariables
       ? []
       : ["persistVariables"]),
-    ...(["hooks", "fallback"] as const).filter((name) => isOther(asked[name], known[name])),
+    ...(["hooks", "fallback", "validate"] as const).filter((name) => isOther(asked[name], known[name])),
   ];
   if (differences.length === 0) return;
   throw new PlatformError(
@@ -54,6 +54,7 @@ export function changesOf(known: Install, asked: UpdateInput, version: Pick<Vers
       : { persistVariables: asked.persistVariables }),
     ...(asked.hooks !== undefined && isOther(asked.hooks, known.hooks) ? { hooks: asked.hooks } : {}),
     ...(asked.fallback !== undefined && isOther(asked.fallback, known.fallback) ? { fallback: asked.fallback } : {}),
+    ...(asked.validate !== undefined && isOther(asked.validate, known.validate) ? { validate: asked.validate } : {}),
   };
 }
 

@@ -5,6 +5,7 @@ import type { Fallback, HookOverrides } from "../../../sdk/contract/hooks.ts";
 import { PLUGIN_ID_PATTERN } from "../../../sdk/contract/identifiers.ts";
 import { LIMITS, type LimitName, type Limits } from "../../../sdk/contract/limits.ts";
 import { fallback, hookOverrides } from "../../../sdk/contract/manifest-offers.ts";
+import { VALIDATION_MODES, type ValidationMode } from "../../../sdk/contract/payloads/validation-modes.ts";
 import { REUSE_MODES, type ReuseMode } from "../../../sdk/contract/reuse.ts";
 import { VERSION_MAX_LENGTH, VERSION_PATTERN } from "../../../sdk/contract/version.ts";
 import type { SealedDocument } from "../config/configuration-record.ts";
@@ -109,6 +110,14 @@ const PersistVariables = v.pipe(
   ),
 );
 
+const Validate = v.pipe(
+  v.picklist(VALIDATION_MODES, `must be one of: ${VALIDATION_MODES.join(", ")}`),
+  v.description(
+    "Whether input, output or both of a call are held against what the manifest says of the function. An input that does not fit is " +
+      "refused before the plugin runs (INPUT_INVALID); an output that does not is the plugin's failure (OUTPUT_INVALID). off is the default",
+  ),
+);
+
 const Hooks = v.pipe(
   hookOverrides,
   v.description(
@@ -142,6 +151,7 @@ const options = {
   persistVariables: v.optional(PersistVariables),
   hooks: v.optional(Hooks),
   fallback: v.optional(InstallFallback),
+  validate: v.optional(Validate),
 };
 
 export const InstallBody = v.strictObject({ pluginId, ...options });
@@ -157,10 +167,11 @@ export const UpdateBody = v.pipe(
     persistVariables: v.optional(PersistVariables),
     hooks: v.optional(Hooks),
     fallback: v.optional(InstallFallback),
+    validate: v.optional(Validate),
   }),
   v.check(
     ({ gate: _how, ...body }) => Object.values(body).some((value) => value !== undefined),
-    "must name version, config, limits, reuse, persistVariables, hooks or fallback",
+    "must name version, config, limits, reuse, persistVariables, hooks, fallback or validate",
   ),
   v.check(({ gate, version }) => gate === undefined || version !== undefined, "has a gate, and no version to hold"),
 );
@@ -192,6 +203,7 @@ export const InstallAnswer = v.object({
   generation: v.pipe(v.number(), v.integer(), v.description("Of its isolates: a restart raises it")),
   hooks: Hooks,
   fallback: InstallFallback,
+  validate: v.picklist(VALIDATION_MODES),
   installedBy: v.string(),
   createdAt: time,
   updatedAt: time,
@@ -218,6 +230,7 @@ export interface Install {
   readonly hooks: HookOverrides;
   /** What stands in where a plain call fails. */
   readonly fallback: Fallback | null;
+  readonly validate: ValidationMode;
   readonly installedBy: string;
   readonly createdAt: number;
   /** Grows with every change, also within one millisecond, so that it tells two states of the row apart. */
@@ -241,6 +254,7 @@ export type InstallChange = Partial<
     | "generation"
     | "hooks"
     | "fallback"
+    | "validate"
     | "installedBy"
   >
 > & { readonly config?: Readonly<Record<string, never>> };

@@ -1,8 +1,10 @@
 import { PlatformError, type Issue } from "../../../sdk/contract/errors.ts";
 import { PLATFORM_TENANT } from "../../../sdk/contract/identifiers.ts";
-import { jsonPointer } from "../../../sdk/contract/json-text.ts";
+import { jsonPointer, type JsonReading } from "../../../sdk/contract/json-text.ts";
 import { LIMITS, PACKAGE_LIMITS, WASM_PAGE_BYTES } from "../../../sdk/contract/limits.ts";
 import { manifestInvalid, type Manifest } from "../../../sdk/contract/manifest.ts";
+import type { Validation } from "../../../sdk/contract/payloads/validate-payload.ts";
+import { caseIssues, parseCases } from "../../../sdk/contract/plugin-cases.ts";
 import type { ScanVerdict } from "../../../sdk/contract/package-report.ts";
 import { PLANS, type Plan } from "../../../sdk/contract/plans.ts";
 import { engineAccepts, PLATFORM_VERSION } from "../../../sdk/contract/version.ts";
@@ -98,6 +100,31 @@ export function requireFunctions(manifest: Manifest, functions: readonly string[
       message: `names ${JSON.stringify(name)}; the module's callable exports are ${functions.join(", ")}`,
     }));
   if (issues.length > 0) throw manifestInvalid(issues);
+}
+
+/** Largest `cases.json` of a package that describes its functions, in bytes. */
+export const CASES_BYTES = 1024 * 1024;
+
+/**
+ * @param read  `cases.json`; undefined where it is too large
+ * @throws PlatformError MANIFEST_INVALID with pointers into `cases.json`
+ */
+export function requireCases(read: JsonReading | undefined, described: Omit<Validation, "mode">): void {
+  const parsed = read && ("value" in read ? parseCases(read.value) : read);
+  const issues = parsed
+    ? "cases" in parsed
+      ? caseIssues(parsed.cases, described)
+      : parsed.issues
+    : [{ path: "", message: `must have at most ${CASES_BYTES} bytes` }];
+  const [first] = issues;
+  if (!first) return;
+  throw new PlatformError(
+    "MANIFEST_INVALID",
+    `cases.json does not fit the manifest: at ${first.path || "/"}: ${first.message}.`,
+    {
+      issues,
+    },
+  );
 }
 
 /** @throws PlatformError SCAN_REFUSED with the findings where one of them is critical */

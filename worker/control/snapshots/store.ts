@@ -2,6 +2,7 @@ import { and, eq, isNull, ne, sql, type SQL } from "drizzle-orm";
 import type { DeploymentEnvironment } from "../../../sdk/contract/config/environments.ts";
 import type { JsonObject } from "../../../sdk/contract/config/json-values.ts";
 import type { Limits } from "../../../sdk/contract/limits.ts";
+import type { Validation } from "../../../sdk/contract/payloads/validate-payload.ts";
 import type { PluginParts } from "../../../sdk/contract/plugin-parts.ts";
 import type { Database, Statement } from "../../db/client.ts";
 import {
@@ -101,8 +102,10 @@ function selectInstalls(db: Database, tenantId: string, environment: DeploymentE
       generation: pluginInstances.generation,
       hooks: pluginInstances.hooks,
       fallback: pluginInstances.fallback,
+      validate: pluginInstances.validate,
       updatedAt: pluginInstances.updatedAt,
       ...versionColumns(),
+      described: describedWhere(sql`${pluginInstances.validate} <> 'off'`),
       listing:
         sql<string>`(SELECT json_object('ownerTenantId', tenant_id, 'name', name, 'description', description, 'type', type, 'category', category, 'createdAt', created_at, 'updatedAt', updated_at) FROM ${plugins} WHERE ${plugins.tenantId} = ${pluginVersions.tenantId} AND ${plugins.id} = ${pluginVersions.pluginId})`.as(
           "listing",
@@ -141,6 +144,14 @@ function versionColumns() {
   };
 }
 
+/** What the manifest says of functions can be large, so it is read only where calls are held against it. */
+function describedWhere(condition: SQL): SQL.Aliased<string | null> {
+  const functions = sql`json_extract(${pluginVersions.manifest}, '$.functions')`;
+  const types = sql`json_extract(${pluginVersions.manifest}, '$.types')`;
+  const both = sql`json_object('functions', ${functions}, 'types', ${types})`;
+  return sql<string | null>`CASE WHEN ${condition} AND ${functions} IS NOT NULL THEN ${both} END`.as("described");
+}
+
 function manifestParts(...names: readonly string[]): SQL<string> {
   const parts = names.map(
     (name) => sql`${sql.raw(`'${name}'`)}, json_extract(${pluginVersions.manifest}, ${sql.raw(`'$.${name}'`)})`,
@@ -168,7 +179,7 @@ function installRecord(
   granted: InstallRecord["granted"],
   environment: DeploymentEnvironment,
 ): InstallRecord {
-  const { parts: _text, ...rest } = row;
+  const { parts: _text, described: _described, ...rest } = row;
   return {
     ...rest,
     ...versionFacts(row),
@@ -193,6 +204,9 @@ function selectCanaries(db: Database, tenantId: string) {
       effective: pluginUpgrades.effective,
       candidateSecrets: pluginUpgrades.secrets,
       ...versionColumns(),
+      described: describedWhere(
+        sql`EXISTS (SELECT 1 FROM ${pluginInstances} WHERE ${pluginInstances.id} = ${pluginUpgrades.installId} AND ${pluginInstances.validate} <> 'off')`,
+      ),
     })
     .from(pluginUpgrades)
     .innerJoin(pluginVersions, eq(pluginVersions.id, pluginUpgrades.versionId))
@@ -216,8 +230,9 @@ function canaryRecord(
 type VersionRow = Pick<Awaited<ReturnType<typeof selectCanaries>>[number], keyof ReturnType<typeof versionColumns>>;
 
 /** @returns what the version says, and of the row nothing else */
-function versionFacts(row: VersionRow): VersionFacts {
+function versionFacts({ described, ...row }: VersionRow & { readonly described?: string | null }): VersionFacts {
   return {
+    ...(described ? { described: describedOf(described) } : {}),
     version: row.version,
     versionState: row.versionState,
     rewrittenDigest: row.rewrittenDigest,
@@ -233,6 +248,13 @@ function versionFacts(row: VersionRow): VersionFacts {
     manifestLimits: row.manifestLimits === null ? {} : (JSON.parse(row.manifestLimits) as Partial<Limits>), // validated on upload
   };
 }
+
+function describedOf(text: string): Omit<Validation, "mode"> {
+  const { functions, types } = JSON.parse(text) as Nullable<Validation, "types">; // validated on upload
+  return types ? { functions, types } : { functions };
+}
+
+type Nullable<Whole, Name extends keyof Whole> = Omit<Whole, Name> & { readonly [Key in Name]: Whole[Key] | null };
 
 /** What a version says, for a call that no snapshot knows of. */
 export async function readVersionFacts(

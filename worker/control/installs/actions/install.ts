@@ -106,7 +106,14 @@ async function givenConfig(deps: InstallDeps, { tenantId }: Actor, input: Instal
 
 /** What is not asked for is as a new install has it. */
 function fieldsOf(actor: Actor, input: InstallInput, version: VersionHead) {
-  const { limits = {}, reuse = "fresh", persistVariables = false, hooks = {}, fallback = null } = input;
+  const {
+    limits = {},
+    reuse = "fresh",
+    persistVariables = false,
+    hooks = {},
+    fallback = null,
+    validate = "off",
+  } = input;
   return {
     ownerTenantId: version.tenantId,
     versionId: version.id,
@@ -116,19 +123,21 @@ function fieldsOf(actor: Actor, input: InstallInput, version: VersionHead) {
     persistVariables,
     hooks,
     fallback,
+    validate,
     safeMode: null,
     installedBy: actor.subject,
   } as const;
 }
 
 function auditedInstall(deps: InstallDeps, actor: Actor, install: Install, { config = {}, grants = {} }: InstallInput) {
-  const { pluginId, version, state, limits, reuse, persistVariables, configRevision } = install;
+  const { pluginId, version, state, limits, reuse, persistVariables, validate, configRevision } = install;
   const after = {
     version,
     state,
     limits,
     reuse,
     persistVariables,
+    validate,
     ...auditedStandIns(install),
     configRevision,
     configKeys: Object.keys(config).sort(),

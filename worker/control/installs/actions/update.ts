@@ -16,7 +16,7 @@ import { requireStandIns } from "./stand-ins.ts";
 import { audited, change, eventsOf, requireInstall, requirePlan, together, type InstallDeps } from "./change.ts";
 
 /**
- * Changes version, configuration, limits, reuse, persistVariables, hooks or fallback of an install; each that is given replaces what was set before. An update
+ * Changes version, configuration, limits, reuse, persistVariables, hooks, fallback or validate of an install; each that is given replaces what was set before. An update
  * that changes nothing writes no event. A version that asks for more than the installed one waits for an admin's consent:
  * nothing is changed then.
  *
@@ -80,7 +80,7 @@ export function requireStill(install: Install, proof: Proof | undefined): void {
 }
 
 function namesOf(fields: InstallChange, configChanges: boolean): string[] {
-  const others = ["limits", "reuse", "persistVariables", "hooks", "fallback"] as const;
+  const others = ["limits", "reuse", "persistVariables", "hooks", "fallback", "validate"] as const;
   return [
     ...(fields.versionId === undefined ? [] : ["version"]),
     ...(configChanges ? ["config"] : []),
@@ -89,8 +89,8 @@ function namesOf(fields: InstallChange, configChanges: boolean): string[] {
 }
 
 /** What an update may change, for the log; of the configuration, which revision. */
-function auditedState({ version, limits, reuse, persistVariables, configRevision, ...rest }: Install) {
-  return { version, limits, reuse, persistVariables, ...auditedStandIns(rest), configRevision };
+function auditedState({ version, limits, reuse, persistVariables, validate, configRevision, ...rest }: Install) {
+  return { version, limits, reuse, persistVariables, validate, ...auditedStandIns(rest), configRevision };
 }
 
 /** The version the install will have. Limits asked for must be narrower than what it gives. */

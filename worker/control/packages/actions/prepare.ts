@@ -1,10 +1,12 @@
 import { parseManifestText, type Manifest } from "../../../../sdk/contract/manifest.ts";
+import { CASES_FILE } from "../../../../sdk/contract/plugin-cases.ts";
+import { readJson } from "../../../../sdk/contract/json-text.ts";
 import { sha256Hex } from "../../../lib/hex.ts";
-import { openArchive } from "../archive/archive.ts";
+import { openArchive, type Archive } from "../archive/archive.ts";
 import { keepReceived, objectAccess, packageKey, putBlob, readObject } from "../blob-store.ts";
 import type { StoredBytes } from "../incoming-store.ts";
 import { describeBarePackage } from "../package-form.ts";
-import { requireOneModule } from "../package-rules.ts";
+import { CASES_BYTES, requireCases, requireOneModule } from "../package-rules.ts";
 import { examineModule, type Examined } from "./examine.ts";
 import { keepModule, type Accepted } from "./keep.ts";
 import { acceptParts } from "./prepare-parts.ts";
@@ -43,6 +45,7 @@ async function openArchived(bucket: R2Bucket, received: StoredBytes): Promise<Op
     packageDigest,
     packageBytes,
     accept: async () => {
+      await requireFittingCases(archive, manifest);
       const keepPackage = (): Promise<void> => keepReceived(bucket, received, packageKey(packageDigest));
       if (manifest.modules.length > 0 || manifest.files.length > 0) {
         return acceptParts(bucket, { archive, manifest, packageDigest }, keepPackage);
@@ -52,6 +55,14 @@ async function openArchived(bucket: R2Bucket, received: StoredBytes): Promise<Op
       return keepAll(bucket, module, examined, keepPackage());
     },
   };
+}
+
+/** @throws PlatformError MANIFEST_INVALID where the package's own cases do not fit what its manifest says of functions */
+async function requireFittingCases(archive: Archive, { functions, types }: Manifest): Promise<void> {
+  const file = functions && archive.files.find(({ path }) => path === CASES_FILE);
+  if (!file) return;
+  const read = file.bytes > CASES_BYTES ? undefined : readJson(await archive.read(CASES_FILE));
+  requireCases(read, { functions, ...(types ? { types } : {}) });
 }
 
 async function openBare(bucket: R2Bucket, received: Received & { kind: "module" }): Promise<Opened> {

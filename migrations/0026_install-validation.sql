@@ -1,0 +1,1 @@
+ALTER TABLE `plugin_instances` ADD `validate` text DEFAULT 'off' NOT NULL;
