@@ -11,6 +11,8 @@ const BINDING = path.resolve(import.meta.dirname, "../../bindings/assemblyscript
 /** How asc asks for a file of the binding, wherever it looks for packages. */
 const OF_THE_BINDING = /(?:^|[\\/])node_modules[\\/]@patchbay[\\/]sdk[\\/]bindings[\\/]assemblyscript[\\/](.+)$/;
 const ABORT = "abort=~lib/@patchbay/sdk/bindings/assemblyscript/error/onAbort";
+/** json-as 1.6 makes room for a cache of 1 MiB that is not in use; clearing it costs 1.2 million units of fuel for each instance. */
+const NO_CACHE = "JSON_CACHE_SIZE=0";
 /** Added to the entry, so that the abort handler is there whatever the plugin imports. */
 const HANDLER = '\nimport "@patchbay/sdk/bindings/assemblyscript/error";\n';
 const CONFIGURATION = "asconfig.json";
@@ -109,7 +111,8 @@ function argumentsOf(folder: string, entry: string): string[] {
   const fromFolder = (file: string): string => path.relative(folder, file).replaceAll(path.sep, "/");
   const typed = packageFolder(JSON_TRANSFORM, folder) === undefined ? [] : ["--transform", JSON_TRANSFORM];
   const chosen = existsSync(path.join(folder, CONFIGURATION)) ? [] : [...DEFAULTS, ...typed];
-  return [fromFolder(entry), "--baseDir", folder, "--outFile", MODULE, "--use", ABORT, "--noColors", ...chosen];
+  const used = [ABORT, ...(process.env["JSON_CACHE"] === undefined ? [NO_CACHE] : [])].flatMap((use) => ["--use", use]);
+  return [fromFolder(entry), "--baseDir", folder, "--outFile", MODULE, ...used, "--noColors", ...chosen];
 }
 
 /** Without the warnings on packages, which an author cannot mend. */

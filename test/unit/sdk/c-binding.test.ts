@@ -1,16 +1,29 @@
-import { mkdir, mkdtemp, copyFile, rm } from "node:fs/promises";
+import { execFile } from "node:child_process";
+import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import process from "node:process";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { c } from "../../../sdk/project/languages/c.ts";
 import { checkRequirement } from "../../../sdk/project/languages/requirement.ts";
 import { AbiHost } from "../plugins/abi-host.ts";
 
+const run = promisify(execFile);
+
 /** patchbay.h on a host that watches every handle, with JSON as JavaScript reads it to compare with. */
 
-const SOURCE = path.resolve(import.meta.dirname, "../../fixtures/c-binding/plugin.c");
+const ROOT = path.resolve(import.meta.dirname, "../../..");
+const SOURCE = path.join(ROOT, "test/fixtures/c-binding/plugin.c");
+/** A compiler without a C library: it does not know where one would be. */
+const BARE_CLANG = '#!/bin/sh\ncase "$*" in *-print-file-name*) exit 1 ;; esac\nexec clang "$@"\n';
 const [clang] = c.requirements;
 const found = clang && "compiler" in (await checkRequirement(clang, import.meta.dirname));
+/** Without packages of npm: clang runs a wasm-opt that it finds. */
+const PATH_OF_THE_SYSTEM = (process.env["PATH"] ?? "")
+  .split(path.delimiter)
+  .filter((entry) => !entry.includes("node_modules"))
+  .join(path.delimiter);
 let folder: string;
 let module: WebAssembly.Module;
 let warnings: readonly string[] = [];
@@ -162,6 +175,32 @@ describe.skipIf(!found)("patchbay.h", () => {
         error: "the plugin has no memory left",
         trap: "unreachable",
       });
+    }
+  });
+
+  test("needs no C library, and takes what clang writes calls of from itself", async () => {
+    await mkdir(path.join(folder, "bare/bin"), { recursive: true });
+    await writeFile(path.join(folder, "bare/bin/clang"), BARE_CLANG, { mode: 0o755 });
+    vi.stubEnv("WASI_SDK_PATH", path.join(folder, "bare"));
+    const { wasm } = await c.build({ folder, entry: path.join(folder, "src/plugin.c") }, { withParser: false });
+    vi.unstubAllEnvs();
+    const bare = await WebAssembly.compile(Uint8Array.from(wasm));
+    expect(new Set(WebAssembly.Module.imports(bare).map((entry) => entry.module))).toEqual(
+      new Set(["extism:host/env"]),
+    );
+    expect(WebAssembly.Module.exports(bare).map(({ name }) => name)).not.toContain("_initialize");
+    expect(read(new AbiHost(bare), '{"a":["é\\n"]}', "a.0")).toMatchObject({ text: "é\n" });
+  });
+
+  test("compiles as its README says", async () => {
+    const readme = await readFile(path.join(ROOT, "sdk/bindings/c/README.md"), "utf8");
+    const commands = [...readme.matchAll(/^ {4}clang (.*) plugin\.c$/gm)].map(([, args = ""]) => args.split(" "));
+    expect(commands).toHaveLength(2);
+    for (const args of commands) {
+      const include = ["-I", path.join(ROOT, "sdk/bindings/c"), SOURCE];
+      await run("clang", [...args, ...include], { cwd: folder, env: { ...process.env, PATH: PATH_OF_THE_SYSTEM } });
+      const made = await WebAssembly.compile(await readFile(path.join(folder, "plugin.wasm")));
+      expect(new AbiHost(made).call("refuse", "ö").error).toBe("ünusable: ö");
     }
   });
 });

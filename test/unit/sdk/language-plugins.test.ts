@@ -119,3 +119,10 @@ describe.each(FIXTURE_LANGUAGES)("a plugin in %s", (language) => {
     });
   });
 });
+
+test.skipIf(!hasGuest("language-assemblyscript"))("AssemblyScript clears no memory that it does not use", async () => {
+  const host = await createHost({ plugin: guestBytes("language-assemblyscript") });
+  const call = await host.call("greet", { name: "Ada" });
+  expect(call.memoryBytes).toBeLessThan(512 * 1024);
+  expect(call.fuel).toBeLessThan(300_000);
+});
