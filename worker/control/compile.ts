@@ -6,6 +6,7 @@ import {
 import { PlatformError } from "../../sdk/contract/errors.ts";
 import type { Deps } from "../deps.ts";
 import { parseSnapshot, SNAPSHOT_FORMAT, snapshotKey, type Snapshot } from "../execution/snapshot.ts";
+import { listPages } from "../lib/bucket-pages.ts";
 import { errorText } from "../lib/error-text.ts";
 import { logError } from "../lib/json-log.ts";
 import { buildSnapshot } from "./snapshot-rules.ts";
@@ -153,15 +154,8 @@ async function listStoredRevisions(
   environment: DeploymentEnvironment,
 ): Promise<ReadonlyMap<string, number>> {
   const revisions = new Map<string, number>();
-  let cursor: string | undefined;
-  do {
-    const page = await store.list({
-      prefix: "snapshots/",
-      include: ["customMetadata"],
-      ...(cursor === undefined ? {} : { cursor }),
-    });
-    for (const object of page.objects) revisions.set(object.key, revisionOf(object, environment));
-    cursor = page.truncated ? page.cursor : undefined;
-  } while (cursor !== undefined);
+  for await (const page of listPages(store, { prefix: "snapshots/", include: ["customMetadata"] })) {
+    for (const object of page) revisions.set(object.key, revisionOf(object, environment));
+  }
   return revisions;
 }

@@ -15,6 +15,9 @@ import { listOwnedTables } from "../../../worker/control/erasures/rows-store.ts"
 import { LATE_WRITES_MS, SETTLED_MS } from "../../../worker/control/erasures/rules.ts";
 import { getErasure } from "../../../worker/control/erasures/store.ts";
 import { createDeps, createResident, type Deps } from "../../../worker/deps.ts";
+import { provedFrames } from "../../../worker/control/backups/install-state-store.ts";
+import { STATE_OBJECTS } from "../../../worker/control/backups/state-frame-rules.ts";
+import { sha256Hex } from "../../../worker/lib/hex.ts";
 import { spillOutcomes } from "../../../worker/execution/spilled-outcomes.ts";
 import { consume } from "../../../worker/queues.ts";
 import { expectProblem } from "../../support/workers/api.ts";
@@ -22,7 +25,7 @@ import { mintToken } from "../../support/workers/tokens.ts";
 import { backUp, backupDeps, clock, finish, launched, restoreOf } from "../backups/runs.ts";
 import { settledApi } from "../recording/recorded-calls.ts";
 import { fillTenant, rootToken, type FullTenant } from "./full-tenant.ts";
-import { durableObjects, objectsWith, rowsWith } from "./traces.ts";
+import { allKeys, durableObjects, objectsWith, rowsWith } from "./traces.ts";
 
 let root: string;
 let gone: FullTenant;
@@ -86,6 +89,67 @@ test("the tenant has rows in every table, objects in every place, and state in D
     ]),
   );
 });
+
+test("an export has every row, object and state, and proves that it is whole", async () => {
+  const answer = await settledApi("GET", `${PATH}/export`, { token: root });
+  const texts = String(answer.body).trimEnd().split("\n");
+  const lines = texts.map((text) => JSON.parse(text) as ExportLine);
+  expect(lines.at(-1)).toEqual({
+    kind: "end",
+    lines: lines.length - 1,
+    sha256: await sha256Hex(`${texts.slice(0, -1).join("\n")}\n`),
+  });
+
+  for (const table of await listOwnedTables(env.DB)) {
+    if (OF_THE_PLATFORM.has(table)) continue;
+    const column = table === "tenants" ? "id" : "tenant_id";
+    const found = lines.filter((line) => line.table === table).map(({ row }) => row);
+    const statement = env.DB.prepare(`SELECT * FROM "${table}" WHERE ${column} = ? ORDER BY rowid`);
+    expect([table, found]).toEqual([table, (await statement.bind(gone.tenantId).all()).results]);
+  }
+
+  const objects = new Map<string, Uint8Array[]>();
+  for (const { kind, key = "", bytes = "" } of lines) {
+    if (kind === "object") objects.set(key, []);
+    if (kind === "object-bytes") objects.get(key)?.push(Uint8Array.fromBase64(bytes));
+  }
+  for (const [key, pieces] of objects) {
+    const stored = new Uint8Array((await (await env.STORE.get(key))?.arrayBuffer()) ?? new ArrayBuffer());
+    expect([key, new Uint8Array(await new Blob(pieces).arrayBuffer())]).toEqual([key, stored]);
+  }
+  // What is named by digests is the tenant's by its versions; backups are the platform's.
+  const own = (await objectsWith(words)).filter((key) => !key.startsWith("backups/"));
+  expect([...objects.keys()]).toEqual(expect.arrayContaining([...own]));
+  const versions = await env.DB.prepare("SELECT * FROM plugin_versions WHERE tenant_id = 'quagga'").all();
+  const digests = new Set(JSON.stringify(versions.results).match(/[0-9a-f]{64}/g));
+  const keys = (await allKeys()).filter((key) => /^(?:packages|modules|files)/.test(key));
+  for (const key of keys.filter((name) => digests.has(/[0-9a-f]{64}/.exec(name)?.[0] ?? "")))
+    expect([...objects.keys()]).toContain(key);
+
+  const states = lines.filter(({ kind }) => kind === "object-state");
+  expect(states).toMatchObject([
+    { object: "EventStream", events: expect.arrayContaining([expect.anything()]) as unknown },
+    { object: "MessageInbox", installId: gone.installId, deliveries: [{ id: `storage_get ${gone.canary}` }] },
+  ]);
+  const state = lines.flatMap(({ kind, bytes = "" }) =>
+    kind === "install-state" ? [Uint8Array.fromBase64(bytes)] : [],
+  );
+  const frames = [];
+  for await (const frame of provedFrames(new Blob(state).stream())) frames.push(frame);
+  expect(frames.flatMap((frame) => (frame.kind === "object" ? [frame.object] : []))).toEqual(STATE_OBJECTS);
+  expect(new TextDecoder("latin1").decode(await new Blob(state).arrayBuffer())).toContain(gone.canary);
+});
+
+interface ExportLine {
+  readonly kind: string;
+  readonly table?: string;
+  readonly row?: unknown;
+  readonly key?: string;
+  readonly bytes?: string;
+}
+
+/** What the platform notes for its own work. */
+const OF_THE_PLATFORM = new Set(["audit_chains", "backup_rows", "plugin_backups", "plugin_restores"]);
 
 test("is planned without a change, and begins for a suspended tenant with the plan's confirmation only", async () => {
   const plan = await ask({});

@@ -1,5 +1,6 @@
 import { PlatformError } from "../../../sdk/contract/errors.ts";
 import { open, seal, type Context } from "../../lib/envelope.ts";
+import { deletePrefix, listPages } from "../../lib/bucket-pages.ts";
 import { sha256Hex } from "../../lib/hex.ts";
 import { keyOf } from "../../lib/key-ring.ts";
 import { parseManifest, type Chunk, type Manifest } from "./archive-record.ts";
@@ -12,8 +13,6 @@ import { backupKeyRing, type TenantKeyDeps, type TenantKeys } from "./tenant-key
  */
 export type ArchiveDeps = TenantKeyDeps;
 
-/** Objects that R2 lists or deletes at once. */
-const PAGE = 1_000;
 const INDEX_DIGITS = 6;
 const UNKNOWN_KEY = { code: "BACKUP_KEY_UNKNOWN", what: "The backup" } as const;
 
@@ -87,21 +86,16 @@ export async function listChunks(
 ): Promise<{ readonly chunks: readonly Chunk[]; readonly bytes: number }> {
   const chunks: Chunk[] = [];
   let bytes = 0;
-  let cursor: string | undefined;
-  do {
-    const page = await env.STORE.list({
-      prefix: `${backupPrefix(id)}chunks/`,
-      include: ["customMetadata"],
-      ...(cursor === undefined ? {} : { cursor }),
-    });
-    for (const { key, size, customMetadata = {} } of page.objects.slice(0, count - chunks.length)) {
+  const listed = listPages(env.STORE, { prefix: `${backupPrefix(id)}chunks/`, include: ["customMetadata"] });
+  for await (const page of listed) {
+    for (const { key, size, customMetadata = {} } of page.slice(0, count - chunks.length)) {
       if (key !== chunkKey(id, chunks.length)) throw new Error(`Chunk ${chunks.length} of backup ${id} is missing.`);
       const { part = "", rows, bytes: plain, sha256 = "" } = customMetadata;
       chunks.push({ part, rows: Number(rows), bytes: Number(plain), sha256 });
       bytes += size;
     }
-    cursor = page.truncated && chunks.length < count ? page.cursor : undefined;
-  } while (cursor !== undefined);
+    if (chunks.length === count) break;
+  }
   if (chunks.length < count) throw new Error(`Chunk ${chunks.length} of backup ${id} is missing.`);
   return { chunks, bytes };
 }
@@ -132,11 +126,7 @@ export async function readManifest(deps: ArchiveDeps, id: string, digest: string
 /** Deletes all objects of a backup, the manifest first, so that what is left of it is no backup. */
 export async function deleteBackup({ env }: Pick<ArchiveDeps, "env">, id: string): Promise<void> {
   await env.STORE.delete(manifestKey(id));
-  for (;;) {
-    const { objects } = await env.STORE.list({ prefix: backupPrefix(id), limit: PAGE });
-    if (objects.length === 0) return;
-    await env.STORE.delete(objects.map(({ key }) => key));
-  }
+  await deletePrefix(env.STORE, backupPrefix(id), Infinity);
 }
 
 async function put(

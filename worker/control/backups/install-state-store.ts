@@ -40,13 +40,13 @@ const TRIES = 3;
 
 /**
  * @param objects  which of the install's objects; all where left out
- * @param onFile   called for each file whose bytes were kept beside the stream
+ * @param onFile   called for each file whose bytes were kept beside the stream; null: none are
  */
 export function exportInstallState(
   deps: InstallStateDeps,
   owner: StateOwner,
   objects: readonly StateObject[] = STATE_OBJECTS,
-  onFile: (file: Blob) => void = () => undefined,
+  onFile: ((file: Blob) => void) | null = () => undefined,
 ): ReadableStream<Uint8Array> {
   const chunks = exported(deps, owner, objects, onFile);
   return new ReadableStream({
@@ -65,7 +65,7 @@ async function* exported(
   deps: InstallStateDeps,
   owner: StateOwner,
   objects: readonly StateObject[],
-  onFile: (file: Blob) => void,
+  onFile: ((file: Blob) => void) | null,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const hash = new crypto.DigestStream("SHA-256");
   const writer = hash.getWriter();
@@ -88,10 +88,10 @@ async function* piecesOfObject(
   deps: InstallStateDeps,
   owner: StateOwner,
   object: StateObject,
-  onFile: (file: Blob) => void,
+  onFile: ((file: Blob) => void) | null,
 ): AsyncGenerator<Uint8Array> {
   const stub = objectOf(deps, owner, object);
-  const files = object === "PluginFiles" ? new StateReader() : undefined;
+  const files = object === "PluginFiles" && onFile ? new StateReader() : undefined;
   const keys = new TenantKeys(deps);
   for (let attempt = 1; ; attempt++) {
     const { id, pieces, first } = await stub.exportState(deps.clock.now());
@@ -99,7 +99,7 @@ async function* piecesOfObject(
     for (; given < pieces; given++) {
       const piece = given === 0 ? first : await stub.exportedPiece(id, given);
       if (!piece) break;
-      for (const line of files?.push(piece) ?? []) await keepFile(deps, keys, line, onFile);
+      if (files && onFile) for (const line of files.push(piece)) await keepFile(deps, keys, line, onFile);
       yield piece;
     }
     if (pieces > 1) await stub.endExport(id);

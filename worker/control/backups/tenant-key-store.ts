@@ -1,4 +1,5 @@
 import { PlatformError } from "../../../sdk/contract/errors.ts";
+import { listPages } from "../../lib/bucket-pages.ts";
 import { open, seal, type Context } from "../../lib/envelope.ts";
 import { keyOf, parseKeyRing, type KeyRing } from "../../lib/key-ring.ts";
 
@@ -132,18 +133,11 @@ export async function readErasure(
 /** Every tenant that was erased, with the time, milliseconds since the epoch. */
 export async function listErased({ env }: Pick<TenantKeyDeps, "env">): Promise<ReadonlyMap<string, number>> {
   const erased = new Map<string, number>();
-  let cursor: string | undefined;
-  do {
-    const page: R2Objects = await env.STORE.list({
-      prefix: PREFIX,
-      include: ["customMetadata"],
-      ...(cursor === undefined ? {} : { cursor }),
-    });
-    for (const object of page.objects) {
+  for await (const page of listPages(env.STORE, { prefix: PREFIX, include: ["customMetadata"] })) {
+    for (const object of page) {
       const at = erasureOf(object);
       if (at !== undefined) erased.set(object.key.slice(PREFIX.length), at);
     }
-    cursor = page.truncated ? page.cursor : undefined;
-  } while (cursor !== undefined);
+  }
   return erased;
 }

@@ -1,12 +1,13 @@
+import { listPages } from "../../lib/bucket-pages.ts";
 import { namesTenant, prefixesOf } from "./rules.ts";
 
 /** A tenant's objects in R2. */
 
 type Bucket = Pick<Env, "STORE">["STORE"];
 
-/** Listings of up to 1,000 objects that one plan counts in one place. */
-const COUNTED_PAGES = 20;
-/** Listings that one step of a deletion or a scan takes. */
+/** Objects that one plan counts in one place. */
+const MOST_COUNTED = 20_000;
+/** Listings that one step of a scan takes. */
 const PAGES_PER_STEP = 20;
 
 /** Objects of the tenant by place. `more`: there are more than were counted. */
@@ -17,32 +18,16 @@ export async function countObjects(
   const objects: Record<string, number> = {};
   let more = false;
   for (const prefix of prefixesOf(tenantId)) {
-    let cursor: string | undefined;
     let count = 0;
-    for (let page = 0; page < COUNTED_PAGES && (page === 0 || cursor !== undefined); page++) {
-      const listed: R2Objects = await bucket.list({ prefix, ...(cursor === undefined ? {} : { cursor }) });
-      count += listed.objects.length;
-      cursor = listed.truncated ? listed.cursor : undefined;
+    for await (const page of listPages(bucket, { prefix })) {
+      count += page.length;
+      if (count < MOST_COUNTED) continue;
+      more = true;
+      break;
     }
-    more ||= cursor !== undefined;
     if (count > 0) objects[prefix] = count;
   }
   return { objects, more };
-}
-
-/** Deletes what is below a prefix, as much as one step takes. */
-export async function deletePrefix(
-  bucket: Bucket,
-  prefix: string,
-): Promise<{ readonly deleted: number; readonly more: boolean }> {
-  let deleted = 0;
-  for (let page = 0; page < PAGES_PER_STEP; page++) {
-    const { objects, truncated } = await bucket.list({ prefix });
-    if (objects.length > 0) await bucket.delete(objects.map(({ key }) => key));
-    deleted += objects.length;
-    if (!truncated) return { deleted, more: false };
-  }
-  return { deleted, more: true };
 }
 
 /** Looks through all keys of the store from one on. @returns `after`: where the next step goes on; undefined: at the end */

@@ -17,13 +17,12 @@ export const erasureRoutes: readonly Route[] = [
     operationId: "eraseTenant",
     summary: "Erase a tenant and everything that it has",
     description:
-      "Without `confirmation` nothing is changed: the answer is what would be deleted, and a confirmation that holds for 10 minutes and for " +
-      "this plan only. Sent again with it, the erasure of a suspended tenant begins, and cannot be stopped.",
+      "Without `confirmation` only the plan, and a confirmation for 10 minutes. With it the erasure of a suspended tenant begins; it cannot be stopped.",
     params: TenantParams,
     body: ErasureBody,
     answers: {
       200: { description: "What would be deleted", schema: ErasurePlanAnswer },
-      202: { description: "The tenant is being erased, or was", schema: ErasureAnswer },
+      202: { description: "It is being erased, or was", schema: ErasureAnswer },
     },
     errors: ["TENANT_NOT_FOUND", "ERASURE_REFUSED", "STATE_CONFLICT"],
     handler: async (context, { params: { tenantId }, body: { confirmation } }) => {

@@ -1,5 +1,6 @@
 import type { Deps } from "../../deps.ts";
 import { toHex } from "../../lib/hex.ts";
+import { listPages } from "../../lib/bucket-pages.ts";
 import { errorText } from "../../lib/error-text.ts";
 import { logError } from "../../lib/json-log.ts";
 import type { IdSource } from "../../lib/ulid.ts";
@@ -14,8 +15,6 @@ const PREFIX = "incoming/";
 const PART_BYTES = 8 * 1024 * 1024;
 /** Far longer than the longest upload, so that nothing in use is swept. */
 const STALE_MS = 3_600_000;
-/** R2 deletes up to 1,000 keys at once. */
-const SWEEP_PAGE = 1_000;
 
 /** An object in the store. */
 export interface StoredBytes {
@@ -128,17 +127,10 @@ export async function sweepIncoming(deps: {
 }): Promise<number> {
   const before = deps.clock.now() - STALE_MS;
   let deleted = 0;
-  let cursor: string | undefined;
-  do {
-    const page: R2Objects = await deps.env.STORE.list({
-      prefix: PREFIX,
-      limit: SWEEP_PAGE,
-      ...(cursor === undefined ? {} : { cursor }),
-    });
-    const stale = page.objects.filter((object) => object.uploaded.getTime() < before).map((object) => object.key);
+  for await (const page of listPages(deps.env.STORE, { prefix: PREFIX })) {
+    const stale = page.filter((object) => object.uploaded.getTime() < before).map((object) => object.key);
     if (stale.length > 0) await deps.env.STORE.delete(stale);
     deleted += stale.length;
-    cursor = page.truncated ? page.cursor : undefined;
-  } while (cursor !== undefined);
+  }
   return deleted;
 }

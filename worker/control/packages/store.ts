@@ -62,9 +62,16 @@ export async function findPackage(
   return rows[0];
 }
 
-/** Versions of all tenants, in the order of their ids. @param after  id of the last one of the page before */
-export async function listVersionsAfter(db: Database, after: string, limit: number): Promise<readonly VersionRecord[]> {
-  return db.select().from(pluginVersions).where(gt(pluginVersions.id, after)).orderBy(pluginVersions.id).limit(limit);
+/** Versions in the order of their ids. @param after  id of the last one of the page before. @param tenantId  absent: of all */
+export async function listVersionsAfter(
+  db: Database,
+  after: string,
+  limit: number,
+  tenantId?: string,
+): Promise<readonly VersionRecord[]> {
+  const owner = tenantId === undefined ? undefined : eq(pluginVersions.tenantId, tenantId);
+  const later = and(gt(pluginVersions.id, after), owner);
+  return db.select().from(pluginVersions).where(later).orderBy(pluginVersions.id).limit(limit);
 }
 
 /** Versions of a plugin of the tenants, newest first by precedence. */

@@ -4,6 +4,7 @@ import { contentKey, filesOf } from "../../../durable-objects/plugin-files/clien
 import { healthOf } from "../../../durable-objects/plugin-health/client.ts";
 import { storageOf } from "../../../durable-objects/plugin-storage/client.ts";
 import type { Deps } from "../../deps.ts";
+import { deletePrefix } from "../../lib/bucket-pages.ts";
 import { errorText } from "../../lib/error-text.ts";
 import { logError } from "../../lib/json-log.ts";
 import { newEvent, SYSTEM_SUBJECT, type NewEvent } from "../events/rules.ts";
@@ -69,7 +70,8 @@ export async function destroyInstall(
   owner: Pick<Removal, "tenantId" | "installId">,
 ): Promise<void> {
   const { storage, databases, files, bucket } = capabilities;
-  await deleteFiles(bucket, contentKey(owner, ""));
+  const { more } = await deletePrefix(bucket, contentKey(owner, ""), FILE_PAGES);
+  if (more) throw new Error(`There are more than ${FILE_PAGES} listings of files.`);
   await Promise.all([
     storageOf(storage, owner).destroy(),
     databaseOf(databases, owner).destroy(),
@@ -77,15 +79,6 @@ export async function destroyInstall(
     healthOf(env.PLUGIN_HEALTH, owner.installId).destroy(),
     inboxOf(env.MESSAGE_INBOX, owner.tenantId, owner.installId).destroy(),
   ]);
-}
-
-async function deleteFiles(bucket: R2Bucket, prefix: string): Promise<void> {
-  for (let page = 0; page < FILE_PAGES; page++) {
-    const { objects, truncated } = await bucket.list({ prefix });
-    if (objects.length > 0) await bucket.delete(objects.map(({ key }) => key));
-    if (!truncated) return;
-  }
-  throw new Error(`There are more than ${FILE_PAGES} listings of files.`);
 }
 
 function eventOf(

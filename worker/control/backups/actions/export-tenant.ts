@@ -1,17 +1,30 @@
+import { streamOf } from "../../../../durable-objects/event-stream/client.ts";
+import { inboxOf } from "../../../../durable-objects/message-inbox/client.ts";
 import { commit } from "../../../db/client.ts";
+import { snapshotKey } from "../../../execution/snapshot.ts";
 import type { Actor } from "../../../lib/actor.ts";
+import { listPages } from "../../../lib/bucket-pages.ts";
+import { byteSegments } from "../../../lib/byte-segments.ts";
 import { toHex } from "../../../lib/hex.ts";
 import { recordAudit } from "../../audit-log/store.ts";
+import { prefixesOf } from "../../erasures/rules.ts";
+import { listVersionsAfter } from "../../packages/store.ts";
+import { blobsOf } from "../../packages/stored-blobs-store.ts";
+import type { VersionRecord } from "../../packages/version-record.ts";
 import { auditRows, readTenant } from "../../tenants/actions.ts";
+import { tenantBlobPrefix } from "../blob-store.ts";
 import { exportInstallState } from "../install-state-store.ts";
 import { ownerColumn, records, type TableInfo } from "../table-rules.ts";
 import { listInstallsAfter, readPage, readSchema } from "../table-store.ts";
 import type { BackupDeps } from "./context.ts";
 
-/** A tenant's rows and what its installs keep, as lines of JSON. */
+/** Everything that a tenant has, as lines of JSON. */
 
-export const EXPORT_FORMAT = 1;
+export const EXPORT_FORMAT = 2;
 const INSTALLS_PER_PAGE = 50;
+const DELIVERIES_PER_LINE = 500;
+/** Bytes of an object in one line. */
+const PIECE_BYTES = 768 * 1024;
 
 type Lines = AsyncGenerator<readonly object[]>;
 
@@ -45,14 +58,57 @@ async function* linesOf(deps: BackupDeps, tenantId: string): Lines {
   const { tables, migration } = await readSchema(deps.env.DB);
   yield [{ kind: "header", format: EXPORT_FORMAT, tenantId, migration, at: deps.clock.now() }];
   for (const table of tables) yield* rowsOfTable(deps, table, tenantId);
+  const stream = await streamOf(deps.env.EVENT_STREAM, tenantId).exportState();
+  yield [{ kind: "object-state", object: "EventStream", ...stream }];
   for (let after: string | undefined = ""; after !== undefined;) {
     const installs = await listInstallsAfter(deps.env.DB, tenantId, after, INSTALLS_PER_PAGE);
     for (const installId of installs) {
-      for await (const bytes of exportInstallState(deps, { tenantId, installId })) {
+      for await (const bytes of exportInstallState(deps, { tenantId, installId }, undefined, null)) {
         yield [{ kind: "install-state", installId, bytes: bytes.toBase64() }];
       }
+      yield* deliveriesOf(deps, tenantId, installId);
     }
     after = installs.at(-1);
+  }
+  for (const key of await packageKeys(deps, tenantId)) yield* bytesOf(deps.env.STORE, key);
+  yield* bytesOf(deps.env.STORE, snapshotKey(tenantId));
+  for (const prefix of prefixesOf(tenantId)) {
+    // Copies for backups are of files that are there too.
+    if (prefix === tenantBlobPrefix(tenantId)) continue;
+    for await (const page of listPages(deps.env.STORE, { prefix })) {
+      for (const { key } of page) yield* bytesOf(deps.env.STORE, key);
+    }
+  }
+}
+
+/** What the inbox of an install knows of messages. */
+async function* deliveriesOf({ env }: BackupDeps, tenantId: string, installId: string): Lines {
+  const inbox = inboxOf(env.MESSAGE_INBOX, tenantId, installId);
+  for (let after: unknown = ""; typeof after === "string";) {
+    const deliveries = await inbox.exportDeliveries(after, DELIVERIES_PER_LINE);
+    if (deliveries.length > 0) yield [{ kind: "object-state", object: "MessageInbox", installId, deliveries }];
+    after = deliveries.length === DELIVERIES_PER_LINE ? deliveries.at(-1)?.["id"] : undefined;
+  }
+}
+
+/** Everything that is stored of the tenant's own versions, whoever else has the same. */
+async function packageKeys({ db }: BackupDeps, tenantId: string): Promise<ReadonlySet<string>> {
+  const keys = new Set<string>();
+  for (let after: string | undefined = ""; after !== undefined;) {
+    const versions: readonly VersionRecord[] = await listVersionsAfter(db, after, INSTALLS_PER_PAGE, tenantId);
+    for (const { key } of versions.flatMap((version) => blobsOf(version))) keys.add(key);
+    after = versions.at(-1)?.id;
+  }
+  return keys;
+}
+
+/** An object of the store in pieces; nothing where it is gone. */
+async function* bytesOf(bucket: R2Bucket, key: string): Lines {
+  const object = await bucket.get(key);
+  if (!object) return;
+  yield [{ kind: "object", key, size: object.size, metadata: object.customMetadata }];
+  for await (const bytes of byteSegments(object.body, PIECE_BYTES)) {
+    yield [{ kind: "object-bytes", key, bytes: bytes.toBase64() }];
   }
 }
 

@@ -1,3 +1,4 @@
+import { listPages } from "../../../lib/bucket-pages.ts";
 import { deleteBackup, readManifest } from "../archive-store.ts";
 import { blobKey, placesOf } from "../blob-store.ts";
 import { TenantKeys } from "../tenant-key-store.ts";
@@ -51,18 +52,13 @@ export async function deleteUnneededBlobs(deps: BackupDeps): Promise<number> {
     }
   }
   const before = deps.clock.now() - UNNEEDED_MS;
-  let [deleted, cursor]: [number, string | undefined] = [0, undefined];
-  do {
-    const page: R2Objects = await deps.env.STORE.list({
-      prefix: blobKey(""),
-      ...(cursor === undefined ? {} : { cursor }),
-    });
-    const keys = page.objects
+  let deleted = 0;
+  for await (const page of listPages(deps.env.STORE, { prefix: blobKey("") })) {
+    const keys = page
       .filter(({ key, uploaded }) => !needed.has(key) && uploaded.getTime() < before)
       .map(({ key }) => key);
     if (keys.length > 0) await deps.env.STORE.delete(keys);
     deleted += keys.length;
-    cursor = page.truncated ? page.cursor : undefined;
-  } while (cursor !== undefined);
+  }
   return deleted;
 }

@@ -1,4 +1,5 @@
 import { moduleKey } from "../../../execution/module-store.ts";
+import { listPages } from "../../../lib/bucket-pages.ts";
 import { eraseBlob } from "../../backups/blob-store.ts";
 import { listVersionsAfter } from "../../packages/store.ts";
 import { blobsOf } from "../../packages/stored-blobs-store.ts";
@@ -31,16 +32,13 @@ export async function erasePackages(deps: ErasureDeps, tenantId: string): Promis
   const now = deps.clock.now();
   let count = 0;
   for (const prefix of PREFIXES) {
-    let cursor: string | undefined;
-    do {
-      const page: R2Objects = await STORE.list({ prefix, ...(cursor === undefined ? {} : { cursor }) });
-      const keys = page.objects
+    for await (const page of listPages(STORE, { prefix })) {
+      const keys = page
         .filter(({ key, uploaded }) => !others.has(key) && (own.has(key) || uploaded.getTime() < now - UNNAMED_MS))
         .map(({ key }) => key);
       if (keys.length > 0) await STORE.delete(keys);
       count += keys.length;
-      cursor = page.truncated ? page.cursor : undefined;
-    } while (cursor !== undefined);
+    }
   }
   for (const [key, digest] of own) if (digest !== undefined && !others.has(key)) await eraseBlob(deps, digest, now);
   return count;
@@ -94,11 +92,6 @@ async function profiledForm(
 
 async function listKeys(bucket: R2Bucket, prefix: string): Promise<ReadonlySet<string>> {
   const keys = new Set<string>();
-  let cursor: string | undefined;
-  do {
-    const page: R2Objects = await bucket.list({ prefix, ...(cursor === undefined ? {} : { cursor }) });
-    for (const { key } of page.objects) keys.add(key);
-    cursor = page.truncated ? page.cursor : undefined;
-  } while (cursor !== undefined);
+  for await (const page of listPages(bucket, { prefix })) for (const { key } of page) keys.add(key);
   return keys;
 }

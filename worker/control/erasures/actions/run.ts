@@ -1,6 +1,7 @@
 import { scratchOf } from "../../../../durable-objects/backup-scratch/client.ts";
 import { streamOf } from "../../../../durable-objects/event-stream/client.ts";
 import { snapshotKey } from "../../../execution/snapshot.ts";
+import { deletePrefix } from "../../../lib/bucket-pages.ts";
 import { errorText } from "../../../lib/error-text.ts";
 import { logError } from "../../../lib/json-log.ts";
 import { deleteBackup, readManifest } from "../../backups/archive-store.ts";
@@ -10,7 +11,7 @@ import { eraseTenantKey } from "../../backups/tenant-key-store.ts";
 import { destroyInstall } from "../../removals/actions.ts";
 import { launch } from "../../backups/actions/manage.ts";
 import type { Erasure, ErasureCounts, ErasureProgress, ErasureStep } from "../erasure-record.ts";
-import { deletePrefix, findObjects } from "../objects-store.ts";
+import { findObjects } from "../objects-store.ts";
 import { countOwnedRows, deleteOwnedRows, listInstallIds, listOwnedTables } from "../rows-store.ts";
 import {
   afterFailure,
@@ -27,6 +28,8 @@ import { erasePackages } from "./packages.ts";
 
 /** Installs whose objects one step empties. */
 const INSTALLS_PER_STEP = 10;
+/** Listings of up to 1,000 objects that one step deletes. */
+const PAGES_PER_STEP = 20;
 /** Statements of one step that delete rows. */
 const STATEMENTS_PER_STEP = 10;
 const BACKUPS_LISTED = 1_000;
@@ -103,7 +106,7 @@ async function deleteObjects(deps: ErasureDeps, { tenantId }: Erasure, after: st
     await streamOf(deps.env.EVENT_STREAM, tenantId).destroy();
     return {};
   }
-  const { deleted, more } = await deletePrefix(deps.env.STORE, prefix);
+  const { deleted, more } = await deletePrefix(deps.env.STORE, prefix, PAGES_PER_STEP);
   return { counts: { objects: deleted }, next: String(more ? at : at + 1) };
 }
 
