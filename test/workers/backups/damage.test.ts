@@ -4,6 +4,7 @@ import { freshKeyRing } from "./key-rings.ts";
 import { seedResources } from "../../support/workers/resources.ts";
 import { chunkKey, manifestKey } from "../../../worker/control/backups/archive-store.ts";
 import { keepBackups, startBackup, verifyBackup } from "../../../worker/control/backups/actions/manage.ts";
+import { evaluateEvents } from "../../../worker/control/alerts/actions/evaluate.ts";
 import { changeMode } from "../../../worker/control/modes/actions.ts";
 import { createDeps, createResident } from "../../../worker/deps.ts";
 import { beyondRetention } from "../../../worker/control/backups/retention-rules.ts";
@@ -68,6 +69,11 @@ describe("a verification finds", () => {
       "SELECT data FROM plugin_events WHERE type = 'backup.corrupted' ORDER BY sequence DESC LIMIT 1",
     ).first<{ data: string }>();
     expect(JSON.parse(event?.data ?? "{}")).toMatchObject({ backupId: id });
+    await evaluateEvents(backupDeps(), "patchbay");
+    const alert = await env.DB.prepare(
+      "SELECT count(*) AS count FROM alerts WHERE tenant_id = 'patchbay' AND rule_id = 'backup-failed'",
+    ).first("count");
+    expect(alert).toBeGreaterThan(0);
   });
 
   test.each([

@@ -62,7 +62,7 @@ function builtInTable({ alerts, audit }: Settings): Readonly<Record<string, Buil
     "backup-failed": events(
       "Backup failed",
       "error",
-      { types: ["backup.failed"], count: 1, windowMinutes: 60, endedBy: ["backup.completed"] },
+      { types: ["backup.failed", "backup.corrupted"], count: 1, windowMinutes: 60, endedBy: ["backup.verified"] },
       "tenant",
     ),
     "error-rate": errorRate(alerts),
