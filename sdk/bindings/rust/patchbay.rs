@@ -410,11 +410,12 @@ fn ask(function: CapabilityFunction, request: Json, body: &[u8]) -> Answered<Jso
     let refused = |code: &str, message: String| CapabilityError { code: code.into(), message };
     let text = take_text(unsafe { function(request, body) })
         .ok_or_else(|| refused("KERNEL_MEMORY_EXCEEDED", "The answer does not fit into the memory.".into()))?;
-    let answer = Json::parse(&text).expect("the platform answers JSON");
+    let answer =
+        Json::parse(&text).map_err(|error| refused("INTERNAL", format!("The answer is unreadable: {}", error)))?;
     match (answer.get("value"), answer.get("error")) {
         (Some(value), None) => Ok(value.clone()),
         (_, error) => Err(error.map_or_else(
-            || refused("INTERNAL_ERROR", "The platform's answer has neither a value nor an error.".into()),
+            || refused("INTERNAL", "The platform's answer has neither a value nor an error.".into()),
             |error| refused(&error.text("code"), error.text("message")),
         )),
     }
@@ -1427,7 +1428,11 @@ impl Reader<'_> {
         while self.peek().is_ascii_digit() {
             self.at += 1;
         }
-        if self.at == start { Err(self.wrong("expected a digit")) } else { Ok(()) }
+        if self.at == start {
+            Err(self.wrong("expected a digit"))
+        } else {
+            Ok(())
+        }
     }
 
     fn number(&mut self) -> Read<Json> {

@@ -107,9 +107,28 @@ pub fn toJson(value: anytype) error{OutOfMemory}![]const u8 {
 }
 
 /// JSON text as a value of a type, `std.json.Value` for any. Members that the type does not have are skipped. Text with half a surrogate
-/// pair is refused, as by all of std.json.
+/// pair is refused, as by all of std.json, and so is what is nested more than 128 deep.
 pub fn fromJson(comptime Type: type, text: []const u8) !Type {
+    if (nesting(text) > 128) return error.NestedTooDeeply;
     return std.json.parseFromSliceLeaky(Type, allocator, text, .{ .ignore_unknown_fields = true });
+}
+
+/// How deep lists and objects are in each other. std.json calls itself for each, and whoever writes the text must not decide how often.
+fn nesting(text: []const u8) usize {
+    var deepest: usize = 0;
+    var depth: usize = 0;
+    var quoted = false;
+    var at: usize = 0;
+    while (at < text.len) : (at += 1) {
+        const byte = text[at];
+        if (byte == '"') quoted = !quoted;
+        if (quoted and byte == '\\') at += 1;
+        if (quoted) continue;
+        if (byte == '[' or byte == '{') depth += 1;
+        if (byte == ']' or byte == '}') depth -|= 1;
+        deepest = @max(deepest, depth);
+    }
+    return deepest;
 }
 
 /// Sets the execution's error; the call has failed whatever it returns.

@@ -64,6 +64,15 @@ describe.each(LANGUAGES)("the binding of %s", (language) => {
       expect(taken).toEqual([]);
     });
 
+    test("is not overcome by nesting", async () => {
+      const nested = `["\\"[[",${JSON.stringify("[{".repeat(200))},${"[".repeat(100)}${"]".repeat(100)}]`;
+      expect((await host.call("echo_json", nested)).text()).toBe(nested);
+      const { failure } = await host.call("echo_json", "[".repeat(100_000));
+      expect(failure).toMatchObject({ code: "PLUGIN_ERROR", exitCode: 1 });
+      if (language === "rust") expect(failure?.detail).toContain("nested too deeply at byte 129");
+      if (language === "zig") expect(failure?.detail).toContain("NestedTooDeeply");
+    });
+
     test("has text without halves of surrogate pairs", async () => {
       const call = await host.call("echo_json", String.raw`"\ud800x\ude00 \uD83D\uDE00 \ud83d\u0041"`);
       if (language === "zig") expect(call.failure?.detail).toContain("SyntaxError");
