@@ -6,10 +6,9 @@ import { toJsonSchema } from "@valibot/to-json-schema";
 import { CAPABILITIES, CAPABILITY_NAMES, type CapabilitySpec } from "../sdk/contract/capabilities.ts";
 import { ERRORS } from "../sdk/contract/errors.ts";
 import { EVENTS, type EventSpec } from "../sdk/contract/events.ts";
-import { LOSSES, MODES, type ModeSpec } from "../sdk/contract/modes.ts";
-import { ENVIRONMENT_PROBES } from "../worker/control/environment/rules.ts";
 import { LIMITS, PACKAGE_LIMITS } from "../sdk/contract/limits.ts";
 import { healingPage } from "./healing-page.ts";
+import { modesPage } from "./modes-page.ts";
 import { FAILURES_TOLD } from "../worker/control/executions/event-rules.ts";
 import { SETTING_GROUPS, specsOf, type SettingSpec } from "../sdk/contract/settings.ts";
 import { LONGEST_DAYS, USUAL_DAYS } from "../worker/control/reports/range-rules.ts";
@@ -105,35 +104,6 @@ ${LONGEST_DAYS}), as JSON or, with \`Accept: text/html\` or \`?format=html\`, as
 elsewhere, under a policy that lets in its own style alone. JSON and page say the same: sections with columns and rows. A section
 has at most 500 rows and says where there are more. Each is one query of the tenant's own rows.`;
 
-const MODES_INTRODUCTION = `Running plugins needs no database: it reads the tenant's snapshot. So when D1 or R2 is away, plugins go on, and what cannot be done
-safely is refused with a code and the time to wait. Answers name a mode other than \`normal\` in \`x-patchbay-mode\`; what was made
-from a snapshot because D1 is away carries \`stale: { since }\`.
-
-The mode is held by one Durable Object and known to every worker isolate, at most 10 s old. Admins of the platform read it at
-\`GET /api/plugins/migration-proof/status\`, probe everything at \`GET …/migration-proof/health\`, and choose it with
-\`PUT …/migration-proof/mode\`, \`{ "mode": "emergency", "reason": "…" }\`; that works while D1 is away. Each change is an event
-\`mode.changed\` of the platform tenant, and one that somebody chose a row of the audit log too; they are recorded in order, once
-D1 can take them. An emergency asks for a backup with the event \`backup.requested\`. \`/migration-proof/*\` goes on in every mode.
-
-How modes follow one another:
-
-* The first failure of D1 or R2 that a request meets is told to the object, and the store is tried again every 100 ms behind the
-  answer. \`migration.emergencyErrorThreshold\` failures within a minute (5) make the platform fall back: within 2 s (measured: 0.6 s),
-  also without traffic. What SQLite says of a statement is no such failure.
-* In fallback the stores are probed at most once a second, by whatever request comes by, and by the cron job every minute. A good
-  probe begins the recovery, three in a row end it: about 3 s (measured: 2.1 s after the first). \`migration.autoRecovery\` turns that off. A mode that an operator
-  chose is left by an operator only.
-* Each worker isolate holds its deployment against the data behind its first answer, the cron job every minute. What could do
-  damage enters emergency mode, and once the deployment fits the platform recovers. An operator who chooses \`normal\` takes that
-  danger upon himself: for it alone the mode is not entered again.`;
-
-const MODES_RETRY = `## A change whose answer was lost
-
-An operation that fails because a store is away answers 503 \`DATABASE_UNAVAILABLE\` or \`STORE_UNAVAILABLE\` with \`mayHaveApplied\`:
-false where nothing was changed, true where the change may have been made, wholly. Repeating it leads to the same end, but for
-what makes a new thing each time (keys, webhooks): look for it first. Every operation is tried under every fault of what it
-touches (\`test/workers/faults/api-faults-*.test.ts\`).`;
-
 export const PAGES: Readonly<Record<string, () => string>> = {
   "docs/audit-rules.md": auditRulesPage,
   "docs/capabilities.md": capabilitiesPage,
@@ -142,7 +112,7 @@ export const PAGES: Readonly<Record<string, () => string>> = {
   "docs/healing.md": () => healingPage(MADE, table),
   "docs/host-functions.md": hostFunctionsPage,
   "docs/limits.md": limitsPage,
-  "docs/operations-modes.md": modesPage,
+  "docs/operations-modes.md": () => modesPage(MADE, table),
   "docs/reports.md": reportsPage,
   "docs/roles.md": rolesPage,
   "docs/settings.md": settingsPage,
@@ -162,43 +132,6 @@ function settingsPage(): string {
     ]),
   );
   return `# Settings of the platform\n\n${MADE}\n\n${SETTINGS_INTRODUCTION}\n\n${table(["setting", "default", "values", "meaning"], rows)}\n`;
-}
-
-function modesPage(): string {
-  const modes = Object.entries(MODES).map(([mode, spec]: [string, ModeSpec]) => [
-    `\`${mode}\``,
-    spec.title,
-    spec.reads,
-    spec.writes,
-    spec.retryAfter === undefined ? "" : `${spec.retryAfter} s`,
-  ]);
-  const losses = Object.values(LOSSES).map(({ part, executions, reads, writes, records }) => [
-    part,
-    executions,
-    reads,
-    writes,
-    records,
-  ]);
-  const probes = ENVIRONMENT_PROBES.map(({ name, title, danger }) => [
-    `\`${name}\``,
-    title,
-    danger ? "emergency" : "recorded",
-  ]);
-  return [
-    "# Modes of operation",
-    MADE,
-    MODES_INTRODUCTION,
-    table(["mode", "when", "reads", "writes", "try again after"], modes),
-    "## When a part is away",
-    "Each row has a test of its own (`test/workers/modes/losses.test.ts`).",
-    table(["without", "executions", "reads", "writes", "records and events"], losses),
-    MODES_RETRY,
-    "## The deployment and its data",
-    "A deployment's fingerprint is the worker's version, the names of its bindings, the runtime's flags, the last migration that it needs and that there is, and the ids of its keys, never the keys. One that was not seen before is kept in D1 and told with `environment.changed`.",
-    table(["probe", "finds that", "then"], probes),
-  ]
-    .join("\n\n")
-    .concat("\n");
 }
 
 function valuesOf(spec: SettingSpec): string {

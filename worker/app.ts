@@ -41,6 +41,7 @@ export function createApp(
     context.set("traceId", traceId);
     await next();
     markMode(context);
+    deps.breakers.catchUp();
     checkEnvironment(deps);
     finishHeaders(context.res, traceId);
   });

@@ -24,6 +24,7 @@ import { ConfigOpener, OpenedConfigs } from "./execution/sealed-config.ts";
 import { ValueSeal } from "./execution/sealed-value.ts";
 import { SnapshotCache, type SnapshotStore } from "./execution/snapshot-store.ts";
 import { systemClock, type Clock } from "./lib/clock.ts";
+import { patientBindings } from "./lib/patient-bindings.ts";
 import { randomPool } from "./lib/random-pool.ts";
 import { systemIds, type IdSource } from "./lib/ulid.ts";
 
@@ -110,12 +111,12 @@ export function createDeps(
   kept: Resident = resident,
 ): Deps {
   const defer = (work: Promise<unknown>): void => context.waitUntil(work);
-  const stores = new StoreWatch(({ part }) => modes.noted(part));
-  const env = watchedEnv(bindings, stores);
+  const stores = new StoreWatch(({ part }) => modes.noted(part), clock);
+  const env = watchedEnv(bindings, stores, clock);
   const randomBytes = randomPool((bytes) => crypto.getRandomValues(bytes));
   const recordings = new RecordingStore({ bucket: env.STORE, keyRing: env.RECORDING_KEYS, randomBytes });
   const newId = systemIds(() => clock.now(), randomBytes);
-  const modes = openModes(bindings, kept, { clock, newId, defer });
+  const modes = openModes(bindings, env, kept, { clock, newId, defer });
   const bus = new Publisher(env.MESSAGES, clock, newId);
   const sinks = { queue: env.OUTCOMES, bucket: env.STORE, newId };
   const outcomes = new OutcomeReporter(sinks, kept.pendingRecords, clock, defer);
@@ -123,7 +124,7 @@ export function createDeps(
   const isolates = new Isolates({ loader, bucket, health: namespace, book: kept.isolates, clock, pause });
   let database: Database | undefined;
   // Opened on first use: a warm call never needs it.
-  const db = (): Database => (database ??= openDatabase(watchDatabase(env.DB, stores)));
+  const db = (): Database => (database ??= openDatabase(env.DB));
   return {
     env,
     get db() {
@@ -155,12 +156,14 @@ export function createDeps(
   };
 }
 
+/** Probes are of the bindings themselves, each with a time of its own. */
 function openModes(
   bindings: Env,
+  env: Env,
   { mode: known }: Resident,
   sources: Pick<ModeBindings, "clock" | "newId" | "defer">,
 ): ModeStore {
-  return new ModeStore({ ...sources, namespace: bindings.SYSTEM_MODE, probed: bindings, known, pause });
+  return new ModeStore({ ...sources, namespace: env.SYSTEM_MODE, probed: bindings, known, pause });
 }
 
 /** Reads the exports when they are needed: the runtime makes them for each request that asks. */
@@ -173,9 +176,13 @@ function freshRequests(context: RequestContext, isolates: Isolates): FreshReques
   };
 }
 
-/** The bindings, with the bucket watched. */
-function watchedEnv(bindings: Env, stores: StoreWatch): Env {
-  return Object.create(bindings, { STORE: { value: watchBucket(bindings.STORE, stores) } }) as Env; // one member replaced
+/** The bindings, each of which answers in time or fails, and the stores watched. */
+function watchedEnv(bindings: Env, stores: StoreWatch, clock: Clock): Env {
+  let database: D1Database | undefined;
+  return Object.create(patientBindings(bindings, clock), {
+    STORE: { value: watchBucket(bindings.STORE, stores) },
+    DB: { get: () => (database ??= watchDatabase(bindings.DB, stores)) },
+  }) as Env; // two members replaced
 }
 
 /** What plugins' capabilities reach. */

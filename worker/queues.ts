@@ -45,6 +45,7 @@ export async function consume(deps: Deps, batch: MessageBatch): Promise<void> {
   if (!consumer) throw new Error(`Nobody consumes the queue ${batch.queue}.`);
   const kept = await withoutErased(deps, batch);
   await deps.outcomes.duringBatch(() => consumer(deps, kept));
+  deps.breakers.catchUp(true);
 }
 
 function tenantOf({ body }: Message): string {

@@ -153,5 +153,6 @@ export async function runSchedule(deps: Deps, cron: string): Promise<void> {
       logError("job.failed", { job: job.name, error: errorText(error) });
     });
   }
+  deps.breakers.catchUp(true);
   if (failed.length > 0) throw new Error(`Scheduled jobs failed: ${failed.join(", ")}`);
 }

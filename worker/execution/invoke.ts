@@ -1,7 +1,7 @@
 import { PlatformError } from "../../sdk/contract/errors.ts";
 import type { Limits } from "../../sdk/contract/limits.ts";
 import type { Role } from "../../sdk/contract/roles.ts";
-import type { ExecutionContext, SandboxCall, SandboxOutcome } from "../../sdk/contract/sandbox.ts";
+import type { ExecutionContext, SandboxCall, SandboxFailure, SandboxOutcome } from "../../sdk/contract/sandbox.ts";
 import type { IdSource } from "../lib/ulid.ts";
 import { admit, inputRefusal, withFittingOutput, type CallOptions } from "./admit.ts";
 import { CallBridge } from "./bridge.ts";
@@ -61,6 +61,8 @@ export interface PluginEvent {
   readonly variantKey?: string;
   /** Given where the caller needs the id before the call has ended. */
   readonly executionId?: string;
+  /** What is wrong with an output that the caller cannot use: then the call has failed. Absent: any will do. */
+  readonly unusable?: (output: Uint8Array) => SandboxFailure | undefined;
   /** Where input and output pass piece by piece; the input above is then empty. */
   readonly streams?: CallStreams;
   /** Execution on whose behalf the call is made, where it is nested. */
@@ -80,7 +82,7 @@ export interface PluginEvent {
 }
 
 /** A call that a plugin's call makes; structured-clonable. */
-export type NestedEvent = Omit<PluginEvent, "budget" | "streams">;
+export type NestedEvent = Omit<PluginEvent, "budget" | "streams" | "unusable">;
 
 export interface Invocation {
   readonly record: ExecutionRecord;
@@ -138,12 +140,19 @@ export async function invoke(deps: InvokeDeps, snapshot: Snapshot, event: Plugin
   }
   const fitting = withFittingOutput(target, ended);
   const kept = variables ? await keepVariables(deps.capabilities, owner, fitting) : fitting;
-  const outcome = streams.finish(kept);
+  const outcome = usable(event, streams.finish(kept));
   // What is replayed runs without the check, so it is recorded as it ran.
   const ran = fitting === ended ? kept : ended;
 
   const record = tell(deps, snapshot, event, target, { call, outcome, ran, passage, ledger, streams });
   return { record, outcome };
+}
+
+/** What a plugin returned and its caller cannot use counts as a failure wherever it is told of. */
+function usable({ unusable }: PluginEvent, outcome: SandboxOutcome): SandboxOutcome {
+  if (!unusable || outcome.failure) return outcome;
+  const failure = unusable(outcome.output ?? new Uint8Array());
+  return failure ? { ...outcome, output: undefined, failure } : outcome;
 }
 
 /** @throws {PlatformError} INSTALL_NOT_FOUND, PLUGIN_INACTIVE, FUNCTION_NOT_FOUND */

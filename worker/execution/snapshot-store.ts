@@ -4,6 +4,7 @@ import { errorText } from "../lib/error-text.ts";
 import { logError } from "../lib/json-log.ts";
 import { withoutCanaries } from "./canary.ts";
 import { outageIn } from "../lib/outage.ts";
+import { PATIENCE_MS, Unanswered, within } from "../lib/patience.ts";
 import { parseSnapshot, snapshotKey, type Snapshot } from "./snapshot.ts";
 
 /** A snapshot younger than this is used as it is. */
@@ -109,10 +110,13 @@ export class SnapshotStore {
    */
   async #checkOrKeep(tenantId: string, entry: Entry, kept: Snapshot): Promise<Snapshot | undefined> {
     if (this.#clock.now() - entry.failedAt < FRESH_MS) return kept;
+    const check = this.#check(tenantId, entry);
+    // Where it does not answer, what watches the store is to see it.
+    this.#defer(check.catch(() => undefined));
     try {
-      return await this.#check(tenantId, entry);
+      return await within(this.#clock, PATIENCE_MS.snapshotCheck, () => check);
     } catch (error) {
-      if (!outageIn(error)) throw error;
+      if (!outageIn(error) && !(error instanceof Unanswered)) throw error;
       entry.failedAt = this.#clock.now();
       return kept;
     }

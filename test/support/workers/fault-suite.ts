@@ -14,7 +14,7 @@ import { routes } from "../../../worker/routes.ts";
 import type { ApiAnswer } from "./api.ts";
 import { exampleOf, requestFor } from "./examples.ts";
 import { readingOf, STREAMED, type Rows } from "./fault-readings.ts";
-import { after, fails, losesAnswer, truncates, type Fault, type Part } from "./faults.ts";
+import { after, fails, hangs, losesAnswer, truncates, type Fault, type Part, type SteppingClock } from "./faults.ts";
 import { kindOf } from "./faulty-bindings.ts";
 import { FaultyApp } from "./faulty-app.ts";
 import { HeldQueue } from "./held-queue.ts";
@@ -122,7 +122,7 @@ async function committedRevision(tenantId: string): Promise<unknown> {
 interface Case {
   readonly part: Part;
   readonly name: string;
-  readonly fault: Fault;
+  readonly fault: Fault | ((clock: SteppingClock) => Fault);
 }
 
 /** Every fault of a part that did so many operations for the request. One that changes nothing cannot be left half done. */
@@ -131,8 +131,15 @@ function casesOf({ method }: Route, part: Part, uses: number): Case[] {
   // From the first operation to the last, evenly.
   const places = Array.from({ length: count }, (_, at) => Math.floor((at * (uses - 1)) / Math.max(1, count - 1)));
   const changing = method === "get" ? [] : places;
+  // What never answers takes the way of what fails once it is given up, so that two places show it.
+  const hanging = count === 0 ? [] : [...new Set([0, Math.floor(uses / 2)])].slice(0, method === "get" ? 1 : 2);
   return [
     ...places.map((place) => ({ part, name: `fails after ${place}`, fault: fails(after(place)) })),
+    ...hanging.map((place) => ({
+      part,
+      name: `hangs after ${place}`,
+      fault: (clock: SteppingClock) => hangs(clock, true, after(place)),
+    })),
     ...changing.map((place) => ({ part, name: `loses answers after ${place}`, fault: losesAnswer(after(place)) })),
     ...(part === "STORE" && uses > 0 ? [{ part, name: "reads end early", fault: truncates(10) }] : []),
   ];
@@ -174,7 +181,7 @@ async function flawUnder({ part, fault }: Case, route: Route, clean: Clean): Pro
   const [app, resources] = [freshIsolate(), await seed()];
   await warm(app, route, resources);
   const before = await stateOf(resources);
-  app.faults.inject(part, fault);
+  app.faults.inject(part, typeof fault === "function" ? fault(app.clock) : fault);
   const answer = await call(app, route, resources);
   app.faults.heal();
   const compiled = [await storedRevision(resources.tenantId), await committedRevision(resources.tenantId)];

@@ -39,6 +39,7 @@ type Effect =
   | { readonly kind: "fails"; readonly message?: string }
   | { readonly kind: "loses-answer"; readonly message?: string }
   | { readonly kind: "waits"; readonly pass: () => Promise<void> }
+  | { readonly kind: "hangs"; readonly clock: SteppingClock; readonly applied: boolean }
   | { readonly kind: "truncates"; readonly bytes: number };
 
 export interface Fault {
@@ -66,6 +67,15 @@ export function waitsFor(gate: Gate, when: Occasion = always): Fault {
 /** Each operation takes so long by the test's clock, and no time at all. */
 export function takes(milliseconds: number, clock: SteppingClock, when: Occasion = always): Fault {
   return { effect: { kind: "waits", pass: async () => clock.advance(milliseconds) }, when };
+}
+
+/**
+ * Operations never answer, and time goes on by the test's clock until whoever asked gives up.
+ *
+ * @param applied  whether the service does what it was asked all the same
+ */
+export function hangs(clock: SteppingClock, applied = false, when: Occasion = always): Fault {
+  return { effect: { kind: "hangs", clock, applied }, when };
 }
 
 /** What is read from a bucket ends after so many bytes, without an error. */
@@ -101,6 +111,7 @@ export class Gate {
 
 /** Time that passes only when a test says so. */
 export class SteppingClock implements Clock {
+  readonly #alarms = new Set<{ readonly at: number; readonly ring: () => void }>();
   #now: number;
 
   constructor(now: number = Date.now()) {
@@ -111,8 +122,25 @@ export class SteppingClock implements Clock {
     return this.#now;
   }
 
+  alarm(milliseconds: number, ring: () => void): () => void {
+    const alarm = { at: this.#now + milliseconds, ring };
+    this.#alarms.add(alarm);
+    return () => void this.#alarms.delete(alarm);
+  }
+
   advance(milliseconds: number): void {
     this.#now += milliseconds;
+    for (const alarm of this.#alarms) {
+      if (alarm.at > this.#now) continue;
+      this.#alarms.delete(alarm);
+      alarm.ring();
+    }
+  }
+
+  /** Lets pass what whoever asked last waits at most. Nothing waits for ever: without an alarm nothing passes. */
+  outwait(): void {
+    const last = [...this.#alarms].at(-1);
+    if (last) this.advance(last.at - this.#now);
   }
 }
 
@@ -167,6 +195,12 @@ export class Faults {
       if (!effect) return run();
       if (effect.kind === "waits") await effect.pass();
       if (effect.kind === "fails") throw outage(kind, operation, effect.message);
+      if (effect.kind === "hangs") {
+        // Begun before its time is up; there is nobody to tell of its end.
+        if (effect.applied) await run().catch(() => undefined);
+        effect.clock.outwait();
+        return new Promise<never>(() => undefined);
+      }
       const answer = await run();
       if (effect.kind === "loses-answer") throw outage(kind, operation, effect.message);
       return effect.kind === "truncates" && shorten ? shorten(answer, effect.bytes) : answer;

@@ -1,4 +1,5 @@
 import { PlatformError } from "../../../sdk/contract/errors.ts";
+import type { SandboxFailure } from "../../../sdk/contract/sandbox.ts";
 import type { ExecuteBody } from "./execute-schema.ts";
 
 export type Encoding = "json" | "text" | "base64";
@@ -43,6 +44,17 @@ export function decodeOutput(output: Uint8Array, body: ExecuteBody): { output: u
     throw new PlatformError("OUTPUT_ENCODING_INVALID", "The output is not JSON; ask for encoding text or base64.", {
       cause,
     });
+  }
+}
+
+/** What is wrong with an output that is not in the encoding asked for; undefined: nothing. */
+export function encodingFailure(output: Uint8Array, body: ExecuteBody): SandboxFailure | undefined {
+  try {
+    decodeOutput(output, body);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof PlatformError)) throw error;
+    return { code: error.code, detail: error.message };
   }
 }
 

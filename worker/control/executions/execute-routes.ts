@@ -12,7 +12,7 @@ import type { Visit } from "../middleware/rules.ts";
 import { readLimitedBody } from "../../http/limited-body.ts";
 import { parseJsonBody } from "../../http/json-body.ts";
 import { defineRoute, type AppEnv, type Route } from "../../http/route.ts";
-import { decodeOutput, encodeInput } from "./encoding.ts";
+import { decodeOutput, encodeInput, encodingFailure } from "./encoding.ts";
 import { ExecuteAnswer, ExecuteBody, ExecuteParams, ExecuteQuery, LOG_LEVELS } from "./execute-schema.ts";
 
 /** Base64 adds a third; the rest of the JSON envelope is small. */
@@ -94,6 +94,7 @@ async function executeJson(context: Context<AppEnv>, pluginId: string, queryFunc
     functionName: body.function ?? queryFunction,
     input: encodeInput(body),
     options: eventOptions(body),
+    unusable: (output) => encodingFailure(output, body),
   });
   const { invocation, standIn } = answered;
   setExecutionHeaders(context, answered);
@@ -135,7 +136,7 @@ async function executeRaw(context: Context<AppEnv>, pluginId: string, functionNa
 
 async function call(
   context: Context<AppEnv>,
-  event: Pick<PluginEvent, "pluginId" | "functionName" | "input" | "options">,
+  event: Pick<PluginEvent, "pluginId" | "functionName" | "input" | "options" | "unusable">,
 ): Promise<Answered> {
   const deps = context.get("deps");
   const { subject, roles } = context.get("actor");

@@ -17,6 +17,7 @@ import {
   requireAccess,
   requirePayload,
   skipped,
+  hookFailure,
   stepOf,
   type Step,
 } from "./rules.ts";
@@ -196,6 +197,7 @@ function partOf(run: Run, offer: PlacedFunction, input: Uint8Array): Part {
     subject: actor.subject,
     roles: actor.roles,
     traceId,
+    unusable: hookFailure,
     ...(annotations ? { annotations } : {}),
   };
 }

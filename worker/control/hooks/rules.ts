@@ -110,6 +110,12 @@ export function stepOf(offer: HookOffer, result: Ending): Step {
   return { ...none, ...cost, status: "succeeded", output: read.value, failure: undefined };
 }
 
+/** What is wrong with an output that the next function could not use. */
+export function hookFailure(output: Uint8Array): Step["failure"] {
+  const read = readOutput(output);
+  return "failure" in read ? read.failure : undefined;
+}
+
 /** No output is no answer, rather than null. */
 function readOutput(
   output: Uint8Array | undefined,

@@ -148,6 +148,9 @@ export class ModeStore {
       return await this.change(send);
     } catch (error) {
       logError("mode.object-unreachable", { what, error: errorText(error) });
+      const { known, clock } = this.#bindings;
+      // What was known holds, and is asked for behind answers only: nobody is to wait for each question.
+      known.readAt = Math.max(known.readAt, clock.now() - FRESH_MS);
       return this.known;
     }
   }

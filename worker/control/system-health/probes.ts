@@ -4,6 +4,7 @@ import { snapshotKey } from "../../execution/snapshot.ts";
 import type { Clock } from "../../lib/clock.ts";
 import { errorText } from "../../lib/error-text.ts";
 import { logError } from "../../lib/json-log.ts";
+import { Unanswered, within } from "../../lib/patience.ts";
 
 /** What the platform stands on, and how to see whether it does: one row for each. */
 
@@ -113,17 +114,13 @@ async function runProbe(
     const durationMs = clock.now() - startedAt;
     return { name, status, critical, durationMs, budgetMs, ...(detail === undefined ? {} : { detail }) };
   };
-  let timer: number | null = null;
-  const late = new Promise<"late">((resolve) => (timer = setTimeout(resolve, budgetMs, "late")));
   try {
-    const amiss = await Promise.race([check(env, startedAt), late]);
-    if (amiss === "late") return end("down", `No answer within ${budgetMs} ms.`);
+    const amiss = await within(clock, budgetMs, () => check(env, startedAt));
     return amiss === undefined ? end("ok") : end("degraded", amiss);
   } catch (error) {
+    if (error instanceof Unanswered) return end("down", error.message);
     logError("system-health.probe-failed", { probe: name, error: errorText(error) });
     return end("down", "It does not answer.");
-  } finally {
-    clearTimeout(timer);
   }
 }
 

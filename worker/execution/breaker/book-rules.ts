@@ -9,6 +9,7 @@ import {
 } from "../../../durable-objects/plugin-health/breaker-rules.ts";
 import { addTallies, emptyTally, type Tally } from "../../../durable-objects/plugin-health/tally-rules.ts";
 import { verdictOf, type Verdict } from "../../../durable-objects/plugin-health/verdict-rules.ts";
+import type { SnapshotInstall } from "../snapshot.ts";
 
 /** What one worker isolate knows of breakers, and has yet to report. Times are milliseconds since the epoch. */
 
@@ -32,6 +33,12 @@ export interface Unreported {
   readonly faults: readonly Fault[];
 }
 
+/** Whose call it was: as much as a report says of it. Plain data. */
+export interface ReportedInstall {
+  readonly tenantId: string;
+  readonly install: SnapshotInstall;
+}
+
 /** One version of an install, as this worker isolate sees it. */
 export interface BreakerEntry {
   /** What the object said last; undefined before its first answer. */
@@ -44,6 +51,8 @@ export interface BreakerEntry {
   askingUntil: number;
   reportedAt: number;
   unreported: Unreported;
+  /** Of the last call that ended; undefined before the first. */
+  called: ReportedInstall | undefined;
   /** Grows with each fault; an answer to a question asked before the last one does not overrule the local breaker. */
   faultsSeen: number;
   /** Decides while the object does not answer, and refuses from the fault that opens it, not only from the answer. */
@@ -61,6 +70,10 @@ export type Decision =
 
 /** One per worker isolate, shared by all requests; plain data. */
 export class BreakerBook {
+  /** Entries with calls that nobody has reported yet, whether or not their version is still called. */
+  readonly unreported = new Set<BreakerEntry>();
+  /** When somebody last looked through those. */
+  caughtUpAt = 0;
   readonly #entries = new Map<string, BreakerEntry>();
 
   entry(installId: string, version: string, now: number): BreakerEntry {
@@ -76,6 +89,7 @@ export class BreakerBook {
       askingUntil: 0,
       reportedAt: 0,
       unreported: nothingUnreported(),
+      called: undefined,
       faultsSeen: 0,
       local: closedBreaker(now),
     };

@@ -24,6 +24,7 @@ import {
   UNREACHABLE_MS,
   type BreakerBook,
   type BreakerEntry,
+  type ReportedInstall,
 } from "./book-rules.ts";
 import { evidenceOf } from "./fault-rules.ts";
 import { eventsOfMove } from "./move-rules.ts";
@@ -69,10 +70,20 @@ export interface CallGuard {
   admit(call: GuardedCall): Passage | Promise<Passage>;
   /** Takes in how it ended. Never throws and never delays the answer. */
   settle(call: EndedCall): void;
+  /**
+   * Reports, behind the answer, calls of installs that nobody has called since. Never throws.
+   *
+   * @param isEnd  of a batch or a job, after which nobody may come by for long: reports are then not held together
+   */
+  catchUp(isEnd?: boolean): void;
 }
 
 /** For calls that say nothing of how a plugin does in use. */
-export const UNGUARDED: CallGuard = { admit: () => ({ admitted: true }), settle: () => undefined };
+export const UNGUARDED: CallGuard = {
+  admit: () => ({ admitted: true }),
+  settle: () => undefined,
+  catchUp: () => undefined,
+};
 
 /** Breakers of the installs that this worker isolate calls. Made per request; what lasts is in the book. */
 export class Breakers implements CallGuard {
@@ -96,6 +107,8 @@ export class Breakers implements CallGuard {
     const now = this.#deps.clock.now();
     const entry = this.#entry(call, now);
     const { unreported } = entry;
+    entry.called = { tenantId: call.tenantId, install };
+    this.#deps.book.unreported.add(entry);
     if (!passage.admitted) {
       entry.unreported = { ...unreported, tally: withRefusal(unreported.tally) };
       return this.#reportLater(call, entry, now);
@@ -118,6 +131,21 @@ export class Breakers implements CallGuard {
     if (!fault) return this.#reportLater(call, entry, now);
     entry.unreported = { ...entry.unreported, faults: [...faults, fault] };
     if (entry.unreachableUntil <= now) this.#deps.defer(this.#report(call, entry));
+  }
+
+  catchUp(isEnd = false): void {
+    const { book, clock, defer, pause } = this.#deps;
+    const now = clock.now();
+    if (book.unreported.size === 0 || (!isEnd && now - book.caughtUpAt < REPORT_MS)) return;
+    book.caughtUpAt = now;
+    const due = [...book.unreported].filter(
+      ({ reportedAt, unreachableUntil }) => unreachableUntil <= now && (isEnd || now - reportedAt >= REPORT_MS),
+    );
+    for (const entry of due) {
+      if (!entry.called) continue;
+      entry.reportedAt = now;
+      defer(pause(0).then(() => entry.called && this.#report(entry.called, entry)));
+    }
   }
 
   #entry({ install }: GuardedCall, now: number): BreakerEntry {
@@ -173,12 +201,13 @@ export class Breakers implements CallGuard {
   }
 
   /** @returns false where the object did not answer; what was to be reported then waits for the next report */
-  async #report(call: GuardedCall, entry: BreakerEntry, probe?: ReportedProbe): Promise<boolean> {
+  async #report(call: ReportedInstall, entry: BreakerEntry, probe?: ReportedProbe): Promise<boolean> {
     const { clock, namespace } = this.#deps;
     const { installId, version } = call.install;
     const now = clock.now();
     const { unreported, faultsSeen } = entry;
     entry.unreported = nothingUnreported();
+    this.#deps.book.unreported.delete(entry);
     entry.reportedAt = now;
     try {
       const answer = await healthOf(namespace, installId).report({
@@ -193,6 +222,7 @@ export class Breakers implements CallGuard {
     } catch (error) {
       logError("breaker.not-reported", { installId, version, error: errorText(error) });
       entry.unreported = addUnreported(unreported, entry.unreported);
+      this.#deps.book.unreported.add(entry);
       this.#leaveAlone(entry, clock.now());
       return false;
     }
@@ -202,7 +232,7 @@ export class Breakers implements CallGuard {
     entry.unreachableUntil = now + UNREACHABLE_MS;
   }
 
-  #take({ tenantId, install }: GuardedCall, entry: BreakerEntry, answer: Answer, faultsSeen: number): void {
+  #take({ tenantId, install }: ReportedInstall, entry: BreakerEntry, answer: Answer, faultsSeen: number): void {
     const { clock, newId, outcomes } = this.#deps;
     adopt(entry, answer.verdict, faultsSeen, clock.now());
     for (const move of answer.moves) {
