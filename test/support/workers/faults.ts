@@ -137,10 +137,9 @@ export class SteppingClock implements Clock {
     }
   }
 
-  /** Lets pass what whoever asked last waits at most. Nothing waits for ever: without an alarm nothing passes. */
-  outwait(): void {
-    const last = [...this.#alarms].at(-1);
-    if (last) this.advance(last.at - this.#now);
+  /** When the alarm rings that was set last, in milliseconds since the epoch; undefined: none is set. */
+  get latestAlarm(): number | undefined {
+    return [...this.#alarms].at(-1)?.at;
   }
 }
 
@@ -196,9 +195,11 @@ export class Faults {
       if (effect.kind === "waits") await effect.pass();
       if (effect.kind === "fails") throw outage(kind, operation, effect.message);
       if (effect.kind === "hangs") {
-        // Begun before its time is up; there is nobody to tell of its end.
-        if (effect.applied) await run().catch(() => undefined);
-        effect.clock.outwait();
+        const { clock, applied } = effect;
+        // Whoever asks sets its alarm just before. Who sets none waits for ever.
+        const end = clock.latestAlarm ?? 0;
+        if (applied) await run().catch(() => undefined); // there is nobody to tell of its end
+        clock.advance(Math.max(0, end - clock.now()));
         return new Promise<never>(() => undefined);
       }
       const answer = await run();

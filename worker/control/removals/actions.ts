@@ -54,7 +54,10 @@ async function clear(deps: RemovalDeps, removal: Removal): Promise<boolean> {
     const next = afterFailure(removal, clock.now());
     logError("removals.failed", { tenantId, installId, failures: next.failures, error: errorText(error) });
     const tells = next.failures === REPORTED_FAILURES;
-    await postponeRemoval(db, next, tells ? eventOf(deps, next, "plugin.data-not-deleted") : undefined);
+    // One that cannot be put off either is due still.
+    await postponeRemoval(db, next, tells ? eventOf(deps, next, "plugin.data-not-deleted") : undefined).catch(
+      (cause: unknown) => logError("removals.not-postponed", { tenantId, installId, error: errorText(cause) }),
+    );
     return false;
   }
 }
