@@ -37,10 +37,8 @@ export class Unanswered extends Error {
  * @throws {Unanswered} where none came in time
  */
 export async function within<T>(clock: Clock, milliseconds: number, ask: () => PromiseLike<T>): Promise<T> {
-  let takeBack = (): void => undefined;
-  const late = new Promise<never>((_, reject) => {
-    takeBack = setAlarm(clock, milliseconds, () => reject(new Unanswered(milliseconds)));
-  });
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const takeBack = setAlarm(clock, milliseconds, () => reject(new Unanswered(milliseconds)));
   try {
     return await Promise.race([ask(), late]);
   } finally {
