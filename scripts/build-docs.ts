@@ -17,12 +17,7 @@ import { AUDIT_RULES } from "../worker/control/audits/rules.ts";
 import type { AuditRule } from "../worker/control/audits/rule-record.ts";
 import { WEBHOOK_ATTEMPTS, WEBHOOK_TIMEOUT_MS, WEBHOOKS } from "../worker/control/webhooks/rules.ts";
 import { PERMISSIONS, permits, ROLE_NAMES, type Permission } from "../sdk/contract/roles.ts";
-import {
-  LOCAL_FUNCTIONS,
-  STREAM_FUNCTIONS,
-  USER_FUNCTION_TYPE,
-  USER_FUNCTIONS,
-} from "../sdk/contract/user-functions.ts";
+import { hostFunctionsPage } from "./host-functions-page.ts";
 
 /** Pages of docs/ that are tables of the contract. A test compares them with what is committed. */
 
@@ -110,7 +105,7 @@ export const PAGES: Readonly<Record<string, () => string>> = {
   "docs/errors.md": errorsPage,
   "docs/events.md": eventsPage,
   "docs/healing.md": () => healingPage(MADE, table),
-  "docs/host-functions.md": hostFunctionsPage,
+  "docs/host-functions.md": () => hostFunctionsPage(MADE, table),
   "docs/limits.md": limitsPage,
   "docs/operations-modes.md": () => modesPage(MADE, table),
   "docs/reports.md": reportsPage,
@@ -176,29 +171,6 @@ function eventsPage(): string {
 function fieldsOf({ data }: EventSpec): string[] {
   const { properties = {}, required = [] } = toJsonSchema(data);
   return Object.keys(properties).map((name) => (required.includes(name) ? name : `${name}?`));
-}
-
-function hostFunctionsPage(): string {
-  const capabilityRows = Object.entries(USER_FUNCTIONS).map(([name, spec]) => [
-    `\`${name}\``,
-    spec.capability,
-    spec.title,
-  ]);
-  const otherRows = Object.entries({ ...STREAM_FUNCTIONS, ...LOCAL_FUNCTIONS }).map(([name, type]) => [
-    `\`${name}\``,
-    `\`${type}\``,
-  ]);
-  return [
-    "# Functions that plugins import",
-    `${MADE} Extism's own functions (\`extism:host/env\`) and WASI preview 1 are there as everywhere; these are the platform's, in \`extism:host/user\`.`,
-    "## Capabilities",
-    `Each has the type \`${USER_FUNCTION_TYPE}\`: \`(request, body) -> answer\`, all three handles of the Extism kernel. The request is a JSON object, or 0 for \`{}\`; the body is bytes, 0 for none. The answer is a JSON object with either \`value\` or \`error\`, which has a \`code\` of [errors.md](errors.md) and a \`message\`; it is 0 where it does not fit into kernel memory. Bytes that come with an answer are a new block from \`call_body\`. The host frees what it is given; the plugin owns what it gets. The plugin waits for the answer, at most until the call's deadline. What is granted: [permissions.md](permissions.md); how much: [capabilities.md](capabilities.md).`,
-    table(["function", "capability", "does"], capabilityRows),
-    'In C: `__attribute__((import_module("extism:host/user"), import_name("storage_get"))) uint64_t storage_get(uint64_t request, uint64_t body);`',
-    "## Without a capability",
-    `\`call_body\` answers the bytes of the last answer, \`context\` the call's context as JSON: tenant, caller and roles, install, version, execution, trace, deadline. The other two are in [streaming.md](streaming.md).`,
-    table(["function", "type"], otherRows),
-  ].join("\n\n");
 }
 
 function capabilitiesPage(): string {
