@@ -40,6 +40,17 @@ async function patchbay(...words: readonly string[]): Promise<Ended> {
 }
 
 describe("the packed SDK", () => {
+  test("says of itself what package managers, bundlers and compilers can rely on", async () => {
+    const check = async (...command: readonly string[]) =>
+      await run("npx", ["--no-install", ...command], { cwd: ROOT }).then(
+        () => "clean",
+        (error: Ended) => error.stdout + error.stderr, // what execFile rejects with has both
+      );
+    expect(await check("publint", "run", "--strict", "--level", "warning", tarball)).toBe("clean");
+    // ES modules alone: what Node resolved before it knew `exports`, and require(), are not for it.
+    expect(await check("attw", tarball, "--profile", "esm-only", "--quiet")).toBe("clean");
+  });
+
   test(
     "makes a plugin that installs, builds, type-checks and passes its tests",
     async () => {
