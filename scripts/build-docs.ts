@@ -7,6 +7,7 @@ import { CAPABILITIES, CAPABILITY_NAMES, type CapabilitySpec } from "../sdk/cont
 import { ERRORS } from "../sdk/contract/errors.ts";
 import { EVENTS, type EventSpec } from "../sdk/contract/events.ts";
 import { LIMITS, PACKAGE_LIMITS } from "../sdk/contract/limits.ts";
+import { cliPage } from "./cli-page.ts";
 import { healingPage } from "./healing-page.ts";
 import { modesPage } from "./modes-page.ts";
 import { FAILURES_TOLD } from "../worker/control/executions/event-rules.ts";
@@ -102,6 +103,8 @@ has at most 500 rows and says where there are more. Each is one query of the ten
 export const PAGES: Readonly<Record<string, () => string>> = {
   "docs/audit-rules.md": auditRulesPage,
   "docs/capabilities.md": capabilitiesPage,
+  "docs/cli.md": () =>
+    cliPage("Made from the commands by `node scripts/build-docs.ts`; edit them, not this page.", table),
   "docs/errors.md": errorsPage,
   "docs/events.md": eventsPage,
   "docs/healing.md": () => healingPage(MADE, table),

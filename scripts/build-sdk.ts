@@ -15,6 +15,7 @@ const FOLDERS = [
   "client",
   "contract",
   "development",
+  "diagnosis",
   "inspection",
   "packaging",
   "packer",

@@ -8,14 +8,9 @@ import type { OutputOptions } from "./output.ts";
 
 /** Commands that speak with a platform. */
 export function addPlatformCommands(program: Command): void {
-  command(program, "login <url>", "log in to a platform with a token or an API key")
-    .addHelpText(
-      "after",
-      `
-The token is read from the standard input, or from PATCHBAY_TOKEN:
-  npm run -s token | patchbay login http://127.0.0.1:8787`,
-    )
-    .action((url: string, options: OutputOptions) => attempt(options, () => login(url, options)));
+  command(program, "login <url>", "log in to a platform with a token or an API key").action(
+    (url: string, options: OutputOptions) => attempt(options, () => login(url, options)),
+  );
   command(program, "logout", "forget the token").action((options: OutputOptions) =>
     attempt(options, () => logout(options)),
   );

@@ -11,7 +11,9 @@ import { run, type RunOptions } from "./commands/run.ts";
 import { TEMPLATE_NAMES } from "./commands/templates.ts";
 import { testPlugin, type TestOptions } from "./commands/test.ts";
 import { addDescriptionCommands } from "./description-commands.ts";
+import { addMachineCommands } from "./machine-commands.ts";
 import { EXIT } from "./output.ts";
+import { addExamples, EXAMPLES } from "./examples.ts";
 import { addPlatformCommands } from "./platform-commands.ts";
 import { addSigningCommands } from "./signing-commands.ts";
 
@@ -58,6 +60,7 @@ export function patchbay(): Command {
     );
   command(program, "test [folder]", "build the plugin of a folder and run its cases.json")
     .option("--validate <what>", `what is held against the manifest: ${VALIDATION_MODES.join(", ")}`, "output")
+    .option("--host <name>", "where the cases run: patchbay, or extism for Extism's own host", "patchbay")
     .action((folder: string | undefined, options: TestOptions) =>
       attempt(options, () => testPlugin(folder ?? ".", options)),
     );
@@ -74,5 +77,7 @@ export function patchbay(): Command {
   addSigningCommands(program);
   addDescriptionCommands(program);
   addPlatformCommands(program);
+  addMachineCommands(program, version);
+  for (const { path: name, lines } of EXAMPLES) addExamples(program, name, lines);
   return program;
 }

@@ -21,13 +21,26 @@ export async function runCases(cases: readonly PluginCase[], options: HostOption
 async function runCase(given: PluginCase, options: HostOptions): Promise<CaseResult> {
   const host = await createHost({ ...options, ...(given.config ? { config: given.config } : {}) });
   const call = await host.call(given.function, given.input);
-  const { fuel, failure } = call;
-  const found = failure ? { error: failure.code, detail: failure.detail } : outputOf(call.text(), given.output);
+  const { fuel, failure: error } = call;
+  return caseResult(given, error ? { error, fuel } : { text: call.text(), fuel });
+}
+
+/** How a call ended. */
+export type CaseEnding = { readonly fuel: number } & (
+  { readonly text: string } | { readonly error: { readonly code: string; readonly detail: string } }
+);
+
+/** Holds how a call ended against what its case expects. */
+export function caseResult(given: PluginCase, ending: CaseEnding): CaseResult {
+  const { name } = given;
+  const error = "error" in ending ? ending.error : undefined;
+  const found =
+    "error" in ending ? { error: ending.error.code, detail: ending.error.detail } : outputOf(ending.text, given.output);
   const expected = given.error === undefined ? given.output : { error: given.error };
-  const passed = failure
-    ? failure.code === given.error
+  const passed = error
+    ? error.code === given.error
     : given.error === undefined && isDeepStrictEqual(found, given.output);
-  return { name: given.name, passed, fuel, ...(passed ? {} : { found, expected }) };
+  return { name, passed, fuel: ending.fuel, ...(passed ? {} : { found, expected }) };
 }
 
 /** Text where text is expected, nothing where there is none. */

@@ -11,6 +11,7 @@ const FOLDERS = [
   "client",
   "contract",
   "development",
+  "diagnosis",
   "inspection",
   "packaging",
   "packer",
@@ -40,7 +41,7 @@ test("the SDK's package depends on what its modules import, in the versions that
     const files = await readdir(path.join(ROOT, "sdk", folder), { recursive: true });
     for (const file of files.filter((name) => name.endsWith(".ts") && !name.includes("generated"))) {
       const text = await readFile(path.join(ROOT, "sdk", folder, file), "utf8");
-      for (const [, specifier = ""] of text.matchAll(/(?:from|import) "([^".][^"]*)"/g)) {
+      for (const [, specifier = ""] of text.matchAll(/(?:from |import |import\()"([^".][^"]*)"/g)) {
         const [first = "", second = ""] = specifier.split("/");
         if (!specifier.startsWith("node:")) imported.add(first.startsWith("@") ? `${first}/${second}` : first);
       }
