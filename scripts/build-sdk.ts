@@ -19,6 +19,7 @@ const FOLDERS = [
   "inspection",
   "packaging",
   "packer",
+  "pages",
   "plugin",
   "profile",
   "project",

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { TYPES_LANGUAGES } from "../types/generate.ts";
 import { attempt, command } from "./command.ts";
+import { docs, type DocsOptions } from "./commands/docs.ts";
 import { types, type TypesOptions } from "./commands/types.ts";
 
 /** Commands that make something of what a manifest describes. */
@@ -13,4 +14,11 @@ export function addDescriptionCommands(program: Command): void {
     .action((folder: string | undefined, options: TypesOptions) =>
       attempt(options, () => types(folder ?? ".", options)),
     );
+  command(
+    program,
+    "docs [folder]",
+    "write a plugin's documentation from what its manifest describes, its cases and README",
+  )
+    .option("-o, --out <folder>", "where to write plugin.md and plugin.html (default: dist/docs in the folder)")
+    .action((folder: string | undefined, options: DocsOptions) => attempt(options, () => docs(folder ?? ".", options)));
 }

@@ -38,7 +38,7 @@ function functionsOf({ functions }: TypeModel): string[] {
   if (functions.length === 0) return [];
   const lines = functions.flatMap(({ name, summary, input, output }) => [
     ...blockComment(summary, "  "),
-    `  ${key(name)}: { input: ${payload(input)}; output: ${payload(output)} };`,
+    `  ${key(name)}: { input: ${payloadText(input)}; output: ${payloadText(output)} };`,
   ]);
   return [
     "",
@@ -55,7 +55,8 @@ function messagesOf({ messages }: TypeModel): string[] {
   return ["", ...blockComment("The data of messages, by topic."), "export interface Messages {", ...lines, "}"];
 }
 
-function payload(type: PayloadType): string {
+/** What goes in or comes out, as it is named among the types. */
+export function payloadText(type: PayloadType): string {
   if (type === "bytes") return "Uint8Array";
   return type === "text" ? "string" : written(type);
 }
