@@ -6,7 +6,9 @@ import {
   STREAM_FUNCTIONS,
   USER_FUNCTION_TYPE,
   USER_FUNCTIONS,
+  type UserFunction,
 } from "../sdk/contract/user-functions.ts";
+import { USER_FUNCTION_TITLES } from "../sdk/contract/user-function-titles-table.ts";
 import { logProgress, type Log } from "./progress.ts";
 
 /**
@@ -103,12 +105,12 @@ export function boundFunctions(): readonly BoundFunction[] {
   return [
     ...typed(HOST_MODULE, { ...KERNEL_FUNCTIONS, ...HOST_FUNCTIONS }),
     ...typed(USER_MODULE, { ...LOCAL_FUNCTIONS, ...STREAM_FUNCTIONS }),
-    ...Object.entries(USER_FUNCTIONS).map(([name, { capability, title }]) => ({
+    ...Object.entries(USER_FUNCTIONS).map(([name, { capability }]) => ({
       module: USER_MODULE,
       name,
       ...signatureOf(USER_FUNCTION_TYPE),
       capability,
-      title,
+      title: USER_FUNCTION_TITLES[name as UserFunction], // its own key
     })),
   ];
 }

@@ -5,7 +5,8 @@ import { RING_EVENTS, STREAM_SOCKETS, UNACKNOWLEDGED_EVENTS } from "../durable-o
 import { toJsonSchema } from "@valibot/to-json-schema";
 import { CAPABILITIES, CAPABILITY_NAMES, type CapabilitySpec } from "../sdk/contract/capabilities.ts";
 import { ERRORS } from "../sdk/contract/errors.ts";
-import { EVENTS, type EventSpec } from "../sdk/contract/events.ts";
+import { EVENT_TITLES } from "../sdk/contract/event-titles-table.ts";
+import { EVENTS, type EventSpec, type EventType } from "../sdk/contract/events.ts";
 import { LIMITS, PACKAGE_LIMITS } from "../sdk/contract/limits.ts";
 import { cliPage } from "./cli-page.ts";
 import { healingPage } from "./healing-page.ts";
@@ -156,7 +157,7 @@ function errorsPage(): string {
 function eventsPage(): string {
   const rows = Object.entries<EventSpec>(EVENTS).map(([type, spec]) => [
     `<a id="${type}"></a>\`${type}\``,
-    spec.title,
+    EVENT_TITLES[type as EventType], // its own key
     spec.severity,
     spec.audience,
     fieldsOf(spec)

@@ -3,6 +3,7 @@ import path from "node:path";
 import { buildClient } from "./build-client.ts";
 import { buildDownloads } from "./build-downloads.ts";
 import { buildHarness } from "./build-harness.ts";
+import { buildPages } from "./build-pages.ts";
 import { buildPlugins } from "./build-plugins.ts";
 import { buildSandbox } from "./build-sandbox.ts";
 import { logProgress, type Log } from "./progress.ts";
@@ -18,6 +19,7 @@ export async function build(options: { readonly root: string; readonly log: Log 
   await buildPlugins(options);
   await copyApiReference(options.root);
   await copyDescription(options.root);
+  await buildPages(path.join(options.root, "dist/assets"));
 }
 
 /** The API reference page runs from our own origin; no content network is involved. */

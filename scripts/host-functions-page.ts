@@ -7,6 +7,7 @@ import {
   USER_FUNCTIONS,
   type UserFunction,
 } from "../sdk/contract/user-functions.ts";
+import { USER_FUNCTION_TITLES } from "../sdk/contract/user-function-titles-table.ts";
 import type { GenericSchema } from "valibot";
 import { HOST_ANSWERS } from "./host-answers.ts";
 
@@ -25,7 +26,7 @@ export function hostFunctionsPage(made: string, table: Table): string {
   const rows = names.map((name) => [
     `[\`${name}\`](#${name})`,
     USER_FUNCTIONS[name].capability,
-    USER_FUNCTIONS[name].title,
+    USER_FUNCTION_TITLES[name],
   ]);
   const otherRows = Object.entries({ ...STREAM_FUNCTIONS, ...LOCAL_FUNCTIONS }).map(([name, type]) => [
     `\`${name}\``,
@@ -72,7 +73,7 @@ function functionPart(name: UserFunction, table: Table): string[] {
   ];
   return [
     `#### ${name}`,
-    `To ${USER_FUNCTIONS[name].title}. ${facts.join(" ")}`,
+    `To ${USER_FUNCTION_TITLES[name]}. ${facts.join(" ")}`,
     ...(rows.length > 0 ? [table(["member", "type", ""], rows)] : []),
   ];
 }

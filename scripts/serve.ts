@@ -1,4 +1,4 @@
-import { readFile, stat } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { parseArgs, parseEnv } from "node:util";
 import { convertV4MiniflareOptions, Miniflare, Response, type V4MiniflareOptions } from "miniflare";
@@ -23,19 +23,17 @@ const CONTENT_TYPES: Readonly<Record<string, string>> = {
 function filesOf(folder: string): (request: { readonly url: string }) => Promise<Response> {
   return async ({ url }) => {
     const file = path.join(folder, path.posix.normalize(decodeURIComponent(new URL(url).pathname)));
-    const isFolder = await stat(file).then(
-      (found) => found.isDirectory(),
-      () => false,
-    );
-    const shown = isFolder ? path.join(file, "index.html") : file;
-    const content = await readFile(shown).catch((error: NodeJS.ErrnoException) => {
-      if (error.code === "ENOENT") return undefined;
-      throw error;
-    });
-    if (!content) return new Response("Not found", { status: 404 });
-    return new Response(new Uint8Array(content), {
-      headers: { "content-type": CONTENT_TYPES[path.extname(shown)] ?? "application/octet-stream" },
-    });
+    for (const shown of [file, `${file}.html`, path.join(file, "index.html")]) {
+      const content = await readFile(shown).catch((error: NodeJS.ErrnoException) => {
+        if (error.code === "ENOENT" || error.code === "EISDIR") return undefined;
+        throw error;
+      });
+      if (!content) continue;
+      return new Response(new Uint8Array(content), {
+        headers: { "content-type": CONTENT_TYPES[path.extname(shown)] ?? "application/octet-stream" },
+      });
+    }
+    return new Response("Not found", { status: 404 });
   };
 }
 

@@ -1,7 +1,6 @@
 import * as v from "valibot";
 import { PlatformError } from "../../../sdk/contract/errors.ts";
 import { defineRoute, PAGES_TAG, type Route } from "../route.ts";
-import { ERROR_PAGE, PAGE_STYLE, REFERENCE_PAGE, SCRIPT_PATH, START_SCRIPT, STYLE_PATH } from "./pages.ts";
 
 const MAX_AGE_SECONDS = 300;
 const HTML = "text/html; charset=utf-8";
@@ -11,38 +10,35 @@ const REFERENCE_POLICY =
   "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 const PAGE_POLICY = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-const FILE = "/openapi.json";
-
-/** The description is a file that is made from the routes before they are deployed: what writes it is not in the worker. */
+/**
+ * The documentation is files that are made before the worker is deployed: the API's description from the routes, its pages from the
+ * contract's tables. What writes them is not in the worker.
+ */
 export const documentationRoutes: readonly Route[] = [
   defineRoute({
     method: "get",
     mount: "root",
-    path: FILE,
+    path: "/openapi.json",
     operationId: "getDescription",
     summary: "Read the description of this API",
     tag: "Documentation",
     permission: "public",
     answers: { 200: { description: "OpenAPI 3.1 document", schema: v.looseObject({ openapi: v.string() }) } },
     errors: ["STORE_UNAVAILABLE"],
-    handler: async (context) => {
-      const file = await context.env.ASSETS.fetch(new URL(FILE, context.req.url));
-      if (!file.ok) throw new PlatformError("STORE_UNAVAILABLE", "The description was not deployed with the worker.");
-      return new Response(file.body, { headers: { "content-type": "application/json", ...cached() } });
-    },
+    handler: ({ env, req }) => serveFile(env.ASSETS, req.url, "/openapi.json", "application/json"),
   }),
-  textRoute("/docs", "getReference", "Browse this API", HTML, REFERENCE_PAGE, REFERENCE_POLICY),
-  textRoute(SCRIPT_PATH, "getReferenceScript", "Read the reference page's script", "text/javascript", START_SCRIPT),
-  textRoute("/docs/errors", "getErrorReference", "Browse the error codes", HTML, ERROR_PAGE, PAGE_POLICY),
-  textRoute(STYLE_PATH, "getPageStyle", "Read the style of the pages", "text/css", PAGE_STYLE),
+  pageRoute("/docs", "getReference", "Browse this API", "/docs/reference", HTML, REFERENCE_POLICY),
+  pageRoute("/docs/start.js", "getReferenceScript", "The reference page's script", "/docs/start.js", "text/javascript"),
+  pageRoute("/docs/errors", "getErrorReference", "Browse the error codes", "/docs/errors", HTML, PAGE_POLICY),
+  pageRoute("/docs/pages.css", "getPageStyle", "The style of the pages", "/docs/pages.css", "text/css"),
 ];
 
-function textRoute(
+function pageRoute(
   path: string,
   operationId: string,
   summary: string,
+  file: string,
   contentType: string,
-  text: string,
   policy?: string,
 ): Route {
   return defineRoute({
@@ -54,16 +50,23 @@ function textRoute(
     tag: PAGES_TAG,
     permission: "public",
     answers: { 200: { description: "The text", contentType } },
-    errors: [],
-    handler: (context) =>
-      context.body(text, 200, {
-        "content-type": contentType,
-        ...cached(),
-        ...(policy === undefined ? {} : { "content-security-policy": policy }),
-      }),
+    errors: ["STORE_UNAVAILABLE"],
+    handler: ({ env, req }) => serveFile(env.ASSETS, req.url, file, contentType, policy),
   });
 }
 
-function cached(): Record<string, string> {
-  return { "cache-control": `public, max-age=${MAX_AGE_SECONDS}` };
+/** @throws {PlatformError} STORE_UNAVAILABLE */
+async function serveFile(
+  assets: Fetcher,
+  url: string,
+  name: string,
+  contentType: string,
+  policy?: string,
+): Promise<Response> {
+  const file = await assets.fetch(new URL(name, url));
+  if (!file.ok) throw new PlatformError("STORE_UNAVAILABLE", `${name} was not deployed with the worker.`);
+  const headers = { "content-type": contentType, "cache-control": `public, max-age=${MAX_AGE_SECONDS}` };
+  return new Response(file.body, {
+    headers: policy === undefined ? headers : { ...headers, "content-security-policy": policy },
+  });
 }

@@ -1,12 +1,14 @@
-import { ERRORS } from "../../../sdk/contract/errors.ts";
-import { escapeHtml, Html, htmlPage } from "../../lib/html.ts";
+import { mkdir, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { ERRORS } from "../sdk/contract/errors.ts";
+import { escapeHtml, Html, htmlPage } from "../worker/lib/html.ts";
 
-/** HTML of the documentation that the worker serves itself. No inline script; nothing from another origin. */
+/** Pages of the documentation, which the worker serves as files. No inline script; nothing from another origin. */
 
-export const SCRIPT_PATH = "/docs/start.js";
-export const STYLE_PATH = "/docs/pages.css";
+const SCRIPT_PATH = "/docs/start.js";
+const STYLE_PATH = "/docs/pages.css";
 
-export const REFERENCE_PAGE = page(
+const REFERENCE_PAGE = page(
   "Patchbay API",
   `<link rel="stylesheet" href="/swagger/swagger-ui.css">
 <script src="/swagger/swagger-ui-bundle.js" defer></script>
@@ -15,7 +17,7 @@ export const REFERENCE_PAGE = page(
 <noscript>The API reference needs JavaScript; the description itself is at <a href="/openapi.json">/openapi.json</a>.</noscript>`,
 );
 
-export const START_SCRIPT = `SwaggerUIBundle({
+const START_SCRIPT = `SwaggerUIBundle({
   url: "/openapi.json",
   dom_id: "#reference",
   deepLinking: true,
@@ -25,13 +27,13 @@ export const START_SCRIPT = `SwaggerUIBundle({
 });
 `;
 
-export const PAGE_STYLE = `body { font: 1rem/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 70rem; padding: 0 1rem; }
+const PAGE_STYLE = `body { font: 1rem/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 70rem; padding: 0 1rem; }
 table { border-collapse: collapse; width: 100%; }
 th, td { border-bottom: 1px solid #8884; padding: 0.4rem 0.8rem; text-align: left; vertical-align: top; }
 tr:target { background: #fd08; }
 `;
 
-export const ERROR_PAGE = page(
+const ERROR_PAGE = page(
   "Patchbay error codes",
   `<link rel="stylesheet" href="${STYLE_PATH}">`,
   `<h1>Error codes</h1>
@@ -55,4 +57,14 @@ function errorRows(): string {
 
 function page(title: string, head: string, body: string): string {
   return htmlPage(title, new Html(head), new Html(body));
+}
+
+/** @param assets  folder of the worker's files */
+export async function buildPages(assets: string): Promise<void> {
+  const folder = path.join(assets, "docs");
+  await mkdir(folder, { recursive: true });
+  await writeFile(path.join(folder, "reference.html"), REFERENCE_PAGE);
+  await writeFile(path.join(folder, "errors.html"), ERROR_PAGE);
+  await writeFile(path.join(assets, SCRIPT_PATH), START_SCRIPT);
+  await writeFile(path.join(assets, STYLE_PATH), PAGE_STYLE);
 }
