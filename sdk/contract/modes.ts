@@ -74,10 +74,12 @@ export const LOSSES = {
   },
   health: {
     part: "the health objects",
-    executions: "go on; a breaker that cannot be asked is taken as closed, and a failed isolate cannot be replaced",
-    reads: "live, but for a plugin's own health",
+    executions:
+      "go on; what was known of a breaker holds, and each worker isolate's own decides by what it sees; a failed isolate cannot be replaced",
+    reads: "live, but for a plugin's own health (503 `HEALTH_UNAVAILABLE`)",
     writes: "taken",
-    records: "stored as ever",
+    records:
+      "stored as ever; what each worker isolate counted is reported once the objects answer, and lost with an isolate that ends before",
   },
   mode: {
     part: "the mode object",

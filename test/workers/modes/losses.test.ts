@@ -1,9 +1,12 @@
 import { env } from "cloudflare:workers";
 import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { describeHealth } from "../../../durable-objects/plugin-health/client.ts";
+import type { Tally } from "../../../durable-objects/plugin-health/tally-rules.ts";
 import { PLATFORM_TENANT } from "../../../sdk/contract/identifiers.ts";
 import { LOSSES } from "../../../sdk/contract/modes.ts";
 import { tendSystem } from "../../../worker/control/modes/actions.ts";
 import { OUTAGE_MS } from "../../../worker/execution/snapshot-store.ts";
+import { runSchedule } from "../../../worker/schedule.ts";
 import { expectProblem, type ApiAnswer } from "../../support/workers/api.ts";
 import { fails, losesAnswer, type Fault, type Part } from "../../support/workers/faults.ts";
 import { FaultyApp } from "../../support/workers/faulty-app.ts";
@@ -15,13 +18,21 @@ import { installGuests } from "../execution/guest-installs.ts";
 
 const TENANT = "losses";
 const WRITE = { url: "https://hooks.example.com/hooks?box=losses" };
+/** Installs that only one scene calls, so that what is reported of them can be counted. */
+const WATCHED = ["losses.one", "losses.two", "losses.three"] as const;
+const SICK = "losses.sick";
 /** Tokens that outlive hours of the scenes' time. Seconds since the epoch. */
 const claims = { exp: Math.floor(Date.now() / 1_000) + 7 * 86_400 };
 let caller: string;
 let admin: string;
 
 beforeAll(async () => {
-  await installGuests(TENANT, [{ guest: "echo" }, { guest: "fail", pluginId: "losses.cold" }]);
+  await installGuests(TENANT, [
+    { guest: "echo" },
+    { guest: "fail", pluginId: "losses.cold" },
+    ...WATCHED.map((pluginId) => ({ guest: "echo", pluginId })),
+    { guest: "loop", pluginId: SICK, limits: { fuel: 100_000 } },
+  ]);
   const at = Date.now();
   await env.DB.prepare(
     "INSERT INTO tenants (id, name, plan, status, snapshot_revision, created_at) VALUES (?, ?, 'pro', 'active', 1, ?)",
@@ -44,9 +55,10 @@ class Scene {
     this.app.clock.advance(scenes++ * 3_600_000);
   }
 
-  async execute(pluginId = "echo"): Promise<ApiAnswer> {
+  async execute(pluginId = "echo", functionName?: string): Promise<ApiAnswer> {
     const path = `/api/plugins/${pluginId}/execute`;
-    const answer = await this.app.request("POST", path, { token: caller, body: { input: "warm" } });
+    const body = { input: "warm", ...(functionName === undefined ? {} : { function: functionName }) };
+    const answer = await this.app.request("POST", path, { token: caller, body });
     const { executionId } = answer.body as { executionId?: string };
     if (executionId !== undefined) this.executions.push(executionId);
     return answer;
@@ -124,7 +136,8 @@ const SCENARIOS: Readonly<Record<keyof typeof LOSSES, () => Promise<void>>> = {
       await scene.load(10);
       const listed = await scene.list();
       expect(listed.headers.get("x-patchbay-mode")).toBe("fallback");
-      expect(listed.body).toMatchObject({ items: [{ id: "echo" }, { id: "losses.cold" }], stale: {} });
+      const ids = ["echo", "losses.cold", SICK, ...WATCHED].toSorted();
+      expect(listed.body).toMatchObject({ items: ids.map((id) => ({ id })), stale: {} });
       const one = await app.request("GET", "/api/plugins/echo", { token: admin });
       expect(one.body).toMatchObject({ id: "echo", install: { state: "active" }, stale: {} });
       const refused = await scene.write();
@@ -192,10 +205,51 @@ const SCENARIOS: Readonly<Record<keyof typeof LOSSES, () => Promise<void>>> = {
 
   async health() {
     const scene = await goesOnWithout("PLUGIN_HEALTH");
-    await scene.app.faults.env.PLUGIN_HEALTH.get(env.PLUGIN_HEALTH.newUniqueId())
-      .verdict("1")
-      .catch(() => undefined);
-    expect(scene.app.faults.strikes).toBeGreaterThan(0);
+    const isolates = [scene, new Scene()];
+    const { app } = scene;
+    isolates[1]?.app.faults.inject("PLUGIN_HEALTH", fails());
+    const made = new Map<string, number>();
+    const callAll = async (): Promise<void> => {
+      const calls = isolates.flatMap((isolate) => WATCHED.map((pluginId) => ({ isolate, pluginId })));
+      const answers = await Promise.all(calls.map(({ isolate, pluginId }) => isolate.execute(pluginId)));
+      expect(answers.map(({ status }) => status)).toEqual(calls.map(() => 200));
+      for (const { pluginId } of calls) made.set(pluginId, (made.get(pluginId) ?? 0) + 1);
+    };
+    for (let minute = 0; minute < 5; minute++) {
+      for (const isolate of isolates) isolate.app.clock.advance(60_000);
+      await callAll();
+      // An object that did not answer is left alone for a while: what it costs is not paid by each call.
+      const strikes = isolates.map((isolate) => isolate.app.faults.strikes);
+      await callAll();
+      expect(isolates.map((isolate) => isolate.app.faults.strikes)).toEqual(strikes);
+    }
+    expect(app.faults.strikes).toBeGreaterThan(0);
+
+    // Each isolate's own breaker decides by what it sees.
+    for (let fault = 0; fault < 5; fault++) {
+      expect((await scene.execute(SICK, "run")).body).toMatchObject({ code: "FUEL_EXHAUSTED" });
+    }
+    expectProblem(await scene.execute(SICK, "fine"), "BREAKER_OPEN");
+    expect((await isolates[1]?.execute(SICK, "fine"))?.status).toBe(200);
+    expect(await reported(SICK)).toBeUndefined();
+
+    for (const { app: each } of isolates) {
+      each.faults.heal();
+      each.clock.advance(60_000);
+      await each.run((deps) => runSchedule(deps, "no jobs"));
+    }
+    for (const pluginId of WATCHED)
+      expect(await reported(pluginId)).toMatchObject({ calls: made.get(pluginId), failed: 0 });
+    expect(await reported(SICK)).toMatchObject({
+      calls: 6,
+      failed: 5,
+      faults: 5,
+      refused: 1,
+      codes: { FUEL_EXHAUSTED: 5 },
+    });
+    await scene.deliver();
+    await isolates[1]?.deliver();
+    expect(await scene.stored()).toEqual(scene.executions.map(() => 1));
   },
 
   async mode() {
@@ -203,6 +257,12 @@ const SCENARIOS: Readonly<Record<keyof typeof LOSSES, () => Promise<void>>> = {
     expect(scene.app.faults.strikes).toBeGreaterThan(0);
   },
 };
+
+/** What the health object of an install was told; undefined: nothing. */
+async function reported(pluginId: string): Promise<Tally | undefined> {
+  const { versions } = await describeHealth(env.PLUGIN_HEALTH, `${TENANT}-${pluginId}`);
+  return versions[0]?.windows.day;
+}
 
 /** Without a part that only advises, everything goes on. */
 async function goesOnWithout(part: Part): Promise<Scene> {
