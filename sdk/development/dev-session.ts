@@ -1,7 +1,7 @@
 import path from "node:path";
 import type { ApiClient } from "../account/api-client.ts";
 import { MANIFEST_FILE, parseManifestText, type Manifest } from "../contract/manifest.ts";
-import { collectPackage, type PackageFiles } from "../packaging/package-folder.ts";
+import { collectPackage, SIGNATURE_FILE, type PackageFiles } from "../packaging/package-folder.ts";
 import { packageForm } from "../packaging/package-form.ts";
 import { buildProject, type BuildReport } from "../project/build-project.ts";
 import { openProject } from "../project/project.ts";
@@ -84,5 +84,7 @@ function renumbered(
   const written = JSON.parse(text) as { readonly version: string }; // a build has checked it
   const version = `${written.version.replace(/[-+].*$/, "")}-dev.${number}`;
   const manifest = new TextEncoder().encode(JSON.stringify({ ...written, version }));
-  return { files: new Map([...built, [MANIFEST_FILE, manifest]]), manifest: parseManifestText(manifest) };
+  const files = new Map([...built, [MANIFEST_FILE, manifest] as const]);
+  files.delete(SIGNATURE_FILE); // of the version that the author has signed
+  return { files, manifest: parseManifestText(manifest) };
 }
