@@ -1,5 +1,6 @@
 import { ERRORS, type ErrorCode } from "../../sdk/contract/errors.ts";
 import { version } from "../../package.json";
+import { OPERATION_NOTES } from "./operation-notes-table.ts";
 import { isValibotSchema, jsonSchemaOf, type JsonObject } from "./json-schema.ts";
 import { joinPath, MOUNTS } from "./path-table.ts";
 import { errorPage } from "./problem.ts";
@@ -90,10 +91,11 @@ function describeOperation(route: Route): JsonObject {
     ),
   ];
   const requestBody = requestBodyOf(route);
+  const description = route.description ?? OPERATION_NOTES[route.operationId];
   return {
     operationId: route.operationId,
     summary: route.summary,
-    ...(route.description === undefined ? {} : { description: route.description }),
+    ...(description === undefined ? {} : { description }),
     tags: [route.tag],
     ...(route.permission === "public" ? { security: openSecurity(route) } : { "x-permission": route.permission }),
     ...(parameters.length > 0 ? { parameters } : {}),

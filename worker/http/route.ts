@@ -45,6 +45,7 @@ export interface Route<P extends Schema = Schema, Q extends Schema = Schema, B e
   readonly path: string;
   readonly operationId: string;
   readonly summary: string;
+  /** Where it is computed; other operations have theirs in operation-notes-table.ts. */
   readonly description?: string;
   readonly tag: string;
   readonly permission: Permission | "public";

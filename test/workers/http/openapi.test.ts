@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { ERRORS, type ErrorCode } from "../../../sdk/contract/errors.ts";
 import { describeApi, errorsOf, templateOf } from "../../../worker/http/openapi.ts";
+import { OPERATION_NOTES } from "../../../worker/http/operation-notes-table.ts";
 import { PAGES_TAG, type Route } from "../../../worker/http/route.ts";
 import { routes as all } from "../../../worker/routes.ts";
 import { api } from "../../support/workers/api.ts";
@@ -125,6 +126,11 @@ describe("the API description", () => {
     expect(Object.keys(execute?.requestBody?.content ?? {})).toEqual(["application/json", "application/octet-stream"]);
     expect(execute?.requestBody?.content["application/json"]?.schema).toMatchObject({ type: "object" });
   });
+});
+
+test("notes are of operations that have none of their own", () => {
+  const open = new Set(all.flatMap(({ description, operationId }) => (description === undefined ? [operationId] : [])));
+  expect(Object.keys(OPERATION_NOTES).filter((operationId) => !open.has(operationId))).toEqual([]);
 });
 
 test("the description is served as it was when the worker was built", async () => {

@@ -30,8 +30,6 @@ export const advisoryRoutes: readonly Route[] = [
     path: "/advisories",
     operationId: "recordAdvisory",
     summary: "Record a vulnerability of versions of a plugin",
-    description:
-      "Every install of such a version, or of a plugin that depends on one, gets a finding at its next audit.",
     body: AdvisoryBody,
     answers: { 201: { description: "The advisory", schema: AdvisoryAnswer } },
     errors: [],

@@ -69,7 +69,6 @@ export const alertEmailRoutes: readonly Route[] = [
     path: "/alerts/emails",
     operationId: "addAlertEmail",
     summary: "Ask an address whether it takes alerts",
-    description: "It is mailed a link, good for 24 hours. Adding an address that waits mails it a new one.",
     body: EmailBody,
     answers: { 202: { description: "The link is on its way", schema: EmailAnswer } },
     errors: ["EMAIL_NOT_CONFIGURED", "EMAIL_REFUSED", "ALREADY_EXISTS", "QUOTA_EXCEEDED"],
@@ -100,7 +99,6 @@ export const alertEmailRoutes: readonly Route[] = [
     params: EmailParams,
     operationId: "listAlertEmailDeliveries",
     summary: "What was mailed to an address and what came of it, newest first",
-    description: "Kept for 30 days.",
     query: v.object({ ...pageQuery, ...DeliveryFilter.entries }),
     answers: { 200: { description: "A page of deliveries", schema: pageOf(DeliveryAnswer) } },
     errors: ["EMAIL_NOT_FOUND"],
@@ -130,7 +128,6 @@ export const alertEmailRoutes: readonly Route[] = [
     method: "get",
     operationId: "showAlertEmailLink",
     summary: "The page of a link that confirms an address",
-    description: "Confirms nothing by itself, since mail programs open links.",
     answers: { 200: { description: "A page with a button", contentType: HTML } },
     handler: async (context, { query }) => {
       const { address, tenantId } = await readLink(context.get("deps"), query.token);

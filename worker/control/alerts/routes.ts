@@ -121,7 +121,6 @@ export const alertRoutes: readonly Route[] = [
     path: "/alerts",
     operationId: "listAlerts",
     summary: "Alerts, newest first",
-    description: "Those that are resolved are kept for 90 days.",
     query: v.object({ ...pageQuery, ...AlertFilterSchema.entries }),
     answers: { 200: { description: "A page of alerts", schema: pageOf(AlertAnswer) } },
     errors: [],

@@ -15,7 +15,6 @@ export const anomalyRoutes: readonly Route[] = [
     path: "/:id/anomalies",
     operationId: "listAnomalies",
     summary: "When calls of a plugin were unlike what is usual for it, newest first",
-    description: "Kept for 90 days.",
     tag: "Metrics",
     permission: "plugins:read",
     params: PluginParams,

@@ -18,7 +18,6 @@ export const auditRoutes: readonly Route[] = [
     path: "/audit-logs",
     operationId: "listAuditLog",
     summary: "Who changed what at this tenant, newest first",
-    description: "Rows are numbered per tenant from 1 without gaps, and are never changed or deleted.",
     tag: "Audit",
     permission: "plugins:read",
     query: v.object({ ...pageQuery, ...AuditFilter.entries }),

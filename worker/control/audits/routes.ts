@@ -48,8 +48,6 @@ export const selfDebugRoutes: readonly Route[] = [
     path: "/self-debug/audit-all",
     operationId: "auditAllPlugins",
     summary: "Audit every plugin",
-    description:
-      "Answers at once; the work is done in parts. One that is under way is answered, and not started twice.",
     body: AuditAllBody,
     answers: { 202: { description: "The audit, under way", schema: RunAnswer } },
     errors: [],
@@ -64,7 +62,6 @@ export const selfDebugRoutes: readonly Route[] = [
     path: "/self-debug/audits",
     operationId: "listAudits",
     summary: "Audits, newest first",
-    description: "Kept for 30 days.",
     query: v.object(pageQuery),
     answers: { 200: { description: "A page of audits", schema: pageOf(RunAnswer) } },
     errors: [],
@@ -90,7 +87,6 @@ export const selfDebugRoutes: readonly Route[] = [
     path: "/self-debug/findings",
     operationId: "listFindings",
     summary: "What audits found, newest first",
-    description: "A problem is one finding however often it is found. Fixed ones are kept for 90 days.",
     query: v.object({ ...pageQuery, ...FindingFilter.entries }),
     answers: { 200: { description: "A page of findings", schema: pageOf(FindingAnswer) } },
     errors: [],
@@ -117,7 +113,6 @@ export const selfDebugRoutes: readonly Route[] = [
     path: "/self-debug/findings/:finding/acknowledge",
     operationId: "acknowledgeFinding",
     summary: "Acknowledge an open finding, saying why",
-    description: "It stays known and is not told of again, until an audit finds it fixed or somebody opens it again.",
     handler: async (context, { params, body }) => {
       const [deps, actor] = [context.get("deps"), context.get("actor")];
       return context.json(showFinding(await decideOnFinding(deps, actor, params.finding, "acknowledge", body.reason)));

@@ -88,9 +88,6 @@ export const backupRoutes: readonly Route[] = [
     path: "/migration-proof/restore",
     operationId: "restoreBackup",
     summary: "Restore the system, one tenant, or one plugin of a tenant from a backup",
-    description:
-      "Without `confirmation` nothing is changed: the answer is what would change, and a confirmation that holds for 10 minutes and for " +
-      "this plan only. Sent again with it, the restore begins, after a backup of what there is.",
     body: RestoreBody,
     answers: {
       200: { description: "What would change", schema: PlanAnswer },

@@ -43,9 +43,6 @@ export const configTemplateRoutes: readonly Route[] = [
     path: "/:id/config/templates/:name",
     operationId: "putConfigTemplate",
     summary: "Save a template",
-    description:
-      "A template is copied when it is used (`template` of PUT /{id}/config and of an install), so what was configured with it stays as it is. " +
-      "It holds no secrets, and need not be complete.",
     params: TemplateParams,
     body: TemplateBody,
     answers: { 200: { description: "The template after the change", schema: TemplateAnswer } },

@@ -26,7 +26,6 @@ export const deadLetterRoutes: readonly Route[] = [
     path: "/dead-letters",
     operationId: "listDeadLetters",
     summary: "Messages that were given up for a subscriber, newest first",
-    description: "Kept for 30 days. What the messages say is in each by itself.",
     tag: "Messages",
     permission: "plugins:read",
     query: v.object({ ...pageQuery, ...DeadLetterFilter.entries }),

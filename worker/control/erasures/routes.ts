@@ -16,8 +16,6 @@ export const erasureRoutes: readonly Route[] = [
     path: "/tenants/:tenantId/erasure",
     operationId: "eraseTenant",
     summary: "Erase a tenant and everything that it has",
-    description:
-      "Without `confirmation` only the plan, and a confirmation for 10 minutes. With it the erasure of a suspended tenant begins; it cannot be stopped.",
     params: TenantParams,
     body: ErasureBody,
     answers: {

@@ -13,8 +13,6 @@ export const eventRoutes: readonly Route[] = [
     path: "/events",
     operationId: "listEvents",
     summary: "The tenant's event log",
-    description:
-      "Events are numbered per tenant from 1 without gaps. To catch up, ask for `order=oldest` and `after` the last number seen.",
     tag: "Events",
     permission: "plugins:read",
     query: v.object({ ...pageQuery, ...EventHistoryFilter.entries }),

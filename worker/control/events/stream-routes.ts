@@ -9,9 +9,6 @@ export const streamRoutes: readonly Route[] = [
     path: "/events/stream",
     operationId: "streamEvents",
     summary: "The tenant's events as they happen, over a WebSocket",
-    description:
-      "Each event once, in order, from the one after `after`. Acknowledge what you handled with `ack <sequence>`. " +
-      "Browsers, which cannot send headers here, bring a ticket. See docs/events.md.",
     tag: "Events",
     permission: "plugins:read",
     query: StreamQuerySchema,

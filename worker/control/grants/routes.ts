@@ -34,10 +34,6 @@ export const grantRoutes: readonly Route[] = [
     path: "/:id/permissions",
     operationId: "setPermissions",
     summary: "Grant capabilities to an install",
-    description:
-      "Makes exactly these grants be in force; a capability that is left out is revoked. A grant may narrow what the " +
-      "manifest asks for. With `If-Match`, only where the permissions are still those of the tag. Takes effect at once " +
-      "where the answer comes from, within 30 seconds everywhere.",
     body: PermissionsBody,
     answers: { 200: { description: "The permissions after the change", schema: PermissionsAnswer } },
     errors: [...CHANGE_ERRORS, "PRECONDITION_FAILED"],
@@ -56,8 +52,6 @@ export const grantRoutes: readonly Route[] = [
     path: "/:id/permissions/revoke",
     operationId: "revokePermissions",
     summary: "Revoke capabilities of an install",
-    description:
-      "What is not granted is left as it is. Takes effect at once where the answer comes from, within 30 seconds everywhere.",
     body: RevokeBody,
     answers: { 200: { description: "The permissions after the change", schema: PermissionsAnswer } },
     errors: CHANGE_ERRORS,
@@ -73,10 +67,6 @@ export const grantRoutes: readonly Route[] = [
     path: "/:id/permissions/consent",
     operationId: "decideOnConsent",
     summary: "Consent to a version that asks for more, or refuse it",
-    description:
-      "Moves the install to the version that waits, with its grants. Without `grants`, what was granted goes on and what " +
-      "the version asks for beyond the installed one is granted too. The last recorded calls are replayed against the version " +
-      "first; `gate: skipped` does without.",
     body: ConsentBody,
     answers: { 200: { description: "The permissions after the change", schema: PermissionsAnswer } },
     errors: [

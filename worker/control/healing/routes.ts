@@ -126,7 +126,6 @@ export const healingRoutes: readonly Route[] = [
     path: "/:id/release",
     operationId: "releasePlugin",
     summary: "Release an install from quarantine",
-    description: "It is inactive then; `POST /:id/activate` lets it take calls again.",
     params: PluginParams,
     body: ReasonBody,
     answers: { 200: { description: "The install afterwards", schema: InstallAnswer } },

@@ -12,7 +12,6 @@ export const pluginHealthRoutes: readonly Route[] = [
     path: "/health",
     operationId: "listPluginHealth",
     summary: "List how the active plugins do",
-    description: "What the last check of each found; they are checked every five minutes.",
     permission: "plugins:read",
     answers: { 200: { description: "Last known health", schema: HealthSummaryAnswer } },
     errors: [],
@@ -37,9 +36,6 @@ export const pluginHealthRoutes: readonly Route[] = [
     path: "/:id/breaker",
     operationId: "forceBreaker",
     summary: "Order whether calls of a plugin are refused",
-    description:
-      "`open` refuses every call and lets no probe through, `closed` lets every call through however many fail, for all versions " +
-      "and until `automatic` takes the order back. Every worker keeps to it within two seconds.",
     permission: "plugins:operate",
     params: HealthParams,
     body: BreakerOrder,

@@ -24,10 +24,6 @@ export const hookRoutes: readonly Route[] = [
     path: "/hooks/:hook",
     operationId: "fireHook",
     summary: "Run the functions of a hook",
-    description:
-      "They run in order of class, priority and plugin id, within one budget. A function that fails is replaced by its " +
-      "fallback or left out; only the failure of a critical one ends the hook. A hook that no plugin attaches to gives the " +
-      "payload back.",
     tag: "Hooks",
     permission: "plugins:execute",
     params: HookParams,

@@ -43,9 +43,6 @@ export const incomingWebhookRoutes: readonly Route[] = [
     path: "/hooks-in/:tenant/:id/:name",
     operationId: "receivePluginWebhook",
     summary: "Give a plugin a webhook of another service",
-    description:
-      "Signed as `webhooks.incoming` of the plugin's manifest says, with a secret of its configuration; verified before anything " +
-      "runs. The same delivery sent again gets the first answer for 24 hours, marked `idempotency-replayed: true`.",
     tag: "Plugin webhooks",
     permission: "public",
     params: WebhookParams,

@@ -86,9 +86,6 @@ export const installRoutes: readonly Route[] = [
     path: "/install",
     operationId: "installPlugin",
     summary: "Install a plugin",
-    description:
-      "Installs one of the tenant's own plugins or a built-in, and activates it. Installing what is installed already in " +
-      "the same version changes nothing; use PUT to change version, configuration, limits, reuse or persistVariables.",
     body: InstallBody,
     answers: INSTALL_ANSWERS,
     errors: INSTALL_ERRORS,
@@ -122,9 +119,6 @@ export const installRoutes: readonly Route[] = [
     path: "/:id",
     operationId: "updatePlugin",
     summary: "Change version, configuration, limits, reuse or persistVariables of an install",
-    description:
-      "With a `version` the last recorded calls are replayed in it first. One that comes out otherwise refuses the whole change; where " +
-      "too little was recorded to compare, it goes on. `gate: skipped` does without.",
     params: PluginParams,
     body: UpdateBody,
     answers: { 200: { description: "The install after the change", schema: InstallAnswer } },

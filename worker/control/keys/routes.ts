@@ -45,7 +45,6 @@ export const keyRoutes: readonly Route[] = [
     path: "/keys/:keyId",
     operationId: "revokeKey",
     summary: "Revoke an API key",
-    description: "The key stops working within 30 seconds everywhere, at once where the snapshot is read anew.",
     params: KeyParams,
     answers: { 204: { description: "The key is revoked" } },
     errors: ["KEY_NOT_FOUND", "SNAPSHOT_UNAVAILABLE"],

@@ -10,7 +10,6 @@ export const metricRoutes: readonly Route[] = [
     path: "/:id/metrics",
     operationId: "getPluginMetrics",
     summary: "What a plugin recorded of itself",
-    description: "By minute for 2 days, by hour for 90. Quantiles of histograms are within a tenth of the value.",
     tag: "Metrics",
     permission: "plugins:read",
     params: PluginParams,

@@ -34,8 +34,6 @@ export const modeRoutes: readonly Route[] = [
     path: "/migration-proof/mode",
     operationId: "setSystemMode",
     summary: "Put the platform into a mode",
-    description:
-      "A mode that was chosen so is left only by another choice. `normal` ends an emergency although its cause may still be there. See docs/operations-modes.md.",
     body: ModeBody,
     answers: { 200: { description: "The mode from now on", schema: ModeAnswer } },
     errors: [],

@@ -26,7 +26,6 @@ export const oauthRoutes: readonly Route[] = [
     path: "/:id/oauth/:provider",
     operationId: "putOAuthClient",
     summary: "Register an OAuth client for an install",
-    description: "The plugin gets access tokens of it, never its secret nor a refresh token.",
     params: ProviderParams,
     body: OAuthClientBody,
     answers: { 200: { description: "The client, without secrets", schema: OAuthClientAnswer } },

@@ -29,10 +29,6 @@ export const packageRoutes: readonly Route[] = [
     path: "/upload",
     operationId: "uploadPackage",
     summary: "Upload a plugin package",
-    description:
-      "Takes a package of up to 50 MiB, checks archive, manifest and module, scans and meters it, and stores it as a " +
-      "version of its plugin. The same package again gives the same version; another package under the same version is " +
-      "a conflict. Nothing is kept of what is refused.",
     tag: "Packages",
     permission: "plugins:upload",
     rawBody: { "multipart/form-data": UPLOAD_FORM },
@@ -63,7 +59,6 @@ export const packageRoutes: readonly Route[] = [
     method: "put",
     operationId: "yankVersion",
     summary: "Withdraw a version of your own",
-    description: "What is installed runs on, and audits tell of it; nothing new installs the version.",
     body: YankBody,
     answers: { 200: { description: "The version, withdrawn", schema: VersionAnswer } },
     handler: async (context, { params: { id: pluginId, version }, body }) => {

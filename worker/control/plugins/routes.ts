@@ -36,7 +36,6 @@ export const pluginRoutes: readonly Route[] = [
     operationId: "listPlugins",
     summary: "Plugins the tenant sees: its own and the built-ins, by id",
     query: v.object({ ...pageQuery, ...PluginFilter.entries }),
-    description: "Only installed ones, marked `stale`, while the database is away.",
     answers: {
       200: {
         description: "A page of plugins",
@@ -66,7 +65,6 @@ export const pluginRoutes: readonly Route[] = [
     operationId: "getPlugin",
     summary: "One plugin with its manifest, versions and install",
     params: PluginParams,
-    description: "Only an installed one, with less of it and marked `stale`, while the database is away.",
     answers: { 200: { description: "The plugin", schema: v.union([StalePluginDetail, PluginDetail]) } },
     errors: ["PLUGIN_NOT_FOUND", "MODE_FALLBACK"],
     handler: async (context, { params }) =>

@@ -86,7 +86,6 @@ export const settingsRoutes: readonly Route[] = [
     path: "/settings",
     operationId: "updateSettings",
     summary: "Change settings of the platform while it runs",
-    description: "What is left out stays. Jobs see the change at the start of their next run.",
     headers: IF_MATCH,
     body: SettingsBody,
     answers: { 200: { description: "The settings after the change", schema: SettingsAnswer } },

@@ -56,8 +56,6 @@ export const tenantRoutes: readonly Route[] = [
     path: "/tenants/:tenantId/export",
     operationId: "exportTenant",
     summary: "Everything that a tenant has, as lines of JSON",
-    description:
-      "Every row of every table that is the tenant's, what its installs keep, and its objects in the store. Secrets stay sealed or hashed. The last line has the number and the SHA-256 of those before it; without it the export is not whole.",
     params: TenantParams,
     answers: { 200: { description: "The export", contentType: "application/x-ndjson" } },
     errors: ["TENANT_NOT_FOUND"],

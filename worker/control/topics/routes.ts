@@ -21,9 +21,6 @@ export const topicRoutes: readonly Route[] = [
     path: "/topics/:topic",
     operationId: "publishMessage",
     summary: "Publish a message",
-    description:
-      "Answered once the queue holds the message for every subscriber. Each gets it at least once, in no promised order; " +
-      "one that fails is tried again, and after 5 attempts the message becomes a dead letter.",
     tag: "Messages",
     permission: "plugins:execute",
     params: TopicParams,

@@ -70,9 +70,6 @@ export const upgradeRoutes: readonly Route[] = [
     path: "/:id/upgrade",
     operationId: "upgradePlugin",
     summary: "Move an install to another version, proved by recorded calls and a canary",
-    description:
-      "Replays the last recorded calls of the installed version against the other one. If they come out alike, it takes a growing " +
-      "share of the calls, and all of them after the last step; it is taken back by itself where it fails more often.",
     body: UpgradeBody,
     answers: { 200: { description: "The upgrade, under way or done", schema: UpgradeAnswer } },
     errors: [...MOVE_ERRORS, "UPGRADE_REFUSED", "CONSENT_REQUIRED", "BACKUP_FAILED"],
@@ -124,8 +121,6 @@ export const upgradeRoutes: readonly Route[] = [
     path: "/:id/rollback",
     operationId: "rollBackPlugin",
     summary: "Move an install back to a version that it had",
-    description:
-      "While an upgrade runs and no version is named, it is stopped, and the installed version has all calls again.",
     body: RollBackBody,
     answers: { 200: { description: "The install after the move", schema: InstallAnswer } },
     errors: [...MOVE_ERRORS, "BACKUP_UNREADABLE", "BACKUP_KEY_UNKNOWN"],
@@ -166,7 +161,6 @@ export const upgradeRoutes: readonly Route[] = [
     path: "/:id/bisect",
     operationId: "bisectPlugin",
     summary: "Name the version that brought a change of behaviour",
-    description: "Replays recorded calls of the good version against versions between it and the bad one, by halving.",
     body: BisectBody,
     answers: { 200: { description: "The culprit, and what shows it", schema: BisectAnswer } },
     errors: ["INSTALL_NOT_FOUND", "VERSION_NOT_FOUND", "RECORDING_NOT_FOUND"],

@@ -51,8 +51,6 @@ export const webhookRoutes: readonly Route[] = [
     path: "/webhooks",
     operationId: "createWebhook",
     summary: "Send the tenant's events to a URL",
-    description:
-      "Each event from now on is sent as a signed POST, at least once; one that is not taken is tried 8 times over 3 hours.",
     body: WebhookBody,
     answers: { 201: { description: "The webhook, with its secret", schema: NewWebhookAnswer } },
     errors: ["QUOTA_EXCEEDED"],
@@ -113,7 +111,6 @@ export const webhookRoutes: readonly Route[] = [
     method: "get",
     operationId: "listWebhookDeliveries",
     summary: "What was sent to a webhook and what came of it, newest first",
-    description: "Kept for 30 days.",
     query: v.object({ ...pageQuery, ...DeliveryFilter.entries }),
     answers: { 200: { description: "A page of deliveries", schema: pageOf(DeliveryAnswer) } },
     errors: ["WEBHOOK_NOT_FOUND"],

@@ -39,9 +39,6 @@ export const healthRoutes: readonly Route[] = [
     path: "/health",
     operationId: "getSystemHealth",
     summary: "Tell how what the platform stands on is",
-    description:
-      "Database, object store, Durable Objects, Worker Loader and queues, looked at every two seconds at most. `degraded`: " +
-      "something is amiss, and plugins run. Where no plugin can run the answer is a problem that holds the probes.",
     answers: {
       200: { description: "Plugins run", schema: SystemHealth },
     },
@@ -59,8 +56,6 @@ export const healthRoutes: readonly Route[] = [
     path: "/readyz",
     operationId: "getReadiness",
     summary: "Tell whether the worker can serve",
-    description:
-      "Ready: database reachable and migrated, store, Durable Objects, Worker Loader and queues reachable, every install of READY_INSTALLS active.",
     answers: { 200: { description: "It is ready", schema: v.object({ status: v.literal("ready") }) } },
     errors: ["NOT_READY"],
     handler: async (context) => {
@@ -74,7 +69,6 @@ export const healthRoutes: readonly Route[] = [
     path: "/.well-known/jwks.json",
     operationId: "getKeySet",
     summary: "Read the public keys that verify tokens",
-    description: "Keys of the issuers whose key sets this deployment holds itself (RFC 7517 §5).",
     answers: {
       200: {
         description: "JSON Web Key Set",

@@ -13,10 +13,6 @@ export const recordingRoutes: readonly Route[] = [
     path: "/executions/:executionId/recording",
     operationId: "downloadRecording",
     summary: "A recorded call with all that decides how it ends",
-    description:
-      "The call's input, configuration, limits, clock and randomness, what capabilities answered, and how it ended, so that it can " +
-      "be run again elsewhere. It holds what the plugin was given in confidence, secrets of its configuration among it; who " +
-      "downloaded it is in the audit log.",
     tag: "Executions",
     permission: "plugins:operate",
     params: ExecutionParams,

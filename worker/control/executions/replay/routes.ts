@@ -19,9 +19,6 @@ export const replayRoutes: readonly Route[] = [
     path: "/executions/:executionId/replay",
     operationId: "replayExecution",
     summary: "Run a recorded call again and compare",
-    description:
-      "Failed calls and a sample of good ones are recorded. A replay runs the same module with the same input, " +
-      "configuration, limits, clock and randomness; it appears in no history and counts against no quota.",
     tag: "Executions",
     permission: "plugins:operate",
     params: ExecutionParams,
