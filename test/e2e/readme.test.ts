@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { access, readFile } from "node:fs/promises";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { buildSdk } from "../../scripts/build-sdk.ts";
 import { environment, RunningPatchbay, temporaryFolder } from "../support/node/running-patchbay.ts";
 import { ROOT } from "../support/node/source-files.ts";
 
@@ -12,6 +13,7 @@ import { ROOT } from "../support/node/source-files.ts";
  */
 
 const BLOCK = /<!-- run: first-plugin -->\s*```sh\n([\s\S]*?)```/g;
+const TUTORIAL_BLOCK = /<!-- run: tutorial -->\s*```sh\n([\s\S]*?)```/g;
 
 const canCompileC = await access("/usr/bin/clang").then(
   () => true,
@@ -63,4 +65,26 @@ describe.runIf(canCompileC)("README", () => {
     const file: unknown = JSON.parse(await readFile(path.join(work.path, "hello.speedscope.json"), "utf8"));
     expect(file).toMatchObject({ name: "demo.hello 1.0.0 greet", profiles: [{ type: "evented" }] });
   }, 60_000);
+
+  test("the tutorial leads from nothing to a running plugin", async () => {
+    const page = await readFile(path.join(ROOT, "docs/tutorial.md"), "utf8");
+    const blocks = [...page.matchAll(TUTORIAL_BLOCK)].map(([, block]) => block ?? "");
+    expect(blocks).toHaveLength(5);
+    await buildSdk({ root: ROOT, log: () => undefined });
+    const sdk = path.join(ROOT, "dist/sdk");
+    const packed = `$(npm pack --silent --pack-destination "$PWD" ${sdk})`;
+    const script = blocks
+      .join("\n")
+      // The package is not published: it is packed here, and its own command makes the folder.
+      .replace("npx @patchbay/sdk create hello", `node ${sdk}/cli/main.js create hello --sdk "file:$PWD/${packed}"`)
+      .replace("npm install", "npm install --prefer-offline")
+      .replaceAll("http://127.0.0.1:8787", patchbay.url);
+    const login = path.join(work.path, "login");
+    const output = await runInShell(script, work.path, { ...patchbay.settings, PATCHBAY_CONFIG: login });
+    expect(output).toContain("3 passed");
+    expect(output).toContain('{"text":"Hi, Ada!"}');
+    expect(output).toContain("dist/docs/plugin.html");
+    expect(output).toContain("Published demo.greeter 0.1.0");
+    expect(output.slice(-1_000)).toContain('"output":{"text":"Hello, Ada!"}');
+  }, 180_000);
 });
