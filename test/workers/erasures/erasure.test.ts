@@ -2,6 +2,7 @@ import {
   createExecutionContext,
   createMessageBatch,
   getQueueResult,
+  introspectWorkflow,
   runDurableObjectAlarm,
   runInDurableObject,
 } from "cloudflare:test";
@@ -10,7 +11,7 @@ import { beforeAll, expect, test } from "vitest";
 import { streamOf } from "../../../durable-objects/event-stream/client.ts";
 import { confirmationOf, planRestore, startRestore } from "../../../worker/control/backups/actions/restore.ts";
 import { tendSystem } from "../../../worker/control/modes/actions.ts";
-import { advanceErasure } from "../../../worker/control/erasures/actions/run.ts";
+import { advanceErasure, continueErasures } from "../../../worker/control/erasures/actions/run.ts";
 import { listOwnedTables } from "../../../worker/control/erasures/rows-store.ts";
 import { LATE_WRITES_MS, SETTLED_MS } from "../../../worker/control/erasures/rules.ts";
 import { getErasure } from "../../../worker/control/erasures/store.ts";
@@ -249,6 +250,17 @@ test("what arrives afterwards is dropped, and what is written late is deleted", 
   const erasure = await getErasure(backupDeps().db, tenantId);
   expect(erasure).toMatchObject({ status: "settling", remaining: [`object new-place/${tenantId}/late`] });
   await env.STORE.delete(`new-place/${tenantId}/late`);
+});
+
+test("what is due is taken up by the cron job, in a Workflow", async () => {
+  await env.DB.prepare("UPDATE tenant_erasures SET due_at = 0, failures = 3 WHERE tenant_id = ?")
+    .bind(gone.tenantId)
+    .run();
+  await using introspector = await introspectWorkflow(env.BACKUP_RUNS);
+  await continueErasures({ ...backupDeps(), env });
+  const [instance] = await introspector.get();
+  await instance?.waitForStatus("complete");
+  expect(await getErasure(backupDeps().db, gone.tenantId)).toMatchObject({ status: "settling", failures: 0 });
 });
 
 test("is complete once nobody can write any more, and a scan of every store finds nothing", async () => {
