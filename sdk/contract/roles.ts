@@ -8,7 +8,7 @@ export const PERMISSIONS = {
   "plugins:grant": "grant capabilities to installs, narrow and revoke them",
   "plugins:profile": "run plugins and see where their fuel goes, recorded calls included",
   "executions:read": "read execution records",
-  "tenant:admin": "manage the tenant's members and API keys",
+  "tenant:admin": "manage the tenant's members and API keys, download recorded calls with all they were given",
   "platform:admin": "manage tenants; only for admins of the platform tenant",
 } as const;
 

@@ -11,12 +11,12 @@ import { installGuests } from "../execution/guest-installs.ts";
 import { callGuest, settledApi } from "./recorded-calls.ts";
 
 let snapshot: Snapshot;
-let operator: string;
+let owner: string;
 
 beforeAll(async () => {
   snapshot = await installGuests("acme", [{ guest: "config", config: { greeting: "hi" } }]);
   await installGuests("globex", []);
-  operator = await mintToken({ tenant: "acme", roles: ["operator"] });
+  owner = await mintToken({ tenant: "acme", roles: ["admin"] });
 });
 
 async function recorded(): Promise<string> {
@@ -26,7 +26,7 @@ async function recorded(): Promise<string> {
 
 async function bytesAt(route: string): Promise<{ readonly answer: Response; readonly bytes: Uint8Array }> {
   const context = createExecutionContext();
-  const request = requestOf("GET", route, { token: operator }) as Parameters<typeof worker.fetch>[0]; // the runtime adds `cf`
+  const request = requestOf("GET", route, { token: owner }) as Parameters<typeof worker.fetch>[0]; // the runtime adds `cf`
   const answer = await worker.fetch(request, env, context);
   const bytes = new Uint8Array(await answer.arrayBuffer());
   await waitOnExecutionContext(context);
@@ -47,8 +47,7 @@ test("a recording is downloaded with all that decides how the call ends, and the
     exchanges: [],
     outcome: { output: { bytes: new TextEncoder().encode("hi") } },
   });
-  const admin = await mintToken({ tenant: "acme", roles: ["admin"] });
-  const log = await settledApi("GET", "/api/plugins/audit-logs?action=recording.download", { token: admin });
+  const log = await settledApi("GET", "/api/plugins/audit-logs?action=recording.download", { token: owner });
   expect(log.body).toMatchObject({
     items: [{ action: "recording.download", resourceId: "config", after: { executionId, version: "1.0.0" } }],
   });
@@ -61,15 +60,15 @@ test("the module that ran is downloaded by its digest, and nothing else is", asy
   const stored = await env.STORE.get(moduleKey(install.rewrittenDigest));
   const part = await bytesAt(`${route}/parts/${install.rewrittenDigest}`);
   expect(part.bytes).toEqual(new Uint8Array((await stored?.arrayBuffer()) ?? new ArrayBuffer(0)));
-  const other = await settledApi("GET", `${route}/parts/${"a".repeat(64)}`, { token: operator });
+  const other = await settledApi("GET", `${route}/parts/${"a".repeat(64)}`, { token: owner });
   expectProblem(other, "RECORDING_NOT_FOUND", `The recorded call "${executionId}" did not run ${"a".repeat(64)}.`);
 });
 
-test("a recording is its own tenant's, and operators'", async () => {
+test("a recording is its own tenant's, and its admins'", async () => {
   const route = `/api/plugins/executions/${await recorded()}/recording`;
-  const intruder = await mintToken({ tenant: "globex", roles: ["operator"] });
+  const intruder = await mintToken({ tenant: "globex", roles: ["admin"] });
   expectProblem(await settledApi("GET", route, { token: intruder }), "EXECUTION_NOT_FOUND");
-  for (const role of ["caller", "viewer", "developer"]) {
+  for (const role of ["caller", "viewer", "developer", "operator"]) {
     const token = await mintToken({ tenant: "acme", roles: [role] });
     expectProblem(await settledApi("GET", route, { token }), "PERMISSION_DENIED");
   }
