@@ -138,7 +138,7 @@ export const HOST_ANSWERS: Readonly<Record<UserFunction, HostAnswer>> = {
   security_events: { value: "{ events, more }", typescript: "await security.events({ log, before, limit })" },
   security_raise: { value: "{ id }", typescript: "await security.raise({ severity, title, detail })" },
   oauth_token: {
-    value: "{ accessToken, expiresAt, scopes }",
+    value: "{ accessToken, tokenType, expiresAt, scopes }",
     errors: ["UPSTREAM_REFUSED", "UPSTREAM_UNREACHABLE"],
     typescript: "await oauth.token(provider, scopes)",
   },
