@@ -7,6 +7,7 @@ import { promisify } from "node:util";
 import { gzipSync } from "node:zlib";
 import { buildSdk } from "../../scripts/build-sdk.ts";
 import { TEMPLATE_NAMES } from "../../sdk/cli/commands/templates.ts";
+import { reloadTime } from "./reload.ts";
 import { median, type Figure } from "./statistics.ts";
 
 /** What an author waits for, with the packed SDK in a folder outside of this project, and npm's cache as it is after a first time. */
@@ -34,6 +35,7 @@ export async function authoring(root: string): Promise<Figure[]> {
         note: "install the packed SDK, create, install, build, test",
       },
     ];
+    figures.push(await reloadTime(path.join(root, "dist/sdk/cli/main.js"), path.join(folder, "hello/plugin")));
     for (const template of TEMPLATE_NAMES) {
       const figure = await author.buildTime(template).catch((error: { stdout?: string }) => {
         // Of compilers that are not there, which the command says itself.
