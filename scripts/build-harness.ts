@@ -12,6 +12,7 @@ const DECLARATION = `import type { ProductionProgram } from "./production-progra
 export const openPlugin: ProductionProgram["openPlugin"];
 export const inspectUpload: ProductionProgram["inspectUpload"];
 export const replayRecording: ProductionProgram["replayRecording"];
+export const requestCapability: ProductionProgram["requestCapability"];
 `;
 
 /** Bundles the platform's own program for the SDK's test harness, which runs in Node. */

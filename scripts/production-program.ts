@@ -2,11 +2,12 @@ import { PluginDatabase } from "../durable-objects/plugin-database/object.ts";
 import { PluginFiles } from "../durable-objects/plugin-files/object.ts";
 import { PluginStorage } from "../durable-objects/plugin-storage/object.ts";
 import type { ExecutionContext, SandboxCall } from "../sdk/contract/sandbox.ts";
-import type { Limits } from "../sdk/contract/limits.ts";
+import { DEFAULT_LIMITS, type Limits } from "../sdk/contract/limits.ts";
 import type {
   Backend,
   CallHost,
   CallResult,
+  CapabilityRequest,
   Compile,
   ProductionPlugin,
   ProfiledResult,
@@ -68,17 +69,25 @@ async function profilePlugin(
   return { ...result, profile: describeProfile(profile, names, call.functionName) };
 }
 
+export const requestCapability: CapabilityRequest = async (host, context, request) => {
+  const streams = new BufferedStreams(new Uint8Array(), DEFAULT_LIMITS);
+  const bridge = bridgeOf({ ...host, grants: { storage: {} } }, context, new CallLedger(), streams);
+  try {
+    return await bridge.call(request);
+  } finally {
+    CallBridge.end(bridge);
+  }
+};
+
+function bridgeOf(host: CallHost, context: ExecutionContext, ledger: CallLedger, streams: BufferedStreams): CallBridge {
+  const services = servicesOf(host.backend);
+  return new CallBridge({ context, grants: host.grants, services, reach: reachOf(host, context), ledger, streams });
+}
+
 async function callPlugin(parts: SandboxParts, call: SandboxCall, host: CallHost): Promise<CallResult> {
   const ledger = new CallLedger();
   const streams = new BufferedStreams(call.input, call.limits);
-  const bridge = new CallBridge({
-    context: call.context,
-    grants: host.grants,
-    services: servicesOf(host.backend),
-    reach: reachOf(host, call.context),
-    ledger,
-    streams,
-  });
+  const bridge = bridgeOf(host, call.context, ledger, streams);
   try {
     const outcome = streams.finish(await runCall(parts, call, bridge));
     const metrics = (ledger.metrics?.sums ?? []).map(({ labels, ...sum }) => ({

@@ -12,6 +12,7 @@ import type { Backend, CallHost, ProductionPlugin, ProductionProgram } from "./p
 import * as production from "./production-program.generated.js";
 import { randomSource } from "./random-source.ts";
 import { SqliteStorage } from "./sqlite-storage.ts";
+import { StoredValues } from "./stored-values.ts";
 import { enableRuntime } from "./runtime.ts";
 import { checked, readValidation, type Described } from "./validation.ts";
 
@@ -29,6 +30,8 @@ export interface HostOptions {
   readonly grants?: Grants;
   /** Settings: text as it is, anything else as JSON, as the platform passes them. */
   readonly config?: Readonly<Record<string, unknown>>;
+  /** What is in the plugin's storage before its first call, by key: text and bytes as they are, anything else as JSON. */
+  readonly storage?: Readonly<Record<string, unknown>>;
   /** Stands for the internet. A request where there is none fails the plugin's call as an unreachable host does. */
   readonly http?: Answering;
   /** Milliseconds since the epoch; the first of January 2026 where nothing is said. */
@@ -58,6 +61,8 @@ export interface TestHost {
   call(functionName: string, input?: unknown, options?: { readonly limits?: Partial<Limits> }): Promise<PluginCall>;
   /** The same call in the form that tells where its fuel goes: slower, with the same outcome. */
   profile(functionName: string, input?: unknown): Promise<ProfiledCall>;
+  /** What the plugin keeps. */
+  readonly storage: StoredValues;
   /** What the plugin has published, sent and found so far. */
   readonly published: readonly PublishedMessage[];
   readonly webhooks: readonly OutgoingWebhook[];
@@ -80,13 +85,16 @@ export async function createHost(options: HostOptions): Promise<TestHost> {
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const module = options.plugin instanceof Uint8Array ? options.plugin : await readFile(options.plugin);
   const plugin = await program.openPlugin(module, limits, (bytes) => WebAssembly.compile(bytes));
-  return new OpenHost(options, limits, plugin, await readValidation(options));
+  const host = new OpenHost(options, limits, plugin, await readValidation(options));
+  for (const [key, value] of Object.entries(options.storage ?? {})) await host.storage.set(key, value);
+  return host;
 }
 
 class OpenHost implements TestHost {
   readonly published: PublishedMessage[] = [];
   readonly webhooks: OutgoingWebhook[] = [];
   readonly findings: Finding[] = [];
+  readonly storage: StoredValues;
   readonly #options: HostOptions;
   readonly #limits: Limits;
   readonly #plugin: ProductionPlugin;
@@ -100,6 +108,12 @@ class OpenHost implements TestHost {
     this.#plugin = plugin;
     this.#validation = validation;
     this.#backend = this.#newBackend();
+    this.storage = new StoredValues((name, request, body) => {
+      const deadline = this.#backend.now() + limits.wallClock;
+      const context = { ...CONTEXT, ...options.context, executionId: this.#backend.newId(), deadline };
+      const bytes = new TextEncoder().encode(JSON.stringify(request));
+      return program.requestCapability(this.#callHost(), context, { name, request: bytes, body });
+    });
   }
 
   async call(
@@ -133,13 +147,16 @@ class OpenHost implements TestHost {
       randomSeed: this.#backend.randomBytes(SEED_BYTES),
       context: { ...CONTEXT, ...this.#options.context, executionId, deadline: now + allowed.wallClock },
     };
-    const host = {
+    return { call, host: this.#callHost() };
+  }
+
+  #callHost(): CallHost {
+    return {
       grants: this.#options.grants ?? {},
       backend: this.#backend,
       publishes: this.#options.publishes ?? [],
       services: servicesOf(this.#options.services ?? {}),
     };
-    return { call, host };
   }
 
   #newBackend(): Backend {

@@ -18,6 +18,7 @@ export interface ProductionProgram {
    * @throws {PlatformError} what an upload is refused for
    */
   openPlugin(module: Uint8Array, limits: Limits, compile: Compile): Promise<ProductionPlugin>;
+  readonly requestCapability: CapabilityRequest;
   /**
    * Does with a package what an upload does, up to the database, and stores nothing.
    *
@@ -40,6 +41,13 @@ export interface ProductionPlugin {
   /** The same, with the same outcome, and with where the fuel went. */
   profile(call: SandboxCall, host: CallHost): Promise<ProfiledResult>;
 }
+
+/** One capability call as the plugin would make it, but for the test: with every grant. */
+export type CapabilityRequest = (
+  host: CallHost,
+  context: ExecutionContext,
+  request: HostRequest,
+) => Promise<HostAnswer>;
 
 /** What is behind the capabilities of one test host. */
 export interface CallHost {

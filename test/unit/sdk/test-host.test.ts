@@ -56,6 +56,37 @@ describe("a host that validates", () => {
   });
 });
 
+describe("storage", () => {
+  test("is laid out before the first call, and looked at after it", async () => {
+    const host = await open("shop", { grants: { storage: {} }, storage: { order: "earlier", list: [1, "ü"] } });
+    const call = await host.call("keep", "content");
+    expect(call.json()).toMatchObject({ written: { stored: false, revision: 1 }, text: "earlier" });
+    expect([await host.storage.text("order"), await host.storage.json("list")]).toEqual(["earlier", [1, "ü"]]);
+    expect(await host.storage.text("none")).toBeUndefined();
+    await host.storage.set("orders/1", Uint8Array.of(1, 255));
+    expect(await host.storage.bytes("orders/1")).toEqual(Uint8Array.of(1, 255));
+    expect([await host.storage.keys(), await host.storage.keys("orders/")]).toEqual([
+      ["list", "order", "orders/1"],
+      ["orders/1"],
+    ]);
+  });
+
+  test("has what the plugin wrote, whatever the plugin may do", async () => {
+    const host = await open("shop", { grants: { storage: {} } });
+    await host.call("keep", "content");
+    expect(await host.storage.text("order")).toBe("content");
+    const without = await open("shop", { storage: { order: "x" } });
+    expect((await without.call("keep", "content")).failure?.code).toBe("GRANT_MISSING");
+    expect(await without.storage.text("order")).toBe("x");
+  });
+
+  test("takes what the platform takes", async () => {
+    await expect(open("shop", { storage: { "": "x" } })).rejects.toThrow("HOST_REQUEST_INVALID");
+    const large = new Uint8Array(2 * 1024 * 1024);
+    await expect(open("shop", { storage: { large } })).rejects.toThrow("CAPABILITY_QUOTA_EXCEEDED");
+  });
+});
+
 describe("the test host", () => {
   test("stands for the internet as the test says, behind the platform's rules", async () => {
     const seen: string[] = [];
