@@ -39,7 +39,7 @@ export function patchbay(): Command {
     throw end;
   });
   command(program, "create <name>", "make a plugin's folder from a template")
-    .option("-t, --template <name>", `one of ${TEMPLATE_NAMES.join(", ")}`, "function")
+    .option("-t, --template <name>", `one of ${TEMPLATE_NAMES.join(", ")}`, "typescript")
     .option("--id <id>", "the plugin's id, such as acme.shop (default: the folder's name)")
     .option("--author <name>", "who writes it", "you")
     .option("--sdk <version>", "version or file of this package", `^${version}`)

@@ -13,7 +13,7 @@ const GREETING = "${greeting}, ";
  * From a saved file to the first answer of the new code, with `patchbay dev` on a platform of its own.
  *
  * @param command  the packed SDK's, where it finds miniflare
- * @param project  made from the template `function`
+ * @param project  made from the template `typescript`
  */
 export async function reloadTime(command: string, project: string): Promise<Figure> {
   const child = spawn(process.execPath, [command, "dev", project, "--json", "--port", "0"], {

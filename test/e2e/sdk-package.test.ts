@@ -78,7 +78,7 @@ describe("the packed SDK", () => {
     PATIENCE_MS,
   );
 
-  test.each(["function", "hook", "service"])("builds the template %s", async (template) => {
+  test.each(["typescript", "hook", "service"])("builds the template %s", async (template) => {
     await patchbay("create", template, "--template", template, "--sdk", `file:${tarball}`);
     const built = await patchbay("build", template, "--json");
     expect([built.code, built.stderr]).toEqual([0, ""]);
@@ -106,7 +106,7 @@ describe("the packed SDK", () => {
       "run",
       "greet",
       "--folder",
-      "function",
+      "typescript",
       "--input",
       '{"name":"Ada"}',
       "--config",
@@ -119,8 +119,8 @@ describe("the packed SDK", () => {
       { name: "refuses", function: "greet", input: { name: "" }, error: "PLUGIN_ERROR" },
       { name: "is wrong", function: "greet", input: { name: "Ada" }, output: { text: "Bye" } },
     ];
-    await writeFile(path.join(folder, "function/cases.json"), JSON.stringify(cases));
-    const tested = await patchbay("test", "function");
+    await writeFile(path.join(folder, "typescript/cases.json"), JSON.stringify(cases));
+    const tested = await patchbay("test", "typescript");
     expect(tested.code).toBe(1);
     expect(tested.stdout).toMatch(/^ok {4}greets \(fuel \d+\)\nok {4}refuses .*\nFAIL {2}is wrong\n/);
     expect(tested.stdout).toMatch(/2 passed, 1 failed\n$/);

@@ -16,7 +16,7 @@ function compiled(name: string, from: string, to: string): Template {
 
 /** What a plugin may begin as. The first is taken where none is named. */
 export const TEMPLATES: Readonly<Record<string, Template>> = {
-  function: typescript("function"),
+  typescript: typescript("typescript"),
   hook: typescript("hook"),
   endpoint: typescript("endpoint"),
   service: typescript("service"),
