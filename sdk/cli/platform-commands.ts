@@ -23,6 +23,7 @@ export function addPlatformCommands(program: Command): void {
   onPlatform(command(program, "publish [target]", "build, check and upload a plugin"))
     .option("--install", "make your tenant run it")
     .option("-y, --yes", "grant what it asks for without asking back")
+    .option("--skip-gate", "install it although recorded calls may come out otherwise")
     .action((target: string | undefined, options: PublishOptions) =>
       attempt(options, () => publish(target ?? ".", options)),
     );

@@ -1,6 +1,8 @@
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
 import path from "node:path";
+import { pathToFileURL } from "node:url";
 import type * as Runtime from "miniflare";
 import { ApiClient } from "../account/api-client.ts";
 import { PLATFORM_TENANT } from "../contract/identifiers.ts";
@@ -23,6 +25,8 @@ export interface LocalPlatform {
 }
 
 export interface LocalPlatformOptions {
+  /** The plugin's, absolute: miniflare is among its packages, or among those beside this one. */
+  readonly folder: string;
   /** 0: any that is free. */
   readonly port: number;
 }
@@ -31,12 +35,14 @@ export const DEVELOPMENT_TENANT = "dev";
 const FOLDER = path.resolve(import.meta.dirname, "../platform");
 
 /** @throws {UserError} where miniflare is not installed, or the port is taken */
-export async function startLocalPlatform({ port }: LocalPlatformOptions): Promise<LocalPlatform> {
-  const { Miniflare, convertV4MiniflareOptions } = await importMiniflare();
+export async function startLocalPlatform({ folder, port }: LocalPlatformOptions): Promise<LocalPlatform> {
+  const { Miniflare, convertV4MiniflareOptions, Response } = await importMiniflare(folder);
   const keys = new PlatformKeys();
   const packed = await readPacked();
+  /** Pages of the API's reference are not packed. */
+  const noPages = (): unknown => new Response("Not found", { status: 404 });
   const options = convertV4MiniflareOptions({
-    ...(await workerOptions(packed, keys)),
+    ...(await workerOptions(packed, keys, noPages)),
     host: "127.0.0.1",
     port,
   } as Runtime.V4MiniflareOptions); // as packed
@@ -60,15 +66,21 @@ export async function startLocalPlatform({ port }: LocalPlatformOptions): Promis
   }
 }
 
-async function importMiniflare(): Promise<typeof Runtime> {
+async function importMiniflare(folder: string): Promise<typeof Runtime> {
   const manifest = JSON.parse(await readFile(path.resolve(import.meta.dirname, "../package.json"), "utf8")) as {
     readonly peerDependencies: Readonly<Record<string, string>>;
   }; // our own file
-  return await import("miniflare").catch((error: unknown) => {
-    if ((error as NodeJS.ErrnoException).code !== "ERR_MODULE_NOT_FOUND") throw error; // what import rejects with
-    const wanted = `miniflare@${manifest.peerDependencies["miniflare"]}`;
-    throw new UserError(`The local platform runs on miniflare: \`npm install --save-dev ${wanted}\` installs it.`);
-  });
+  return (await import(pathToFileURL(miniflareOf(folder, manifest.peerDependencies)).href)) as typeof Runtime; // by its name
+}
+
+function miniflareOf(folder: string, wanted: Readonly<Record<string, string>>): string {
+  try {
+    return createRequire(import.meta.filename).resolve("miniflare", { paths: [folder, import.meta.dirname] });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "MODULE_NOT_FOUND") throw error; // what resolve throws
+    const install = `npm install --save-dev miniflare@${wanted["miniflare"]}`;
+    throw new UserError(`The local platform runs on miniflare: \`${install}\` installs it.`);
+  }
 }
 
 async function readPacked(): Promise<PackedPlatform> {
@@ -81,6 +93,7 @@ async function readPacked(): Promise<PackedPlatform> {
 async function workerOptions(
   { modules, options }: PackedPlatform,
   keys: PlatformKeys,
+  noPages: () => unknown,
 ): Promise<Record<string, unknown>> {
   const bindings = { ...(options["bindings"] as object), ...keys.bindings(), ENVIRONMENT: "development" };
   return {
@@ -97,12 +110,6 @@ async function workerOptions(
     queueConsumers: withoutWaiting(options["queueConsumers"] as Record<string, object>), // of wrangler.toml
     serviceBindings: { ASSETS: noPages },
   };
-}
-
-/** Pages of the API's reference are not packed. */
-async function noPages(): Promise<unknown> {
-  const { Response } = await importMiniflare();
-  return new Response("Not found", { status: 404 });
 }
 
 /** One call at a time: there is nothing to wait for. */

@@ -6,6 +6,8 @@ export interface InstallRequest {
   readonly version: string;
   /** What the version asks for; granted as it asks. Undefined: installed without grants. */
   readonly grants: Readonly<Record<string, object>> | undefined;
+  /** `skipped`: recorded calls may come out otherwise in the version; needs the permission `plugins:grant`. */
+  readonly gate?: "skipped";
 }
 
 export type InstallOutcome = "installed" | "updated" | "unchanged";
@@ -26,7 +28,7 @@ export function grantsAsked({ permissions }: Pick<Manifest, "permissions">): Rec
  */
 export async function installVersion(
   api: ApiClient,
-  { pluginId, version, grants }: InstallRequest,
+  { pluginId, version, grants, ...how }: InstallRequest,
 ): Promise<InstallOutcome> {
   const route = `/api/plugins/${pluginId}`;
   const { install } = await api.json<KnownPlugin>("GET", route);
@@ -35,17 +37,20 @@ export async function installVersion(
     return "installed";
   }
   if (install.version === version) return "unchanged";
-  await updateInstall(api, { pluginId, version, grants });
+  await updateInstall(api, { pluginId, version, grants, ...how });
   return "updated";
 }
 
-/** Moves an install to another version. @throws {ApiError} as {@link installVersion} does; INSTALL_NOT_FOUND */
-export async function updateInstall(api: ApiClient, { pluginId, version, grants }: InstallRequest): Promise<void> {
+/** Moves an install to another version. @throws {ApiError} as {@link installVersion} does; INSTALL_NOT_FOUND, UPGRADE_REFUSED */
+export async function updateInstall(
+  api: ApiClient,
+  { pluginId, version, grants, ...how }: InstallRequest,
+): Promise<void> {
   const route = `/api/plugins/${pluginId}`;
   try {
-    await api.request("PUT", route, { version });
+    await api.request("PUT", route, { version, ...how });
   } catch (error) {
     if (!grants || !(error instanceof ApiError) || error.problem.code !== "CONSENT_REQUIRED") throw error;
-    await api.request("POST", `${route}/permissions/consent`, { version, grants });
+    await api.request("POST", `${route}/permissions/consent`, { version, grants, ...how });
   }
 }

@@ -29,7 +29,7 @@ let platform: LocalPlatform;
 beforeAll(async () => {
   folder = await mkdtemp(path.join(tmpdir(), "cli-"));
   await buildPlatform({ root: ROOT, log: () => undefined });
-  platform = await startLocalPlatform({ port: 0 });
+  platform = await startLocalPlatform({ folder: ROOT, port: 0 });
   await symlink(path.join(ROOT, "node_modules"), path.join(folder, "node_modules"));
   await patchbay(["create", "greeter", "--id", "acme.greeter"]);
 }, PATIENCE_MS);
@@ -255,6 +255,20 @@ describe("dev", () => {
     expect(await greet()).toBe('{"text":"Welcome, Ada!"}');
     await edit("src/plugin.ts", "export defualt", "export default");
     await reloads(4);
+  });
+
+  test("goes on from calls that failed to code in which they do not", async () => {
+    await edit(
+      "src/plugin.ts",
+      "const { greeting }",
+      'if (name === "Ada") throw new Error("broken");\n        const { greeting }',
+    );
+    await reloads(5);
+    expect(await greet()).toContain("broken");
+    await edit("src/plugin.ts", 'if (name === "Ada") throw new Error("broken");\n        ', "");
+    await reloads(6);
+    expect(events.findLast(({ event }) => event === "reloaded")).toMatchObject({ ok: true });
+    expect(await greet()).toBe('{"text":"Welcome, Ada!"}');
   });
 
   test("answers no page of another site", async () => {

@@ -33,7 +33,7 @@ interface Target {
 export async function dev(word: string, options: DevOptions): Promise<void> {
   const folder = path.resolve(word);
   await openProject(folder); // says at once what is no project
-  const target = await openTarget(options);
+  const target = await openTarget(folder, options);
   const view = new DevView(target, options);
   const pluginId = (): string | undefined => view.running?.version.pluginId;
   const ends: (() => unknown)[] = [target.stop];
@@ -62,9 +62,9 @@ export async function dev(word: string, options: DevOptions): Promise<void> {
   }
 }
 
-async function openTarget({ url, json = false }: DevOptions): Promise<Target> {
+async function openTarget(folder: string, { url, json = false }: DevOptions): Promise<Target> {
   if (url === undefined) {
-    const platform = await progress("starting the platform", json, () => startLocalPlatform({ port: 0 }));
+    const platform = await progress("starting the platform", json, () => startLocalPlatform({ folder, port: 0 }));
     const tenant = platform.client(DEVELOPMENT_TENANT);
     // The platform's own tenant alone may upload ids without a publisher.
     const owner = platform.client(PLATFORM_TENANT);
