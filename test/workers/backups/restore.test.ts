@@ -8,7 +8,6 @@ import { advance } from "../../../worker/control/backups/actions/run.ts";
 import type { RestoreScope } from "../../../worker/control/backups/schema.ts";
 import { readManifest } from "../../../worker/control/backups/archive-store.ts";
 import { sealAuditLog, verifyAuditLog } from "../../../worker/control/audit-log/actions.ts";
-import { parseKeyRing } from "../../../worker/lib/key-ring.ts";
 import { auditRow } from "../../../worker/control/audit-log/rules.ts";
 import { recordAudit } from "../../../worker/control/audit-log/store.ts";
 import { snapshotKey, type Snapshot } from "../../../worker/execution/snapshot.ts";
@@ -16,8 +15,7 @@ import type { Actor } from "../../../worker/lib/actor.ts";
 import { api } from "../../support/workers/api.ts";
 import { mintToken } from "../../support/workers/tokens.ts";
 import { rowsOf, seedResources } from "../../support/workers/resources.ts";
-import { freshKeyRing } from "./key-rings.ts";
-import { backUp, backupDeps, backupOf, begin as startBackup, dyingAt, finish, restoreOf } from "./runs.ts";
+import { backUp, backupDeps, backupOf, dyingAt, finish, restoreOf } from "./runs.ts";
 
 const admin: Actor = { tenantId: "patchbay", subject: "root", roles: ["admin"] };
 let tenants = 0;
@@ -122,26 +120,6 @@ describe("the audit log", () => {
     const after = await verifyAuditLog(backupDeps(), mine, whole);
     expect(after).toMatchObject({ verified: 6, complete: true, firstBroken: undefined, head: before.head });
   });
-});
-
-test("a backup outlives the key that sealed it being followed by another", async () => {
-  const mine = await seed();
-  const [backup, before] = [await backUp(), await rows(mine)];
-  const next = parseKeyRing("BACKUP_KEYS", freshKeyRing("k9")).keys["k9"]?.toBase64() ?? "";
-  const { keys } = JSON.parse(env.BACKUP_KEYS) as { keys: Record<string, string> }; // made by the test's configuration
-  const rotated = { BACKUP_KEYS: JSON.stringify({ current: "k9", keys: { ...keys, k9: next } }) };
-  await change(mine);
-  const scope = { kind: "tenant", tenantId: mine } as const;
-  const deps = backupDeps(rotated);
-  const { confirmation } = await confirmationOf(deps, admin, await planRestore(deps, backup.id, scope));
-  const { id } = await startRestore(deps, admin, backup.id, scope, confirmation);
-  await finish({ kind: "restore", id }, rotated);
-  expect(await restoreOf(id)).toMatchObject({ status: "completed", reason: null });
-  expect([await rows(mine), await stored(mine)]).toEqual([before, ["first", ["first"]]]);
-  const later = await startBackup(scope);
-  await finish({ kind: "backup", id: later }, rotated);
-  expect(await backupOf(later)).toMatchObject({ status: "verified", keyId: "k9" });
-  expect(backup.keyId).not.toBe("k9");
 });
 
 describe("a tenant", () => {
