@@ -5,7 +5,7 @@ import { contentKey, filesOf } from "../../../durable-objects/plugin-files/clien
 import { healthOf } from "../../../durable-objects/plugin-health/client.ts";
 import { storageOf } from "../../../durable-objects/plugin-storage/client.ts";
 import type { StateOwner } from "../../../worker/control/backups/install-state-store.ts";
-import { readSchema } from "../../../worker/control/backups/table-store.ts";
+import { readSchema } from "../../../worker/control/backups/schema-store.ts";
 import { sha256Hex } from "../../../worker/lib/hex.ts";
 import { db, seedVersion } from "../control/fixtures.ts";
 import { pluginInstances } from "../../../worker/db/schema.ts";

@@ -1,5 +1,5 @@
 import { ownedTables, ownerColumn } from "../backups/table-rules.ts";
-import { describeTables } from "../backups/table-store.ts";
+import { describeTables } from "../backups/schema-store.ts";
 
 /** A tenant's rows in D1, whatever tables there are. */
 

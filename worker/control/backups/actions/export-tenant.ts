@@ -15,7 +15,8 @@ import { auditRows, readTenant } from "../../tenants/actions.ts";
 import { tenantBlobPrefix } from "../blob-store.ts";
 import { exportInstallState } from "../install-state-store.ts";
 import { ownerColumn, records, type TableInfo } from "../table-rules.ts";
-import { listInstallsAfter, readPage, readSchema } from "../table-store.ts";
+import { readSchema } from "../schema-store.ts";
+import { listInstallsAfter, readPage } from "../table-store.ts";
 import type { BackupDeps } from "./context.ts";
 
 /** Everything that a tenant has, as lines of JSON. */

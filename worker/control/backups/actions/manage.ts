@@ -22,7 +22,8 @@ import {
 } from "../store.ts";
 import { dropForgotten } from "../staged-row-store.ts";
 import type { Scope } from "../table-rules.ts";
-import { readLastRows, readSchema } from "../table-store.ts";
+import { readSchema } from "../schema-store.ts";
+import { readLastRows } from "../table-store.ts";
 import type { BackupDeps } from "./context.ts";
 import { deleteOutlived } from "./retention.ts";
 import { ABANDONED_MS, advance, type Run } from "./run.ts";

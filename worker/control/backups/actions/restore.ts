@@ -29,16 +29,8 @@ import {
   type Restore,
 } from "../store.ts";
 import { isReplaced, ownRows, type Scope, type TableDiff } from "../table-rules.ts";
-import {
-  chosenTables,
-  compareRows,
-  countRows,
-  type Compared,
-  listMigrations,
-  listTenantsAfter,
-  readSchema,
-  type DatabaseSchema,
-} from "../table-store.ts";
+import { listMigrations, readSchema, type DatabaseSchema } from "../schema-store.ts";
+import { chosenTables, compareRows, countRows, type Compared, listTenantsAfter } from "../table-store.ts";
 import { listErased } from "../tenant-key-store.ts";
 import { confirm, refuseConfirmation, type Confirmation } from "./confirm.ts";
 import type { BackupDeps } from "./context.ts";

@@ -11,15 +11,8 @@ import { exportInstallState } from "../install-state-store.ts";
 import { sealSections, type Section } from "../section-store.ts";
 import { dropAside, readAside, setAside } from "../staged-row-store.ts";
 import { scopeOf, type Backup, type BackupChange } from "../store.ts";
-import {
-  listInstallsAfter,
-  listTenantsAfter,
-  readLog,
-  readPage,
-  readSchema,
-  readState,
-  type DatabaseSchema,
-} from "../table-store.ts";
+import { readSchema, type DatabaseSchema } from "../schema-store.ts";
+import { listInstallsAfter, listTenantsAfter, readLog, readPage, readState } from "../table-store.ts";
 import { isNumbered, rowsByTenant } from "../table-rules.ts";
 import { TenantKeys } from "../tenant-key-store.ts";
 import type { BackupDeps } from "./context.ts";

@@ -7,7 +7,7 @@ import { recordAudit } from "../../audit-log/store.ts";
 import { confirm, refuseConfirmation, type Confirmation } from "../../backups/actions/confirm.ts";
 import { launch } from "../../backups/actions/manage.ts";
 import { isRestoring, listBackups } from "../../backups/store.ts";
-import { readSchema } from "../../backups/table-store.ts";
+import { readSchema } from "../../backups/schema-store.ts";
 import { eraseTenantKey } from "../../backups/tenant-key-store.ts";
 import { readTenant } from "../../tenants/actions.ts";
 import type { Tenant } from "../../tenants/schema.ts";
