@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { access, readFile } from "node:fs/promises";
+import { access, mkdir, readFile } from "node:fs/promises";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { buildSdk } from "../../scripts/build-sdk.ts";
@@ -79,8 +79,11 @@ describe.runIf(canCompileC)("README", () => {
       .replace("npx @patchbay/sdk create hello", `node ${sdk}/cli/main.js create hello --sdk "file:$PWD/${packed}"`)
       .replace("npm install", "npm install --prefer-offline")
       .replaceAll("http://127.0.0.1:8787", patchbay.url);
+    // Nothing is there yet; the README's own plugin has the same name.
+    const folder = path.join(work.path, "tutorial");
+    await mkdir(folder);
     const login = path.join(work.path, "login");
-    const output = await runInShell(script, work.path, { ...patchbay.settings, PATCHBAY_CONFIG: login });
+    const output = await runInShell(script, folder, { ...patchbay.settings, PATCHBAY_CONFIG: login });
     expect(output).toContain("3 passed");
     expect(output).toContain('{"text":"Hi, Ada!"}');
     expect(output).toContain("dist/docs/plugin.html");
